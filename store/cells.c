@@ -1,0 +1,218 @@
+#include "store/cells.h"
+
+#include "store/cells_group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Where the rollup's names are in one shape.
+enum { SOURCE_ABSENT = -1, SOURCE_FEED = -2 };
+
+struct shape_map {
+    bool included;
+    int dim[ROLLUP_DIMS_MAX];
+    int filter[ROLLUP_FILTERS_MAX];
+    int measure[ROLLUP_MEASURES_MAX];
+};
+
+// What a filter said of each text code, asked once.
+enum { VERDICT_OPEN = 0, VERDICT_YES, VERDICT_NO };
+
+struct cells {
+    struct rollup_def def;
+    struct shape_map *map; // by shape of the state
+    size_t maps_count;
+    uint8_t *verdict[ROLLUP_FILTERS_MAX]; // by text code
+    uint32_t verdicts_count[ROLLUP_FILTERS_MAX];
+    struct cells_groups groups;
+};
+
+static int find_source(const struct shape *shape, const char *dim)
+{
+    return strcmp(dim, ROLLUP_DIM_FEED) == 0 ? SOURCE_FEED : shape_find_dim(shape, dim);
+}
+
+static void make_map(const struct rollup_def *def, const struct shape *shape, struct shape_map *map)
+{
+    *map = (struct shape_map){0};
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        map->included = map->included || strcmp(def->feeds[i].name, shape->feed) == 0;
+    }
+    for (size_t i = 0; i < def->dims_count; i++) {
+        map->dim[i] = find_source(shape, def->dims[i]);
+    }
+    for (size_t i = 0; i < def->filters_count; i++) {
+        map->filter[i] = find_source(shape, def->filters[i].dim);
+    }
+    for (size_t i = 0; i < def->measures_count; i++) {
+        map->measure[i] = shape_find_measure(shape, def->measures[i]);
+    }
+}
+
+static const struct shape_map *map_of(struct cells *cells, const struct state *state,
+                                      const struct incident *incident, struct tally_err *err)
+{
+    if (incident->shape >= cells->maps_count) {
+        struct shape_map *map = realloc(cells->map, state->shapes_count * sizeof *map);
+        if (!map) {
+            err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", cells->def.name);
+            return NULL;
+        }
+        cells->map = map;
+        for (; cells->maps_count < state->shapes_count; cells->maps_count++) {
+            make_map(&cells->def, state->shape[cells->maps_count], &map[cells->maps_count]);
+        }
+    }
+    return &cells->map[incident->shape];
+}
+
+static uint32_t code_at(const struct state *state, const struct incident *incident, int source)
+{
+    return source == SOURCE_FEED     ? state_feed_of(state, incident)->text
+           : source == SOURCE_ABSENT ? 0
+                                     : incident_dims(incident)[source];
+}
+
+static bool ask_filter(struct cells *cells, size_t filter, const struct state *state, uint32_t code,
+                       bool *out_passes, struct tally_err *err)
+{
+    if (code >= cells->verdicts_count[filter]) {
+        uint32_t count = state->texts.capacity;
+        uint8_t *verdict = realloc(cells->verdict[filter], count);
+        if (!verdict) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for a filter of %s", cells->def.name);
+        }
+        memset(verdict + cells->verdicts_count[filter], VERDICT_OPEN,
+               count - cells->verdicts_count[filter]);
+        cells->verdict[filter] = verdict;
+        cells->verdicts_count[filter] = count;
+    }
+    uint8_t *verdict = &cells->verdict[filter][code];
+    if (*verdict == VERDICT_OPEN) {
+        const struct texts_entry *text = texts_get(&state->texts, code);
+        bool passes = filter_matches(&cells->def.filters[filter], text->text, text->bytes);
+        *verdict = passes ? VERDICT_YES : VERDICT_NO;
+    }
+    *out_passes = *verdict == VERDICT_YES;
+    return true;
+}
+
+// *out_in: the incident belongs to the rollup.
+static bool match(struct cells *cells, const struct state *state, const struct incident *incident,
+                  const struct shape_map *map, uint32_t *out_codes, bool *out_in,
+                  struct tally_err *err)
+{
+    *out_in = map->included;
+    for (size_t i = 0; *out_in && i < cells->def.filters_count; i++) {
+        uint32_t code = code_at(state, incident, map->filter[i]);
+        if (!ask_filter(cells, i, state, code, out_in, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; out_codes && i < cells->def.dims_count; i++) {
+        out_codes[i] = code_at(state, incident, map->dim[i]);
+    }
+    return true;
+}
+
+bool cells_matches(struct cells *cells, const struct state *state, const struct incident *incident,
+                   uint32_t *out_codes, struct tally_err *err)
+{
+    bool in = false;
+
+    err->code = TALLY_OK;
+    const struct shape_map *map = map_of(cells, state, incident, err);
+    return map && match(cells, state, incident, map, out_codes, &in, err) && in;
+}
+
+static bool on_change(void *context, const struct state *state, const struct incident *incident,
+                      int sign, struct tally_err *err)
+{
+    struct cells *cells = context;
+    const struct shape_map *map = map_of(cells, state, incident, err);
+    uint32_t codes[ROLLUP_DIMS_MAX];
+    bool in;
+
+    if (!map || !match(cells, state, incident, map, codes, &in, err)) {
+        return false;
+    }
+    if (!in) {
+        return true;
+    }
+    struct cells_change change = {
+        .first_day = incident->first_day, .last_day = incident->last_day, .sign = sign};
+    const int64_t *measures = incident_measures(state, incident);
+    for (size_t i = 0; i < cells->def.measures_count; i++) {
+        int source = map->measure[i];
+        change.reported[i] = source >= 0 && (incident->reported >> source & 1);
+        change.value[i] = change.reported[i] ? measures[source] : 0;
+    }
+    return cells_groups_change(&cells->groups, codes, &change, err);
+}
+
+static bool copy_def(struct rollup_def *out, const struct rollup_def *def, struct tally_err *err)
+{
+    struct bytes bytes;
+
+    bytes_init(&bytes);
+    rollup_def_encode(def, &bytes);
+    struct cursor cursor = cursor_over(bytes.data, bytes.count);
+    bool ok = bytes.ok ? rollup_def_decode(out, &cursor, err)
+                       : err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", def->name);
+    bytes_done(&bytes);
+    return ok;
+}
+
+static bool take_in_all(struct cells *cells, struct state *state, struct tally_err *err)
+{
+    struct state_walk walk = {0};
+    const struct incident *incident;
+
+    while ((incident = state_next(state, &walk)) != NULL) {
+        if (!(incident->flags & INCIDENT_WITHDRAWN) && !on_change(cells, state, incident, 1, err)) {
+            return false;
+        }
+    }
+    return state_observe(state, on_change, cells, err);
+}
+
+struct cells *cells_open(struct state *state, const struct rollup_def *def, struct tally_err *err)
+{
+    struct cells *cells = calloc(1, sizeof *cells);
+
+    if (!cells) {
+        err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", def->name);
+        return NULL;
+    }
+    if (!copy_def(&cells->def, def, err) ||
+        !cells_groups_init(&cells->groups, def->dims_count, def->measures_count, err) ||
+        !take_in_all(cells, state, err)) {
+        cells_close(cells);
+        return NULL;
+    }
+    return cells;
+}
+
+void cells_close(struct cells *cells)
+{
+    if (!cells) {
+        return;
+    }
+    for (size_t i = 0; i < ROLLUP_FILTERS_MAX; i++) {
+        free(cells->verdict[i]);
+    }
+    cells_groups_done(&cells->groups);
+    rollup_def_done(&cells->def);
+    free(cells->map);
+    free(cells);
+}
+
+const struct rollup_def *cells_def(const struct cells *cells)
+{
+    return &cells->def;
+}
+
+struct cells_groups *cells_groups(struct cells *cells)
+{
+    return &cells->groups;
+}

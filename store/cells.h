@@ -1,0 +1,51 @@
+// store/cells.h - the day cells of one rollup, kept up to date incident by incident.
+//
+//   group (country, admin1)        cell: first day -> incidents, sums, reported
+//     [Pakistan, Sindh]     --->     2009-05-01:  3   17  3
+//                                    2009-05-02:  1    2  1
+//                           --->   span: (first day, last day) -> the same, for incidents that
+//                                    last more than a day; they stand in the cells as well
+//
+// Adding and then taking off the same incident restores the same content. A group or cell that
+// became empty stays in memory and is left out of what is written.
+#ifndef STORE_CELLS_H
+#define STORE_CELLS_H
+
+#include "base/err.h"
+#include "store/rollup_def.h"
+#include "store/rollup_read.h"
+#include "store/state.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cells;
+
+// `def` is copied by its encoding. Attaches itself to the state as an observer and takes in what
+// the state holds already.
+struct cells *cells_open(struct state *state, const struct rollup_def *def, struct tally_err *err);
+void cells_close(struct cells *cells); // NULL is allowed; close before the state
+
+const struct rollup_def *cells_def(const struct cells *cells);
+
+// Does this incident belong to the rollup, and to which values of its dimensions?
+// `out_codes`: def->dims_count text codes; may be NULL. False with err->code TALLY_OK: no.
+bool cells_matches(struct cells *cells, const struct state *state, const struct incident *incident,
+                   uint32_t *out_codes, struct tally_err *err);
+
+// What a rollup file says of its making, beside its content.
+struct cells_provenance {
+    uint64_t generation;                // last batch that the state holds
+    uint64_t batches;                   // of the rollup's feeds
+    const struct rollup_source *source; // the last ones, oldest first, at most CELLS_SOURCES_MAX
+    size_t sources_count;
+};
+enum { CELLS_SOURCES_MAX = 100 };
+
+// The rollup file, complete: docs/format.md. Same incidents, same definition: same content
+// sections and digest, in whatever order they came.
+bool cells_encode(struct cells *cells, const struct state *state,
+                  const struct cells_provenance *provenance, struct bytes *out,
+                  struct tally_err *err);
+
+#endif

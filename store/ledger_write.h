@@ -1,0 +1,40 @@
+// store/ledger_write.h - appending to the ledger.
+//
+//   begin -> append, append, ... -> commit (synced: accepted)      or -> abort (cut off again)
+//
+// Happy path: frames are gathered and written behind the last commit; commit writes the last one
+// and calls fdatasync; only when that came back does the batch count. A full segment is synced
+// before the next one is begun, and the directory with it.
+// Failure: a failed write leaves a tail that counts for nothing; ledger_abort cuts it off. A
+// failed sync is final: nobody can know what is on the disk, so the process has to end and read
+// the ledger anew (`ledger_is_broken`).
+//
+// Threads: one at a time.
+#ifndef STORE_LEDGER_WRITE_H
+#define STORE_LEDGER_WRITE_H
+
+#include "base/err.h"
+#include "store/ledger_read.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ledger;
+
+// `end`: where the last commit ends, as replay found it; what stands behind it is cut off.
+// A ledger without segments gets its first one. Memory: borrows dir_fd.
+struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segment_bytes_max,
+                           struct tally_err *err);
+void ledger_close(struct ledger *ledger); // NULL is allowed; an open batch is left as a torn tail
+
+bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
+                   const struct bytes *payload, struct tally_err *err);
+bool ledger_commit(struct ledger *ledger,
+                   struct tally_err *err);                       // makes all that was appended last
+bool ledger_abort(struct ledger *ledger, struct tally_err *err); // back to the last commit
+
+struct ledger_position ledger_end(const struct ledger *ledger);       // behind all appended
+struct ledger_position ledger_committed(const struct ledger *ledger); // behind the last commit
+bool ledger_is_broken(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,483 @@
+#include "store/replay.h"
+
+#include "base/day.h"
+#include "store/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct replay_until replay_all = {.batch = UINT64_MAX, .time_ms = INT64_MAX};
+
+// ---- until --------------------------------------------------------------------------------
+
+static bool parse_time(const char *text, int64_t *out_time_ms)
+{
+    enum { DATE_BYTES = 10, DAY_MS = 86400000 };
+    int32_t day;
+    unsigned hour = 23;
+    unsigned minute = 59;
+    unsigned second = 59;
+    size_t bytes = strlen(text);
+
+    if (bytes < DATE_BYTES || !day_parse_iso(text, DATE_BYTES, &day)) {
+        return false;
+    }
+    if (bytes > DATE_BYTES) { // "T12:30:00" and an optional "Z"
+        const char *at = text + DATE_BYTES;
+        unsigned *const part[] = {&hour, &minute, &second};
+        if ((*at != 'T' && *at != ' ') || (bytes != 19 && !(bytes == 20 && text[19] == 'Z'))) {
+            return false;
+        }
+        for (int i = 0; i < 3; i++, at += 3) {
+            if (at[1] < '0' || at[1] > '5' || at[2] < '0' || at[2] > '9' ||
+                (i > 0 && at[0] != ':')) {
+                return false;
+            }
+            *part[i] = (unsigned)(at[1] - '0') * 10 + (unsigned)(at[2] - '0');
+        }
+        if (hour > 23) {
+            return false;
+        }
+    }
+    *out_time_ms =
+        (int64_t)day * DAY_MS + (hour * 3600 + minute * 60 + second) * INT64_C(1000) + 999;
+    return true;
+}
+
+bool replay_until_parse(const char *text, struct replay_until *out_until, struct tally_err *err)
+{
+    struct replay_until until = replay_all;
+
+    if (strchr(text, '-')) {
+        if (!parse_time(text, &until.time_ms)) {
+            return err_set(err, TALLY_INVALID,
+                           "'%.40s' is no time: write 2020-10-24 or 2020-10-24T12:30:00Z (UTC)",
+                           text);
+        }
+    } else {
+        char *end;
+        until.batch = strtoull(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end != '\0') {
+            return err_set(err, TALLY_INVALID,
+                           "'%.40s' is neither a batch number nor a time such as 2020-10-24", text);
+        }
+    }
+    *out_until = until;
+    return true;
+}
+
+// ---- one batch ----------------------------------------------------------------------------
+
+// Everything that one unit of the ledger needs while it is applied.
+struct unit {
+    struct state *state;
+    struct ledger_reader *reader;
+    const struct replay_visitor *visitor;
+    struct replay_file file;
+    struct batch_begin begin;
+    struct batch_end end;
+    struct bytes begin_bytes; // copies: the reader's buffer moves on
+    struct bytes end_bytes;
+    struct state_batch batch;
+    uint64_t rows;
+    uint32_t dims[SHAPE_DIMS_MAX];
+    int64_t measures[SHAPE_MEASURES_MAX];
+};
+
+static bool corrupt(const struct ledger_frame *frame, const char *what, struct tally_err *err)
+{
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+
+    err_set(err, TALLY_CORRUPT, "batch %llu: %s", (unsigned long long)frame->batch, what);
+    return err_place(err, "ledger/%s@0x%llx", ledger_segment_name(frame->at.segment, name),
+                     (unsigned long long)frame->at.offset);
+}
+
+// Says in which batch and where a decoder met what `err` tells.
+static bool corrupt_within(const struct ledger_frame *frame, struct tally_err *err)
+{
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+
+    err_place(err, "ledger/%s@0x%llx", ledger_segment_name(frame->at.segment, name),
+              (unsigned long long)frame->at.offset);
+    return err_wrap(err, "batch %llu", (unsigned long long)frame->batch);
+}
+
+static bool copy_payload(struct bytes *copy, const struct ledger_frame *frame,
+                         struct tally_err *err)
+{
+    bytes_clear(copy);
+    bytes_put(copy, frame->payload.at, cursor_left(&frame->payload));
+    return copy->ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for a ledger frame");
+}
+
+static bool take_end(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    if (!copy_payload(&unit->end_bytes, frame, err)) {
+        return false;
+    }
+    return batch_end_decode(&unit->end, cursor_over(unit->end_bytes.data, unit->end_bytes.count),
+                            err) ||
+           corrupt_within(frame, err);
+}
+
+enum found { FOUND_BATCH, FOUND_FILE, FOUND_NOTHING, FOUND_ERROR };
+
+// Looks ahead to the COMMIT of the batch that begins here. NOTHING: the ledger ends before; then
+// *out_torn says whether by bytes that are no frame (err says which).
+static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
+                              struct tally_err *err)
+{
+    struct ledger_frame frame;
+
+    for (;;) {
+        switch (ledger_reader_next(unit->reader, &frame, err)) {
+        case LEDGER_END:
+            return FOUND_NOTHING;
+        case LEDGER_TORN:
+            *out_torn = true;
+            return FOUND_NOTHING;
+        case LEDGER_ERROR:
+            return FOUND_ERROR;
+        case LEDGER_FRAME:
+            break;
+        }
+        if (frame.batch != batch || frame.kind == LEDGER_BEGIN || frame.kind == LEDGER_FILE) {
+            corrupt(&frame, "a batch without its end", err);
+            return FOUND_ERROR;
+        }
+        if (frame.kind == LEDGER_COMMIT) {
+            return take_end(unit, &frame, err) ? FOUND_BATCH : FOUND_ERROR;
+        }
+    }
+}
+
+// Finds the unit that starts at `from`. Afterwards the reader stands behind its first frame.
+static enum found find_unit(struct unit *unit, struct ledger_position from, bool *out_torn,
+                            struct tally_err *err)
+{
+    struct ledger_frame frame;
+
+    *out_torn = false;
+    unit->file = (struct replay_file){0};
+    unit->rows = 0;
+    ledger_reader_seek(unit->reader, from);
+    switch (ledger_reader_next(unit->reader, &frame, err)) {
+    case LEDGER_END:
+        return FOUND_NOTHING;
+    case LEDGER_TORN:
+        *out_torn = true;
+        return FOUND_NOTHING;
+    case LEDGER_ERROR:
+        return FOUND_ERROR;
+    case LEDGER_FRAME:
+        break;
+    }
+    unit->file = (struct replay_file){.at = frame.at, .end = &unit->end};
+    if (frame.kind == LEDGER_FILE) {
+        return take_end(unit, &frame, err) ? FOUND_FILE : FOUND_ERROR;
+    }
+    if (frame.kind != LEDGER_BEGIN || frame.batch == 0 || frame.batch > UINT32_MAX) {
+        corrupt(&frame, "a frame outside a batch", err);
+        return FOUND_ERROR;
+    }
+    if (!copy_payload(&unit->begin_bytes, &frame, err) ||
+        !batch_begin_decode(&unit->begin,
+                            cursor_over(unit->begin_bytes.data, unit->begin_bytes.count), err)) {
+        corrupt_within(&frame, err);
+        return FOUND_ERROR;
+    }
+    unit->file.batch = frame.batch;
+    unit->file.begin = &unit->begin;
+    struct ledger_position rows = frame.next;
+    enum found found = find_commit(unit, frame.batch, out_torn, err);
+    if (found == FOUND_BATCH) {
+        ledger_reader_seek(unit->reader, rows);
+    }
+    return found;
+}
+
+static bool start_batch(struct unit *unit, struct tally_err *err)
+{
+    struct cursor in = unit->begin.shape;
+    struct shape *shape = shape_decode(&in, err);
+
+    if (!shape) {
+        return false;
+    }
+    unit->batch =
+        (struct state_batch){.number = (uint32_t)unit->file.batch, .mode = unit->begin.mode};
+    bool ok = state_add_shape(unit->state, shape, &unit->batch.shape, err);
+    shape_close(shape);
+    if (ok) {
+        unit->batch.feed = unit->state->shape_feed[unit->batch.shape];
+    }
+    return ok;
+}
+
+static bool take_texts(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    struct cursor in = frame->payload;
+    uint64_t code = cursor_take_varint(&in);
+
+    for (; cursor_left(&in) > 0; code++) {
+        size_t bytes = 0;
+        const char *text = cursor_take_text(&in, &bytes);
+        uint32_t given;
+        if (text && !texts_intern(&unit->state->texts, text, bytes, &given, NULL, err)) {
+            return false;
+        }
+        if (!text || given != code) {
+            return corrupt(frame, "texts out of order", err);
+        }
+    }
+    return in.ok ? true : corrupt(frame, "malformed texts", err);
+}
+
+// A snapshot may be in force for some of its scope values only.
+static bool scope_is_out(const struct unit *unit, const struct ledger_row *row)
+{
+    struct cursor list = unit->end.scope_list;
+    uint32_t text = unit->begin.scope_dim >= 0 ? row->dims[unit->begin.scope_dim] : 0;
+
+    for (uint64_t i = 0; row->op == ROWS_PUT && i < unit->end.scopes; i++) {
+        uint64_t listed = cursor_take_varint(&list);
+        bool in_force = cursor_take_u8(&list) != 0;
+        if (listed == text) {
+            return !in_force;
+        }
+    }
+    return false;
+}
+
+static bool row_is_sound(const struct unit *unit, const struct shape *shape,
+                         const struct ledger_row *row)
+{
+    for (size_t i = 0; row->op == ROWS_PUT && i < shape->dims_count; i++) {
+        if (row->dims[i] >= unit->state->texts.count) {
+            return false;
+        }
+    }
+    return row->op <= ROWS_KEEP && row->first_day >= DAY_MIN && row->last_day <= DAY_MAX;
+}
+
+static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    const struct shape *shape = unit->state->shape[unit->batch.shape];
+    const struct replay_visitor *visitor = unit->visitor;
+    struct cursor in = frame->payload;
+    struct ledger_row_base base = {0};
+    bool any_out = unit->end.scopes > 0 && unit->begin.mode == BATCH_SNAPSHOT;
+
+    while (cursor_left(&in) > 0) {
+        struct ledger_row row;
+        if (!ledger_row_decode(&row, shape, &base, unit->dims, unit->measures, &in) ||
+            !row_is_sound(unit, shape, &row)) {
+            return corrupt(frame, "malformed row", err);
+        }
+        unit->rows++;
+        if (any_out && scope_is_out(unit, &row)) {
+            unit->file.counts.older++;
+            continue;
+        }
+        if (visitor && visitor->on_row &&
+            !visitor->on_row(visitor->context, &unit->file, &row, err)) {
+            return false;
+        }
+        if (!state_apply(unit->state, &unit->batch, &row, &unit->file.counts, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_rejects(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    const struct replay_visitor *visitor = unit->visitor;
+    struct cursor in = frame->payload;
+
+    while (visitor && visitor->on_reject && cursor_left(&in) > 0) {
+        struct replay_reject reject = {.record = cursor_take_varint(&in),
+                                       .line = cursor_take_varint(&in),
+                                       .offset = cursor_take_varint(&in)};
+        reject.reason = cursor_take_text(&in, &reject.reason_bytes);
+        reject.detail = cursor_take_text(&in, &reject.detail_bytes);
+        reject.raw = cursor_take_text(&in, &reject.raw_bytes);
+        if (!in.ok) {
+            return corrupt(frame, "malformed rejects", err);
+        }
+        if (!visitor->on_reject(visitor->context, &unit->file, &reject, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_frame(struct unit *unit, const struct ledger_frame *frame, bool skip,
+                       struct tally_err *err)
+{
+    switch (frame->kind) {
+    case LEDGER_TEXTS:
+        return take_texts(unit, frame, err);
+    case LEDGER_ROWS:
+        return skip || take_rows(unit, frame, err);
+    case LEDGER_REJECTS:
+        return take_rejects(unit, frame, err);
+    default:
+        return corrupt(frame, "a frame of unknown kind", err);
+    }
+}
+
+static bool apply_batch(struct unit *unit, struct tally_err *err)
+{
+    const struct replay_visitor *visitor = unit->visitor;
+    struct ledger_frame frame;
+    bool skip = false;
+
+    if (visitor && visitor->on_begin &&
+        !visitor->on_begin(visitor->context, &unit->file, &skip, err)) {
+        return false;
+    }
+    if (!start_batch(unit, err)) {
+        return false;
+    }
+    for (;;) {
+        if (ledger_reader_next(unit->reader, &frame, err) != LEDGER_FRAME) {
+            return false; // it was whole a moment ago: err says what happened
+        }
+        if (frame.kind == LEDGER_COMMIT) {
+            break;
+        }
+        if (!take_frame(unit, &frame, skip, err)) {
+            return false;
+        }
+    }
+    if (!skip && unit->rows != unit->end.rows) {
+        return corrupt(&frame, "not as many rows as its end says", err);
+    }
+    unit->file.counts.unchanged += unit->end.skipped_unchanged;
+    unit->file.counts.older += unit->end.skipped_older;
+    return state_apply_end(unit->state, &unit->batch, &unit->end, err);
+}
+
+static bool apply_unit(struct unit *unit, enum found found, struct tally_err *err)
+{
+    const struct replay_visitor *visitor = unit->visitor;
+
+    if (found == FOUND_BATCH && !apply_batch(unit, err)) {
+        return false;
+    }
+    return !visitor || !visitor->on_file || visitor->on_file(visitor->context, &unit->file, err);
+}
+
+static void unit_init(struct unit *unit, struct state *state, struct ledger_reader *reader,
+                      const struct replay_visitor *visitor)
+{
+    *unit = (struct unit){.state = state, .reader = reader, .visitor = visitor};
+    bytes_init(&unit->begin_bytes);
+    bytes_init(&unit->end_bytes);
+}
+
+static void unit_done(struct unit *unit)
+{
+    bytes_done(&unit->begin_bytes);
+    bytes_done(&unit->end_bytes);
+}
+
+bool replay_one(struct state *state, struct ledger_reader *reader, struct ledger_position from,
+                const struct replay_visitor *visitor, struct replay_file *out_file,
+                struct tally_err *err)
+{
+    struct unit unit;
+    bool torn;
+
+    unit_init(&unit, state, reader, visitor);
+    enum found found = find_unit(&unit, from, &torn, err);
+    bool ok = found != FOUND_ERROR;
+    if (found == FOUND_NOTHING) {
+        ok = torn ? false : err_set(err, TALLY_CORRUPT, "the batch just written is not there");
+    }
+    ok = ok && apply_unit(&unit, found, err);
+    if (ok && out_file) {
+        *out_file = unit.file;
+        out_file->begin = NULL; // their bytes end with the unit
+        out_file->end = NULL;
+    }
+    unit_done(&unit);
+    return ok;
+}
+
+bool replay_rejects(struct ledger_reader *reader, struct ledger_position from,
+                    const struct replay_visitor *visitor, struct tally_err *err)
+{
+    struct ledger_frame frame;
+    struct unit unit;
+    bool torn;
+
+    unit_init(&unit, NULL, reader, visitor);
+    enum found found = find_unit(&unit, from, &torn, err);
+    bool ok = found == FOUND_BATCH ||
+              (found == FOUND_NOTHING && !torn && err_set(err, TALLY_NOT_FOUND, "no batch there"));
+    while (ok && ledger_reader_next(reader, &frame, err) == LEDGER_FRAME &&
+           frame.kind != LEDGER_COMMIT) {
+        ok = frame.kind != LEDGER_REJECTS || take_rejects(&unit, &frame, err);
+    }
+    unit_done(&unit);
+    return ok;
+}
+
+// ---- the whole ledger ---------------------------------------------------------------------
+
+static bool is_beyond(const struct unit *unit, const struct replay_until *until)
+{
+    return (unit->file.batch > until->batch) || unit->end.time_ms > until->time_ms;
+}
+
+// Applies the units from the first one on, until the end, the limit or an error.
+static bool replay_units(struct unit *unit, const struct replay_until *until,
+                         struct replay_end *end, struct tally_err *err)
+{
+    for (;;) {
+        bool torn;
+        enum found found = find_unit(unit, end->at, &torn, err);
+        if (found == FOUND_NOTHING) {
+            end->torn = torn || unit->file.batch != 0;
+            return !torn || ledger_reader_check_tail(unit->reader, end->batches, err);
+        }
+        if (found == FOUND_ERROR) {
+            return false;
+        }
+        if (is_beyond(unit, until)) {
+            return true;
+        }
+        if (found == FOUND_BATCH && unit->file.batch != end->batches + 1) {
+            return err_set(err, TALLY_CORRUPT, "ledger: batch %llu follows batch %llu",
+                           (unsigned long long)unit->file.batch, (unsigned long long)end->batches);
+        }
+        if (!apply_unit(unit, found, err)) {
+            return false;
+        }
+        end->at = ledger_reader_position(unit->reader);
+        end->batches += found == FOUND_BATCH;
+    }
+}
+
+bool replay(struct state *state, int ledger_dir_fd, const struct replay_until *until,
+            const struct replay_visitor *visitor, struct replay_end *out_end, struct tally_err *err)
+{
+    struct replay_end end = {.at = {.segment = 1, .offset = LEDGER_SEGMENT_HEADER_BYTES}};
+    struct ledger_reader *reader = ledger_reader_open(ledger_dir_fd, err);
+    struct unit unit;
+
+    if (!reader) {
+        return false;
+    }
+    unit_init(&unit, state, reader, visitor);
+    bool ok = replay_units(&unit, until, &end, err);
+    unit_done(&unit);
+    ledger_reader_close(reader);
+    if (ok) {
+        *out_end = end;
+    }
+    return ok;
+}

@@ -1,0 +1,36 @@
+// store/revision.h - which of two versions of an incident is the newer one.
+//
+// Revision values compare as numbers where both are numbers, else as text in byte order
+// (ISO times sort so). No revision is older than any.
+#ifndef STORE_REVISION_H
+#define STORE_REVISION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum revision_kind {
+    REVISION_NONE,
+    REVISION_NUMBER, // a decimal integer of up to 18 digits; "007" is 7
+    REVISION_TEXT,   // anything else, longer numbers and decimal fractions too
+};
+
+struct revision {
+    enum revision_kind kind;
+    uint32_t bytes; // of text
+    int64_t number;
+    const char *text; // not terminated, not owned
+};
+
+// The text has to outlive the revision. Blank gives REVISION_NONE.
+struct revision revision_of_text(const char *text, size_t bytes);
+struct revision revision_of_number(int64_t number);
+
+// < 0, 0, > 0 as a is older than, the same as, newer than b.
+int revision_compare(const struct revision *a, const struct revision *b);
+
+// Room for any number. Returns the text and its length; a text is returned as it is.
+enum { REVISION_NUMBER_BYTES = 24 };
+const char *revision_format(const struct revision *revision, char number[REVISION_NUMBER_BYTES],
+                            size_t *out_bytes);
+
+#endif

@@ -1,0 +1,401 @@
+#include "store/store.h"
+
+#include "base/disk.h"
+#include "store/store_private.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- accepted files -----------------------------------------------------------------------
+
+const struct accepted *store_lookup(const struct store *store, struct digest digest)
+{
+    size_t mask = store->accepted_slots - 1;
+
+    if (store->accepted_slots == 0) {
+        return NULL;
+    }
+    for (size_t at = digest.low & mask; store->accepted_slot[at] != 0; at = (at + 1) & mask) {
+        const struct accepted *accepted = &store->accepted[store->accepted_slot[at] - 1];
+        if (digest_equal(accepted->digest, digest)) {
+            return accepted;
+        }
+    }
+    return NULL;
+}
+
+static void place_accepted(struct store *store, size_t index)
+{
+    size_t mask = store->accepted_slots - 1;
+    size_t at = store->accepted[index].digest.low & mask;
+
+    while (store->accepted_slot[at] != 0) {
+        at = (at + 1) & mask;
+    }
+    store->accepted_slot[at] = index + 1;
+}
+
+static bool reserve_accepted(struct store *store, struct tally_err *err)
+{
+    if (store->accepted_count == store->accepted_capacity) {
+        size_t capacity = store->accepted_capacity ? store->accepted_capacity * 2 : 64;
+        struct accepted *list = realloc(store->accepted, capacity * sizeof *list);
+        if (!list) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for the list of files");
+        }
+        store->accepted = list;
+        store->accepted_capacity = capacity;
+    }
+    if (store->accepted_count * 2 < store->accepted_slots) {
+        return true;
+    }
+    size_t slots = store->accepted_slots ? store->accepted_slots * 2 : 256;
+    size_t *slot = calloc(slots, sizeof *slot);
+    if (!slot) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the list of files");
+    }
+    free(store->accepted_slot);
+    store->accepted_slot = slot;
+    store->accepted_slots = slots;
+    for (size_t i = 0; i < store->accepted_count; i++) {
+        place_accepted(store, i);
+    }
+    return true;
+}
+
+static bool rollup_has_feed(const struct store_rollup *rollup, const char *feed)
+{
+    const struct rollup_def *def = cells_def(rollup->cells);
+
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        if (strcmp(def->feeds[i].name, feed) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_source(struct store *store, struct store_rollup *rollup,
+                        const struct accepted *accepted)
+{
+    if (rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
+        rollup->recent[rollup->batches++ % CELLS_SOURCES_MAX] = accepted->batch;
+        rollup->dirty = true;
+    }
+}
+
+bool store_add_accepted(struct store *store, const struct accepted *accepted, struct tally_err *err)
+{
+    if (!reserve_accepted(store, err)) {
+        return false;
+    }
+    store->accepted[store->accepted_count] = *accepted;
+    place_accepted(store, store->accepted_count);
+    store->accepted_count++;
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        note_source(store, &store->rollup[i], accepted);
+    }
+    return true;
+}
+
+bool store_find_accepted(const struct store *store, struct digest digest,
+                         struct store_accepted *out_accepted)
+{
+    const struct accepted *accepted = store_lookup(store, digest);
+
+    if (accepted) {
+        *out_accepted = (struct store_accepted){.batch = accepted->batch,
+                                                .file = accepted->file,
+                                                .rejected = accepted->rejected,
+                                                .at = accepted->at};
+    }
+    return accepted != NULL;
+}
+
+// ---- opening ------------------------------------------------------------------------------
+
+static bool on_replayed_file(void *context, const struct replay_file *file, struct tally_err *err)
+{
+    struct store *store = context;
+
+    if (file->batch == 0) {
+        return true;
+    }
+    struct accepted accepted = {.digest = file->end->digest,
+                                .batch = file->batch,
+                                .time_ms = file->end->time_ms,
+                                .rejected = file->end->rejected,
+                                .at = file->at,
+                                .file = strndup(file->begin->file, file->begin->file_bytes)};
+    struct cursor in = file->begin->shape;
+    struct shape *shape = accepted.file ? shape_decode(&in, err) : NULL;
+    if (!shape) {
+        free(accepted.file);
+        return accepted.file ? false : err_set(err, TALLY_NO_MEMORY, "no memory for a file name");
+    }
+    bool ok =
+        state_add_feed(&store->state, shape->feed, strlen(shape->feed), &accepted.feed, err) &&
+        store_add_accepted(store, &accepted, err);
+    shape_close(shape);
+    return ok;
+}
+
+static int open_folder(int dir_fd, const char *name, mode_t mode, struct tally_err *err)
+{
+    return disk_mkdir(dir_fd, name, mode, err)
+               ? disk_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, err)
+               : -1;
+}
+
+// Bytes behind the last commit that are about to be cut off.
+static uint64_t tail_bytes(const struct store *store, struct ledger_position end)
+{
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+    struct tally_err ignored;
+    uint64_t bytes = 0;
+    int fd =
+        disk_open(store->ledger_fd, ledger_segment_name(end.segment, name), O_RDONLY, 0, &ignored);
+
+    if (fd >= 0 && !disk_bytes(fd, &bytes, &ignored)) {
+        bytes = 0;
+    }
+    disk_close(fd);
+    return bytes > end.offset ? bytes - end.offset : 0;
+}
+
+// A rollup is published after its batches were committed, so that one which knows more batches
+// than the ledger proves that the ledger lost some.
+static bool check_generation(const struct store *store, const char *name, struct tally_err *err)
+{
+    char path[ROLLUP_NAME_BYTES_MAX + 16];
+    struct tally_err ignored;
+
+    snprintf(path, sizeof path, "%s.rollup", name);
+    struct rollup *rollup = rollup_open(store->rollup_fd, path, &ignored);
+    uint64_t generation = rollup ? rollup_generation(rollup) : 0;
+    rollup_close(rollup);
+    if (generation > store->batches) {
+        return err_set(err, TALLY_CORRUPT,
+                       "rollup %s was made of %llu batches, but only %llu can be read from the "
+                       "ledger: restore the ledger from a backup, or remove the rollup to go on "
+                       "without them",
+                       name, (unsigned long long)generation, (unsigned long long)store->batches);
+    }
+    return true;
+}
+
+static bool recover(struct store *store, uint64_t segment_bytes_max, struct tally_err *err)
+{
+    struct replay_visitor visitor = {.context = store, .on_file = on_replayed_file};
+    struct replay_end end;
+
+    if (!replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err)) {
+        return false;
+    }
+    store->batches = end.batches;
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        if (!check_generation(store, cells_def(store->rollup[i].cells)->name, err)) {
+            return false;
+        }
+    }
+    store->recovered_bytes = end.torn ? tail_bytes(store, end.at) : 0;
+    store->ledger = ledger_open(store->ledger_fd, end.at, segment_bytes_max, err);
+    store->reader = store->ledger ? ledger_reader_open(store->ledger_fd, err) : NULL;
+    return store->reader != NULL;
+}
+
+static bool open_rollups(struct store *store, const struct store_options *options,
+                         struct tally_err *err)
+{
+    store->rollup = calloc(options->defs_count + 1, sizeof *store->rollup);
+    if (!store->rollup) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for rollups");
+    }
+    for (size_t i = 0; i < options->defs_count; i++) {
+        struct cells *cells = cells_open(&store->state, &options->defs[i], err);
+        if (!cells) {
+            return false;
+        }
+        store->rollup[i] = (struct store_rollup){.cells = cells, .dirty = true};
+        store->rollups_count++;
+    }
+    return true;
+}
+
+static bool open_parts(struct store *store, const struct store_options *options,
+                       struct tally_err *err)
+{
+    if (!state_init(&store->state, err)) {
+        return false;
+    }
+    store->ledger_fd = open_folder(store->state_fd, "ledger", 0750, err);
+    store->rollup_fd =
+        store->ledger_fd >= 0 ? open_folder(store->state_fd, "rollup", 0755, err) : -1;
+    return store->rollup_fd >= 0 && disk_sync_dir(store->state_fd, err) &&
+           open_rollups(store, options, err) && recover(store, options->segment_bytes_max, err);
+}
+
+struct store *store_open(int state_dir_fd, const struct store_options *options,
+                         struct tally_err *err)
+{
+    struct store *store = calloc(1, sizeof *store);
+
+    if (!store) {
+        err_set(err, TALLY_NO_MEMORY, "no memory for the store");
+        return NULL;
+    }
+    store->state_fd = state_dir_fd;
+    store->ledger_fd = -1;
+    store->rollup_fd = -1;
+    bytes_init(&store->pending.texts);
+    bytes_init(&store->pending.rows);
+    bytes_init(&store->pending.newest_text);
+    if (!open_parts(store, options, err)) {
+        store_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+void store_close(struct store *store)
+{
+    if (!store) {
+        return;
+    }
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        cells_close(store->rollup[i].cells);
+    }
+    for (size_t i = 0; i < store->accepted_count; i++) {
+        free(store->accepted[i].file);
+    }
+    for (size_t i = 0; i < SHAPE_DIMS_MAX; i++) {
+        free(store->pending.map[i]);
+    }
+    bytes_done(&store->pending.texts);
+    bytes_done(&store->pending.rows);
+    bytes_done(&store->pending.newest_text);
+    free(store->pending.feed_name);
+    free(store->pending.file);
+    free(store->pending.scope);
+    free(store->rollup);
+    free(store->accepted);
+    free(store->accepted_slot);
+    ledger_reader_close(store->reader);
+    ledger_close(store->ledger);
+    state_done(&store->state);
+    disk_close(store->ledger_fd);
+    disk_close(store->rollup_fd);
+    free(store);
+}
+
+bool store_is_broken(const struct store *store)
+{
+    return ledger_is_broken(store->ledger);
+}
+
+uint64_t store_incidents(const struct store *store)
+{
+    return store->state.incidents;
+}
+
+uint64_t store_batches(const struct store *store)
+{
+    return store->batches;
+}
+
+uint64_t store_recovered_bytes(const struct store *store)
+{
+    return store->recovered_bytes;
+}
+
+bool store_each_reject(const struct store *store, struct ledger_position at,
+                       const struct replay_visitor *visitor, struct tally_err *err)
+{
+    struct ledger_reader *reader = ledger_reader_open(store->ledger_fd, err);
+    bool ok = reader && replay_rejects(reader, at, visitor, err);
+
+    ledger_reader_close(reader);
+    return ok;
+}
+
+// ---- publishing ---------------------------------------------------------------------------
+
+static void fill_sources(const struct store *store, const struct store_rollup *rollup,
+                         struct rollup_source *sources, struct cells_provenance *out)
+{
+    uint64_t count = rollup->batches < CELLS_SOURCES_MAX ? rollup->batches : CELLS_SOURCES_MAX;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t batch = rollup->recent[(rollup->batches - count + i) % CELLS_SOURCES_MAX];
+        const struct accepted *accepted = &store->accepted[batch - 1]; // batches count from 1
+        const char *feed = store->state.feed[accepted->feed].name;
+        sources[i] = (struct rollup_source){.batch = batch,
+                                            .time_ms = accepted->time_ms,
+                                            .digest = accepted->digest,
+                                            .feed = feed,
+                                            .feed_bytes = strlen(feed),
+                                            .file = accepted->file,
+                                            .file_bytes = strlen(accepted->file)};
+    }
+    *out = (struct cells_provenance){.generation = store->batches,
+                                     .batches = rollup->batches,
+                                     .source = sources,
+                                     .sources_count = (size_t)count};
+}
+
+// Whether the file that is there says the same already, generation and all.
+static bool is_published(const struct store *store, const char *path, const struct bytes *file)
+{
+    struct tally_err ignored;
+    unsigned char *data;
+    size_t count;
+
+    if (!disk_load(store->rollup_fd, path, file->count, &data, &count, &ignored)) {
+        return false;
+    }
+    bool same = count == file->count && memcmp(data, file->data, count) == 0;
+    free(data);
+    return same;
+}
+
+static bool publish_one(struct store *store, struct store_rollup *rollup, struct tally_err *err)
+{
+    struct rollup_source sources[CELLS_SOURCES_MAX];
+    struct cells_provenance provenance;
+    char path[ROLLUP_NAME_BYTES_MAX + 16];
+    struct bytes file;
+
+    snprintf(path, sizeof path, "%s.rollup", cells_def(rollup->cells)->name);
+    fill_sources(store, rollup, sources, &provenance);
+    bytes_init(&file);
+    bool ok = cells_encode(rollup->cells, &store->state, &provenance, &file, err) &&
+              (is_published(store, path, &file) ||
+               disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err));
+    bytes_done(&file);
+    if (ok) {
+        rollup->dirty = false;
+    }
+    return ok ? true : err_wrap(err, "publish %s", path);
+}
+
+bool store_publish(struct store *store, struct tally_err *err)
+{
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        if (store->rollup[i].dirty && !publish_one(store, &store->rollup[i], err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool store_needs_publishing(const struct store *store)
+{
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        if (store->rollup[i].dirty) {
+            return true;
+        }
+    }
+    return false;
+}

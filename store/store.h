@@ -1,0 +1,103 @@
+// store/store.h - the writing half: one ledger, the state it describes, the rollups made of it.
+//
+//   store_begin -> store_append ... -> store_commit -> store_publish        or -> store_abort
+//
+// Happy path: rows of one file go to the ledger as they come, count for nothing until the commit
+// is on the disk, and are then applied by reading them back, exactly as a restart would.
+// Failure: before the commit, abort cuts the ledger back and the state never changed. A sync that
+// failed breaks the store (store_is_broken): the process has to end; the next start recovers from
+// what the disk really holds.
+//
+// Threads: one at a time; the daemon hands the store to one worker and gets it back.
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/checksum.h"
+#include "base/err.h"
+#include "store/ledger_read.h"
+#include "store/replay.h"
+#include "store/rollup_def.h"
+#include "store/rows.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_options {
+    uint64_t segment_bytes_max; // of a ledger segment
+    const struct rollup_def *defs;
+    size_t defs_count;
+};
+enum { STORE_SEGMENT_BYTES = 64 << 20 };
+
+struct store;
+
+// Opens STATE/ledger and STATE/rollup (made if absent), replays the ledger, cuts off an unfinished
+// tail. Errors: TALLY_CORRUPT for a damaged ledger: nothing was changed then.
+struct store *store_open(int state_dir_fd, const struct store_options *options,
+                         struct tally_err *err);
+void store_close(struct store *store); // NULL is allowed
+bool store_is_broken(const struct store *store);
+uint64_t store_incidents(const struct store *store); // withdrawn ones included
+uint64_t store_batches(const struct store *store);
+uint64_t store_recovered_bytes(const struct store *store); // of an unfinished tail, at open
+
+// The accepted file with this content, if there is one.
+struct store_accepted {
+    uint64_t batch;
+    const char *file;  // its name then
+    uint64_t rejected; // rows set aside
+    struct ledger_position at;
+};
+bool store_find_accepted(const struct store *store, struct digest digest,
+                         struct store_accepted *out_accepted);
+
+// What is known about a file before its first row ...
+struct store_file {
+    enum batch_mode mode;
+    const char *feed; // that it came in by
+    const char *name;
+    const char *header; // CSV header record
+    int scope_dim;      // of a snapshot, else -1
+    const struct shape *shape;
+};
+// ... and after its last.
+struct store_file_end {
+    struct digest digest;
+    int64_t time_ms;
+    uint64_t bytes;
+    uint64_t records;
+    uint64_t rejected;
+    uint64_t disordered;
+    bool unterminated;
+    bool any_day;
+    int32_t first_day;
+    int32_t last_day;
+};
+struct store_outcome {
+    enum file_outcome outcome;
+    uint64_t batch; // of an accepted file; of a duplicate: the batch that took the content in
+    struct batch_counts counts;
+};
+
+bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err);
+bool store_append(struct store *store, const struct rows *rows, struct tally_err *err);
+// Accepted, duplicate or superseded: the outcome says which. TALLY_REFUSED: the file as a whole
+// cannot be taken in (an empty snapshot); the batch is aborted then.
+bool store_commit(struct store *store, const struct store_file_end *end,
+                  struct store_outcome *out_outcome, struct tally_err *err);
+bool store_abort(struct store *store, struct tally_err *err);
+
+// Notes a file that made no batch: refused, with place and reason.
+bool store_note(struct store *store, enum file_outcome outcome, const char *feed, const char *name,
+                const struct store_file_end *end, const char *place, const char *reason,
+                struct tally_err *err);
+
+// The rows that were set aside in an accepted batch, from the ledger.
+bool store_each_reject(const struct store *store, struct ledger_position at,
+                       const struct replay_visitor *visitor, struct tally_err *err);
+
+// Writes the rollups whose feeds had a batch since the last time. Each file is replaced whole.
+bool store_publish(struct store *store, struct tally_err *err);
+bool store_needs_publishing(const struct store *store);
+
+#endif

@@ -1,0 +1,82 @@
+// store/store_private.h - the store's own parts, shared by store.c, store_batch.c, publish.c.
+#ifndef STORE_STORE_PRIVATE_H
+#define STORE_STORE_PRIVATE_H
+
+#include "store/cells.h"
+#include "store/ledger_write.h"
+#include "store/state.h"
+#include "store/store.h"
+
+// A batch that was accepted, found by the digest of its file.
+struct accepted {
+    struct digest digest;
+    uint64_t batch;
+    int64_t time_ms;
+    uint64_t rejected;
+    struct ledger_position at;
+    uint32_t feed; // whose incidents it changed: index in the state
+    char *file;
+};
+
+struct store_rollup {
+    struct cells *cells;
+    bool dirty; // the file on disk is older than the cells
+    uint64_t batches;
+    uint64_t recent[CELLS_SOURCES_MAX]; // batch numbers, a ring
+};
+
+// The batch at hand.
+struct pending {
+    bool open;
+    struct state_mark mark; // what the state held before it
+    uint64_t number;
+    enum batch_mode mode;
+    uint16_t shape;
+    uint32_t feed;
+    int scope_dim;
+    struct ledger_position at; // of its BEGIN
+    char *feed_name;           // that the file came in by
+    char *file;
+    uint32_t *map[SHAPE_DIMS_MAX]; // dimension code of the file -> text code
+    uint32_t map_count[SHAPE_DIMS_MAX];
+    uint32_t map_capacity[SHAPE_DIMS_MAX];
+    struct bytes texts; // frames being filled
+    struct bytes rows;
+    struct ledger_row_base base;
+    uint32_t frame_rows;
+    uint64_t rows_count;
+    uint64_t skipped_unchanged;
+    uint64_t skipped_older;
+    uint32_t *scope; // text codes of the scope values seen
+    size_t scopes_count;
+    struct bytes newest_text;
+    struct revision newest;
+    uint64_t puts;
+};
+
+struct store {
+    int state_fd;
+    int ledger_fd;
+    int rollup_fd;
+    struct state state;
+    struct ledger *ledger;
+    struct ledger_reader *reader;
+    uint64_t batches;
+    uint64_t recovered_bytes;
+    uint32_t mark; // of the batch at hand in incident.seen; two values a batch
+    struct accepted *accepted;
+    size_t accepted_count;
+    size_t accepted_capacity;
+    size_t *accepted_slot; // index + 1
+    size_t accepted_slots; // power of two
+    struct store_rollup *rollup;
+    size_t rollups_count;
+    struct pending pending;
+};
+
+// Remembers an accepted batch and marks the rollups of its feed as dirty.
+bool store_add_accepted(struct store *store, const struct accepted *accepted,
+                        struct tally_err *err);
+const struct accepted *store_lookup(const struct store *store, struct digest digest);
+
+#endif
