@@ -1,0 +1,208 @@
+#include "ingest/decode.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { RAW_BYTES = 64 * 1024, MARK_BYTES_MAX = 3 };
+
+#define NOT_CONVERTING ((iconv_t)-1)
+
+struct decode {
+    decode_pull *pull;
+    void *context;
+    const char *encoding; // NULL: UTF-8
+    iconv_t iconv;        // NOT_CONVERTING while the bytes pass as they are
+    size_t mark_bytes;
+    bool started;
+    bool ended; // the pull said so
+
+    unsigned char *raw; // pulled and not yet handed out
+    size_t raw_at;
+    size_t raw_count;
+};
+
+static bool is_utf8(const char *encoding)
+{
+    return strcasecmp(encoding, "utf-8") == 0 || strcasecmp(encoding, "utf8") == 0 ||
+           strcasecmp(encoding, "ascii") == 0 || strcasecmp(encoding, "us-ascii") == 0;
+}
+
+struct decode *decode_open(const char *encoding, decode_pull *pull, void *context,
+                           struct tally_err *err)
+{
+    struct decode *decode = calloc(1, sizeof *decode);
+    unsigned char *raw = malloc(RAW_BYTES);
+
+    if (!decode || !raw) {
+        free(decode);
+        free(raw);
+        err_set(err, TALLY_NO_MEMORY, "no memory to decode a file");
+        return NULL;
+    }
+    *decode = (struct decode){
+        .pull = pull,
+        .context = context,
+        .encoding = encoding && !is_utf8(encoding) ? encoding : NULL,
+        .iconv = NOT_CONVERTING,
+        .raw = raw,
+    };
+    return decode;
+}
+
+void decode_close(struct decode *decode)
+{
+    if (decode) {
+        if (decode->iconv != NOT_CONVERTING) {
+            iconv_close(decode->iconv);
+        }
+        free(decode->raw);
+        free(decode);
+    }
+}
+
+bool decode_knows(const char *encoding)
+{
+    iconv_t iconv = iconv_open("UTF-8", encoding);
+
+    if (iconv == NOT_CONVERTING) {
+        return false;
+    }
+    iconv_close(iconv);
+    return true;
+}
+
+// Adds to the raw bytes at hand. Requires: room for them.
+static bool pull_raw(struct decode *decode, struct tally_err *err)
+{
+    memmove(decode->raw, decode->raw + decode->raw_at, decode->raw_count - decode->raw_at);
+    decode->raw_count -= decode->raw_at;
+    decode->raw_at = 0;
+    ssize_t got = decode->pull(decode->context, decode->raw + decode->raw_count,
+                               RAW_BYTES - decode->raw_count, err);
+    if (got < 0) {
+        return false;
+    }
+    decode->ended = got == 0;
+    decode->raw_count += (size_t)got;
+    return true;
+}
+
+// What a byte order mark says about the encoding that was configured.
+static const char *read_mark(struct decode *decode)
+{
+    const unsigned char *raw = decode->raw;
+
+    if (decode->raw_count >= 3 && memcmp(raw, "\xef\xbb\xbf", 3) == 0) {
+        decode->mark_bytes = 3;
+        return NULL;
+    }
+    if (decode->raw_count >= 2 && memcmp(raw, "\xff\xfe", 2) == 0) {
+        decode->mark_bytes = 2;
+        return "UTF-16LE";
+    }
+    if (decode->raw_count >= 2 && memcmp(raw, "\xfe\xff", 2) == 0) {
+        decode->mark_bytes = 2;
+        return "UTF-16BE";
+    }
+    return decode->encoding;
+}
+
+static bool start(struct decode *decode, struct tally_err *err)
+{
+    while (decode->raw_count < MARK_BYTES_MAX && !decode->ended) {
+        if (!pull_raw(decode, err)) {
+            return false;
+        }
+    }
+    const char *encoding = read_mark(decode);
+    decode->raw_at = decode->mark_bytes;
+    if (encoding) {
+        decode->iconv = iconv_open("UTF-8", encoding);
+        if (decode->iconv == NOT_CONVERTING) {
+            return err_set(err, errno == EINVAL ? TALLY_INVALID : TALLY_NO_MEMORY,
+                           "encoding \"%s\" is not known here; `iconv -l` lists what is", encoding);
+        }
+    }
+    decode->started = true;
+    return true;
+}
+
+static ssize_t pass(struct decode *decode, void *data, size_t count, struct tally_err *err)
+{
+    size_t left = decode->raw_count - decode->raw_at;
+
+    if (left == 0) { // straight through, without a copy
+        return decode->pull(decode->context, data, count, err);
+    }
+    size_t taken = left < count ? left : count;
+    memcpy(data, decode->raw + decode->raw_at, taken);
+    decode->raw_at += taken;
+    return (ssize_t)taken;
+}
+
+// Converts what is at hand. Sets *out_starved when it needs more raw bytes to go on.
+static size_t convert_some(struct decode *decode, char *data, size_t count, bool *out_starved)
+{
+    char *in = (char *)decode->raw + decode->raw_at;
+    size_t in_left = decode->raw_count - decode->raw_at;
+    char *out = data;
+    size_t out_left = count;
+    size_t status = iconv(decode->iconv, &in, &in_left, &out, &out_left);
+
+    *out_starved = status != (size_t)-1 || errno == EINVAL;
+    if (status == (size_t)-1 && errno == EILSEQ && out_left > 0 && in_left > 0) {
+        *out++ = (char)0xff;
+        out_left--;
+        in++;
+        in_left--;
+    }
+    decode->raw_at = decode->raw_count - in_left;
+    return count - out_left;
+}
+
+static ssize_t convert(struct decode *decode, char *data, size_t count, struct tally_err *err)
+{
+    for (;;) {
+        bool starved = true;
+        if (decode->raw_at < decode->raw_count) {
+            size_t made = convert_some(decode, data, count, &starved);
+            if (made > 0) {
+                return (ssize_t)made;
+            }
+        }
+        if (!starved) {
+            err_set(err, TALLY_INVALID, "no room for one character");
+            return -1;
+        }
+        if (decode->ended && decode->raw_at < decode->raw_count) {
+            decode->raw_at = decode->raw_count; // half a character at the very end
+            data[0] = (char)0xff;
+            return 1;
+        }
+        if (decode->ended) {
+            return 0;
+        }
+        if (!pull_raw(decode, err)) {
+            return -1;
+        }
+    }
+}
+
+ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *err)
+{
+    struct decode *decode = context;
+
+    if (!decode->started && !start(decode, err)) {
+        return -1;
+    }
+    return decode->iconv == NOT_CONVERTING ? pass(decode, data, count, err)
+                                           : convert(decode, data, count, err);
+}
+
+size_t decode_mark_bytes(const struct decode *decode)
+{
+    return decode->mark_bytes;
+}

@@ -1,0 +1,34 @@
+// ingest/decode.h - content in any encoding in, UTF-8 without a byte order mark out.
+//
+// A byte order mark decides over the named encoding. What the encoding does not define becomes
+// the byte 0xff, which is never UTF-8: the row that holds it is rejected where it matters.
+#ifndef INGEST_DECODE_H
+#define INGEST_DECODE_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Some bytes, at most `count`; 0 at the end; -1: see err.
+typedef ssize_t decode_pull(void *context, void *data, size_t count, struct tally_err *err);
+
+struct decode;
+
+// `encoding`: a name that iconv knows, or NULL for UTF-8.
+// Errors: TALLY_INVALID for an unknown encoding, TALLY_NO_MEMORY.
+struct decode *decode_open(const char *encoding, decode_pull *pull, void *context,
+                           struct tally_err *err);
+void decode_close(struct decode *decode); // NULL is allowed
+
+// Is a decode_pull itself, with the decode as its context.
+ssize_t decode_read(void *decode, void *data, size_t count, struct tally_err *err);
+
+// Bytes of the mark that was left out; known after the first read.
+size_t decode_mark_bytes(const struct decode *decode);
+
+// Whether iconv knows the encoding.
+bool decode_knows(const char *encoding);
+
+#endif

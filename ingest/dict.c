@@ -1,0 +1,131 @@
+#include "ingest/dict.h"
+
+#include "base/checksum.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CAPACITY_MIN = 64 };
+
+void dict_init(struct dict *dict)
+{
+    *dict = (struct dict){0};
+    bytes_init(&dict->texts);
+}
+
+void dict_done(struct dict *dict)
+{
+    bytes_done(&dict->texts);
+    free(dict->entries);
+    *dict = (struct dict){0};
+}
+
+static uint32_t hash_of(struct text text)
+{
+    return (uint32_t)checksum64(text.at, text.bytes, 0);
+}
+
+static bool is_text(const struct dict *dict, const struct dict_entry *entry, struct text text)
+{
+    return entry->bytes == text.bytes &&
+           (text.bytes == 0 ||
+            memcmp(dict->texts.data + entry->after - 1, text.at, text.bytes) == 0);
+}
+
+// Where the text stands, or the free place where it would.
+static size_t find_place(const struct dict *dict, struct text text, uint32_t hash)
+{
+    size_t place = hash & (dict->capacity - 1);
+
+    while (dict->entries[place].after > 0) {
+        const struct dict_entry *entry = &dict->entries[place];
+        if (entry->hash == hash && is_text(dict, entry, text)) {
+            break;
+        }
+        place = (place + 1) & (dict->capacity - 1);
+    }
+    return place;
+}
+
+bool dict_find_const(const struct dict *dict, struct text text, uint32_t *out_code)
+{
+    if (dict->count == 0) {
+        return false;
+    }
+    size_t place = find_place(dict, text, hash_of(text));
+    if (dict->entries[place].after == 0) {
+        return false;
+    }
+    *out_code = dict->entries[place].code;
+    return true;
+}
+
+bool dict_find(struct dict *dict, struct text text, uint32_t *out_code)
+{
+    if (dict->count == 0) {
+        return false;
+    }
+    size_t place = dict->recent;
+    if (dict->entries[place].after == 0 || !is_text(dict, &dict->entries[place], text)) {
+        place = find_place(dict, text, hash_of(text));
+    }
+    if (dict->entries[place].after == 0) {
+        return false;
+    }
+    dict->recent = place;
+    *out_code = dict->entries[place].code;
+    return true;
+}
+
+static bool grow(struct dict *dict, struct tally_err *err)
+{
+    size_t capacity = dict->capacity ? dict->capacity * 2 : CAPACITY_MIN;
+    struct dict_entry *entries = calloc(capacity, sizeof *entries);
+
+    if (!entries) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu texts", capacity);
+    }
+    for (size_t i = 0; i < dict->capacity; i++) {
+        if (dict->entries[i].after > 0) {
+            size_t place = dict->entries[i].hash & (capacity - 1);
+            while (entries[place].after > 0) {
+                place = (place + 1) & (capacity - 1);
+            }
+            entries[place] = dict->entries[i];
+        }
+    }
+    free(dict->entries);
+    dict->entries = entries;
+    dict->capacity = capacity;
+    dict->recent = 0;
+    return true;
+}
+
+bool dict_add(struct dict *dict, struct text text, uint32_t code, struct tally_err *err)
+{
+    if (dict->count * 2 >= dict->capacity && !grow(dict, err)) {
+        return false;
+    }
+    if (dict->texts.count + text.bytes >= UINT32_MAX || dict->count >= INT32_MAX) {
+        return err_set(err, TALLY_LIMIT, "too many different texts");
+    }
+    struct dict_entry entry = {
+        .hash = hash_of(text),
+        .after = (uint32_t)dict->texts.count + 1,
+        .bytes = (uint32_t)text.bytes,
+        .code = code,
+    };
+    bytes_put(&dict->texts, text.at, text.bytes);
+    if (!dict->texts.ok) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for a text of %zu bytes", text.bytes);
+    }
+    size_t place = find_place(dict, text, entry.hash);
+    dict->entries[place] = entry;
+    dict->count++;
+    return true;
+}
+
+size_t dict_bytes(const struct dict *dict)
+{
+    return dict->capacity * sizeof *dict->entries + dict->texts.capacity;
+}

@@ -1,0 +1,424 @@
+#include "ingest/header.h"
+
+#include "ingest/decode.h"
+#include "ingest/memory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A headerless feed is the nearest to a file of another width only if there is no other feed.
+enum { HEADER_NOTHING_FITS = FEED_ROLES_MAX + 1 };
+
+// --- binding ---
+
+struct search {
+    size_t column;
+    bool found;
+    bool twice;
+};
+
+static struct search find_column(const struct text *cells, size_t count, struct text name)
+{
+    struct search exact = {0};
+    struct search loose = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        struct text cell = text_trim(cells[i]);
+        if (cell.bytes != name.bytes) {
+            continue;
+        }
+        struct search *search = text_equal(cell, name)                 ? &exact
+                                : text_is_ignoring_case(cell, name.at) ? &loose
+                                                                       : NULL;
+        if (search) {
+            search->twice = search->found;
+            search->column = search->found ? search->column : i;
+            search->found = true;
+        }
+    }
+    return exact.found ? exact : loose;
+}
+
+// Adds a name to a list that ends in "..." once it is full.
+static void list_name(char list[HEADER_NAMES_BYTES], struct text name)
+{
+    size_t used = strlen(list);
+    size_t room = HEADER_NAMES_BYTES - used;
+    int bytes = name.bytes < 40 ? (int)name.bytes : 40;
+
+    if (used >= 3 && strcmp(list + used - 3, "...") == 0) {
+        return;
+    }
+    if ((size_t)bytes + sizeof ", , ..." > room) {
+        snprintf(list + used, room, ", ...");
+        return;
+    }
+    snprintf(list + used, room, "%s%.*s", used ? ", " : "", bytes, name.at);
+}
+
+static void note_missing(struct header_binding *binding, struct text name)
+{
+    if (!memmem(binding->missing_names, strlen(binding->missing_names), name.at, name.bytes)) {
+        list_name(binding->missing_names, name); // several roles may share a column
+    }
+    binding->missing++;
+}
+
+static void bind_role(const struct feed *feed, size_t role, const struct text *cells, size_t count,
+                      struct header_binding *binding)
+{
+    const struct feed_list *columns = feed_role_columns(feed, role);
+
+    binding->field_of_role[role] = -1;
+    for (size_t i = 0; i < columns->count; i++) {
+        struct search search = find_column(cells, count, columns->items[i]);
+        if (search.twice) {
+            char twice[64];
+            snprintf(twice, sizeof twice, "%.40s only once", columns->items[i].at);
+            note_missing(binding, text_of(twice));
+            return;
+        }
+        if (search.found) {
+            int32_t *slot = &binding->slot[search.column];
+            *slot = *slot < 0 ? (int32_t)binding->fields++ : *slot;
+            binding->field_of_role[role] = *slot;
+            return;
+        }
+    }
+    if (columns->count > 0 && !feed_role_is_optional(feed, role)) {
+        note_missing(binding, columns->items[0]);
+    }
+}
+
+static bool accepts_count(const struct feed *feed, size_t count)
+{
+    for (size_t i = 0; i < feed->column_counts_count; i++) {
+        if (feed->column_counts[i] == count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool header_bind(const struct feed *feed, const struct text *cells, size_t count,
+                 struct header_binding *out, struct tally_err *err)
+{
+    *out = (struct header_binding){.columns = count};
+    out->slot = malloc(count * sizeof *out->slot + 1);
+    if (!out->slot) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu columns", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out->slot[i] = -1;
+    }
+    if (feed->headerless && !accepts_count(feed, count)) {
+        char wanted[48];
+        snprintf(wanted, sizeof wanted, "%zu columns in all", feed->column_counts[0]);
+        note_missing(out, text_of(wanted));
+        out->missing = HEADER_NOTHING_FITS;
+        return true;
+    }
+    if (feed->headerless) {
+        cells = feed->columns.items;
+        count = feed->columns.count < count ? feed->columns.count : count;
+    }
+    for (size_t role = 0; role < feed_roles_count(feed); role++) {
+        bind_role(feed, role, cells, count, out);
+    }
+    return true;
+}
+
+void header_unbind(struct header_binding *binding)
+{
+    free(binding->slot);
+    binding->slot = NULL;
+}
+
+// --- HXL ---
+
+static bool is_integer(struct text text)
+{
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9') {
+            return false;
+        }
+    }
+    return text.bytes > 0;
+}
+
+// A data frame written with its index has a first column without a name.
+static bool has_index_column(const struct text *header, size_t count)
+{
+    struct text first = count > 0 ? text_trim(header[0]) : text_of("-");
+
+    return first.bytes == 0 || text_is(first, "Unnamed: 0");
+}
+
+bool header_is_hxl(const struct text *header, size_t header_count, const struct text *cells,
+                   size_t count)
+{
+    size_t tags = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct text cell = text_trim(cells[i]);
+        bool index = i == 0 && has_index_column(header, header_count) && is_integer(cell);
+        if (cell.bytes > 0 && cell.at[0] != '#' && !index) {
+            return false;
+        }
+        tags += cell.bytes > 0 && !index;
+    }
+    return tags > 0;
+}
+
+// --- choosing ---
+
+// How a feed's description fits the file at hand.
+struct trial {
+    const struct feed *feed;
+    bool named;    // it has `files`, and the file has another name
+    bool readable; // there is a first record
+    size_t missing;
+    size_t mapped;
+    size_t columns;
+    char missing_names[HEADER_NAMES_BYTES];
+    char other_names[HEADER_NAMES_BYTES]; // that the file has and the feed does not use
+    bool totals;
+    char problem[RECORDS_DETAIL_BYTES];
+};
+
+static bool contains_word(struct text cell, const char *word)
+{
+    size_t bytes = strlen(word);
+
+    for (size_t i = 0; i + bytes <= cell.bytes; i++) {
+        if (text_is_ignoring_case((struct text){.at = cell.at + i, .bytes = bytes}, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Month, year and a sum, but neither an id nor a date: totals, not incidents.
+static bool look_like_totals(const struct text *cells, size_t count)
+{
+    bool month = false;
+    bool year = false;
+    bool sum = false;
+
+    for (size_t i = 0; i < count; i++) {
+        struct text cell = text_trim(cells[i]);
+        month = month || contains_word(cell, "month");
+        year = year || contains_word(cell, "year");
+        sum = sum || contains_word(cell, "fatalities") || contains_word(cell, "events") ||
+              contains_word(cell, "deaths") || contains_word(cell, "killed") ||
+              contains_word(cell, "total");
+        if (contains_word(cell, "date") || text_is_ignoring_case(cell, "id") ||
+            contains_word(cell, "_id") || contains_word(cell, "event id") ||
+            text_is_ignoring_case(cell, "day")) {
+            return false;
+        }
+    }
+    return month && year && sum;
+}
+
+static void note_others(const struct header_binding *binding, const struct text *cells,
+                        struct trial *trial)
+{
+    for (size_t i = 0; i < binding->columns; i++) {
+        struct text cell = text_trim(cells[i]);
+        if (binding->slot[i] < 0 && cell.bytes > 0 && text_is_utf8(cell)) {
+            list_name(trial->other_names, cell);
+        }
+    }
+}
+
+static bool judge_header(struct trial *trial, const struct text *cells, size_t count,
+                         struct tally_err *err)
+{
+    struct header_binding binding;
+
+    if (!header_bind(trial->feed, cells, count, &binding, err)) {
+        return false;
+    }
+    trial->readable = true;
+    trial->missing = binding.missing;
+    trial->mapped = binding.fields;
+    trial->columns = count;
+    memcpy(trial->missing_names, binding.missing_names, sizeof trial->missing_names);
+    if (!trial->feed->headerless) {
+        note_others(&binding, cells, trial);
+        trial->totals = look_like_totals(cells, count);
+    } else if (binding.missing > 0) {
+        snprintf(trial->other_names, sizeof trial->other_names, "%zu columns", count);
+    }
+    header_unbind(&binding);
+    return true;
+}
+
+static bool read_header(struct trial *trial, struct records *records, struct tally_err *err)
+{
+    const struct record *record;
+    bool ended;
+
+    if (!records_skip_lines(records, trial->feed->preamble_lines, &ended, err)) {
+        snprintf(trial->problem, sizeof trial->problem, "it ends within the %zu lines of preamble",
+                 trial->feed->preamble_lines);
+        return ended;
+    }
+    switch (records_next(records, &record, err)) {
+    case RECORDS_RECORD:
+        return judge_header(trial, record->fields, record->fields_count, err);
+    case RECORDS_BROKEN:
+    case RECORDS_CUT_SHORT:
+        snprintf(trial->problem, sizeof trial->problem,
+                 "its header (line %llu) cannot be read: %.100s", (unsigned long long)record->line,
+                 record->detail);
+        return true;
+    case RECORDS_END:
+        snprintf(trial->problem, sizeof trial->problem, "it holds nothing but blank lines");
+        return true;
+    case RECORDS_ERROR:
+        break;
+    }
+    return false;
+}
+
+static bool try_feed(struct trial *trial, const unsigned char *head, size_t head_count,
+                     const struct ingest_limits *limits, struct tally_err *err)
+{
+    const struct feed *feed = trial->feed;
+    struct memory memory = {.data = head, .count = head_count};
+    struct records_dialect dialect = {.delimiter = (unsigned char)feed->delimiter,
+                                      .quoted = feed->quoted};
+    struct decode *decode = decode_open(feed->encoding, memory_pull, &memory, err);
+    struct records *records =
+        decode ? records_open(dialect, limits, decode_read, decode, err) : NULL;
+    bool ok = records && read_header(trial, records, err);
+
+    records_close(records);
+    decode_close(decode);
+    return ok;
+}
+
+static bool refuse_header(const struct trial *nearest, const unsigned char *head, size_t head_count,
+                          struct tally_err *err)
+{
+    bool utf16 =
+        head_count >= 2 && (memcmp(head, "\xff\xfe", 2) == 0 || memcmp(head, "\xfe\xff", 2) == 0);
+
+    if (!utf16 && !nearest->feed->encoding && memchr(head, '\0', head_count)) {
+        return err_set(err, TALLY_REFUSED,
+                       "holds NUL bytes: not a CSV text, or UTF-16 without its mark (then the feed "
+                       "needs encoding = utf-16le)");
+    }
+    if (!nearest->readable) {
+        return err_set(err, TALLY_REFUSED, "no header to tell the feed by: %s", nearest->problem);
+    }
+    if (nearest->columns == 1 && nearest->missing > 1) {
+        return err_set(
+            err, TALLY_REFUSED,
+            "its first line is a single column (%s); is another delimiter meant for feed "
+            "%.40s: tab, semicolon or pipe?",
+            nearest->other_names, nearest->feed->name);
+    }
+    if (nearest->totals) {
+        return err_set(err, TALLY_REFUSED,
+                       "its columns (%s) are totals by month, not incidents; tallyd needs one row "
+                       "an incident, with an id and a date",
+                       nearest->other_names);
+    }
+    return err_set(err, TALLY_REFUSED,
+                   "no feed has such columns; nearest is %.30s, which needs %s; the file has %s; "
+                   "rename or add a [feed]",
+                   nearest->feed->name, nearest->missing_names,
+                   nearest->other_names[0] ? nearest->other_names : "no others");
+}
+
+// Columns decide; between equals, a feed that did not ask for other names.
+static bool is_nearer(const struct trial *a, const struct trial *b)
+{
+    if (a->readable != b->readable) {
+        return a->readable;
+    }
+    if (a->missing != b->missing) {
+        return a->missing < b->missing;
+    }
+    return a->mapped != b->mapped ? a->mapped > b->mapped : !a->named && b->named;
+}
+
+// Tries each candidate. *out_tied: another one that fits as well as the best.
+static bool try_feeds(const struct feed *const *feeds, const bool *candidate, size_t feeds_count,
+                      const unsigned char *head, size_t head_count,
+                      const struct ingest_limits *limits, struct trial *best,
+                      const struct feed **out_tied, struct tally_err *err)
+{
+    *out_tied = NULL;
+    for (size_t i = 0; i < feeds_count; i++) {
+        struct trial trial = {.feed = feeds[i], .named = feeds[i]->files.count > 0};
+        if (!candidate[i]) {
+            continue;
+        }
+        if (!try_feed(&trial, head, head_count, limits, err)) {
+            return false;
+        }
+        if (!best->feed || is_nearer(&trial, best)) {
+            *best = trial;
+            *out_tied = NULL;
+        } else if (!is_nearer(best, &trial)) {
+            *out_tied = trial.feed;
+        }
+    }
+    return true;
+}
+
+static size_t find_candidates(const struct feed *const *feeds, size_t count, const char *name,
+                              bool *candidate)
+{
+    size_t claimed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        candidate[i] = feed_claims_file(feeds[i], name);
+        claimed += candidate[i];
+    }
+    for (size_t i = 0; i < count && claimed == 0; i++) {
+        candidate[i] = true;
+    }
+    return claimed;
+}
+
+const struct feed *header_choose(const struct feed *const *feeds, size_t feeds_count,
+                                 const char *name, const unsigned char *head, size_t head_count,
+                                 const struct ingest_limits *limits, struct tally_err *err)
+{
+    struct trial best = {0};
+    const struct feed *tied;
+    bool *candidate = calloc(feeds_count + 1, sizeof *candidate);
+
+    if (!candidate) {
+        err_set(err, TALLY_NO_MEMORY, "no memory for %zu feeds", feeds_count);
+        return NULL;
+    }
+    find_candidates(feeds, feeds_count, name, candidate);
+    bool ok = try_feeds(feeds, candidate, feeds_count, head, head_count, limits, &best, &tied, err);
+    free(candidate);
+    if (!ok) {
+        return NULL;
+    }
+    if (!best.feed) {
+        err_set(err, TALLY_REFUSED, "no feed is configured");
+        return NULL;
+    }
+    if (!best.readable || best.missing > 0) {
+        refuse_header(&best, head, head_count, err);
+        return NULL;
+    }
+    if (tied) {
+        err_set(err, TALLY_REFUSED,
+                "its columns fit feed %.60s and feed %.60s alike; give one of them files = GLOB",
+                best.feed->name, tied->name);
+        return NULL;
+    }
+    return best.feed;
+}

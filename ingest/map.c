@@ -1,0 +1,512 @@
+#include "ingest/map.h"
+
+#include "ingest/feed_map.h"
+#include "ingest/integer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ID_BYTES_MAX = 1024, DETAIL_TEXT_BYTES = 60 };
+
+// The codes of one dimension.
+struct map_dim {
+    struct dict codes;  // of texts as the file has them
+    struct dict mapped; // of texts that a mapping file put in their place
+    uint32_t next_code;
+};
+
+struct map {
+    const struct feed *feed;
+    const struct header_binding *binding;
+    struct date_rules date_rules;
+    struct date_rules revision_rules;
+    size_t bytes_max;
+    struct map_dim *dims;
+};
+
+// One record on its way through.
+struct mapping {
+    struct map *map;
+    const struct record *record;
+    struct rows *chunk;
+    struct incident *out;
+    const char *reason;
+    char *detail;
+    struct tally_err *err;
+};
+
+struct map *map_open(const struct feed *feed, const struct header_binding *binding,
+                     size_t bytes_max, struct tally_err *err)
+{
+    struct map *map = calloc(1, sizeof *map);
+    struct map_dim *dims = calloc(feed->dims_count + 1, sizeof *dims);
+
+    if (!map || !dims) {
+        free(map);
+        free(dims);
+        err_set(err, TALLY_NO_MEMORY, "no memory to map rows");
+        return NULL;
+    }
+    for (size_t i = 0; i < feed->dims_count; i++) {
+        dict_init(&dims[i].codes);
+        dict_init(&dims[i].mapped);
+        dims[i].next_code = 1;
+    }
+    *map = (struct map){
+        .feed = feed,
+        .binding = binding,
+        .date_rules = feed_date_rules(feed),
+        .revision_rules = feed_revision_rules(feed),
+        .bytes_max = bytes_max,
+        .dims = dims,
+    };
+    return map;
+}
+
+void map_close(struct map *map)
+{
+    if (map) {
+        for (size_t i = 0; i < map->feed->dims_count; i++) {
+            dict_done(&map->dims[i].codes);
+            dict_done(&map->dims[i].mapped);
+        }
+        free(map->dims);
+        free(map);
+    }
+}
+
+// --- pieces ---
+
+// The trimmed value of a role. False: the file has no such column, or the value is unknown.
+static bool find_value(const struct mapping *mapping, size_t role, struct text *out)
+{
+    int32_t field = mapping->map->binding->field_of_role[role];
+
+    if (field < 0) {
+        return false;
+    }
+    *out = text_trim(mapping->record->fields[field]);
+    return !feed_is_unknown(mapping->map->feed, *out);
+}
+
+static const char *column_name(const struct mapping *mapping, size_t role)
+{
+    const struct feed_list *columns = feed_role_columns(mapping->map->feed, role);
+
+    return columns->count > 0 ? columns->items[0].at : "";
+}
+
+static bool reject(struct mapping *mapping, const char *reason, size_t role, struct text value,
+                   const char *what)
+{
+    // Cut where a character begins, so that the detail stays UTF-8 if the value is.
+    size_t bytes = value.bytes < DETAIL_TEXT_BYTES ? value.bytes : DETAIL_TEXT_BYTES;
+    while (bytes > 0 && bytes < value.bytes && ((unsigned char)value.at[bytes] & 0xc0) == 0x80) {
+        bytes--;
+    }
+    mapping->reason = reason;
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.40s: \"%.*s\" %s",
+             column_name(mapping, role), (int)bytes, value.at, what);
+    return false;
+}
+
+static bool reject_missing(struct mapping *mapping, const char *reason, size_t role)
+{
+    mapping->reason = reason;
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.40s is empty", column_name(mapping, role));
+    return false;
+}
+
+static bool failed(struct mapping *mapping)
+{
+    mapping->reason = NULL;
+    return false;
+}
+
+static const char *explain_date(const char *reason)
+{
+    static const char *const texts[][2] = {
+        {"date-unreadable", "is no date in a configured format"},
+        {"date-impossible", "is no day of the calendar"},
+        {"date-century", "has a year of two digits and no century is configured"},
+        {"date-year", "is in a year that is not taken (year_min)"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(reason, texts[i][0]) == 0) {
+            return texts[i][1];
+        }
+    }
+    return "";
+}
+
+// --- the parts of an incident, in the order in which they are read ---
+
+static bool map_id(struct mapping *mapping)
+{
+    struct text id;
+
+    if (!find_value(mapping, FEED_ID, &id)) {
+        return reject_missing(mapping, "id-missing", FEED_ID);
+    }
+    id = integer_without_zeros(id, mapping->map->feed->decimal);
+    if (id.bytes > ID_BYTES_MAX) {
+        return reject(mapping, "id-too-long", FEED_ID, id, "is too long for an id");
+    }
+    if (!text_is_utf8(id)) {
+        return reject(mapping, "text-encoding", FEED_ID, id, "is not UTF-8");
+    }
+    mapping->out->id = id;
+    return true;
+}
+
+static bool map_revision(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+    struct text value;
+    int64_t moment;
+
+    mapping->out->revision = (struct revision){.kind = REVISION_NONE};
+    if (!find_value(mapping, FEED_REVISION, &value)) {
+        return true;
+    }
+    if (feed->revision_formats.count == 0) {
+        value = integer_without_zeros(value, feed->decimal);
+        if (value.bytes > ID_BYTES_MAX || !text_is_utf8(value)) {
+            return reject(mapping, "revision-unreadable", FEED_REVISION, value, "is no revision");
+        }
+        mapping->out->revision = revision_of_text(value.at, value.bytes);
+        return true;
+    }
+    if (!date_parse_moment(value, &mapping->map->revision_rules, feed->revision_fraction,
+                           &moment)) {
+        return reject(mapping, "revision-unreadable", FEED_REVISION, value,
+                      "does not fit revision_format");
+    }
+    mapping->out->revision = revision_of_number(moment);
+    return true;
+}
+
+// A part of a date in a column of its own; 0 where it is unknown.
+static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, size_t *out_digits)
+{
+    struct text value;
+
+    *out_part = 0;
+    *out_digits = 0;
+    if (!find_value(mapping, role, &value)) {
+        return true;
+    }
+    if (integer_parse(value, mapping->map->feed->decimal, out_part) != INTEGER_OK) {
+        return reject(mapping, "date-unreadable", role, value, "is no number");
+    }
+    *out_digits =
+        strspn(value.at, "0123456789") < value.bytes ? strspn(value.at, "0123456789") : value.bytes;
+    return true;
+}
+
+static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known,
+                      struct date_days *out)
+{
+    struct text value = {0};
+    int64_t part[3];
+    size_t digits[3];
+
+    *out_known = find_value(mapping, year_role, &value);
+    for (size_t i = 0; i < 3; i++) {
+        if (!map_part(mapping, year_role + i, &part[i], &digits[i])) {
+            return false;
+        }
+    }
+    if (!*out_known) {
+        return true;
+    }
+    const char *reason = date_from_parts(part[0], digits[0] ? digits[0] : 4, part[1], part[2],
+                                         &mapping->map->date_rules, out);
+    return !reason || reject(mapping, reason, year_role, value, explain_date(reason));
+}
+
+static bool map_date(struct mapping *mapping, size_t role, bool *out_known, struct date_days *out)
+{
+    struct text value;
+
+    *out_known = find_value(mapping, role, &value);
+    if (!*out_known) {
+        return true;
+    }
+    const char *reason = date_parse(value, &mapping->map->date_rules, out);
+    return !reason || reject(mapping, reason, role, value, explain_date(reason));
+}
+
+static bool map_days(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+    struct date_days start = {0};
+    struct date_days end = {0};
+    bool known = false;
+    bool end_known = false;
+    size_t role = feed->fixed[FEED_DATE].count > 0 ? FEED_DATE : FEED_YEAR;
+
+    if (!(role == FEED_DATE ? map_date(mapping, role, &known, &start)
+                            : map_parts(mapping, role, &known, &start))) {
+        return false;
+    }
+    if (!known) {
+        return reject_missing(mapping, "date-missing", role);
+    }
+    if (!(feed->fixed[FEED_END_YEAR].count > 0
+              ? map_parts(mapping, FEED_END_YEAR, &end_known, &end)
+              : map_date(mapping, FEED_END_DATE, &end_known, &end))) {
+        return false;
+    }
+    mapping->out->first_day = start.first;
+    mapping->out->last_day = end_known ? end.last : start.last;
+    if (mapping->out->last_day < mapping->out->first_day) {
+        mapping->reason = "date-order";
+        snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "the last day is before the first");
+        return false;
+    }
+    return true;
+}
+
+static bool is_unknown_number(const struct feed *feed, int64_t number)
+{
+    int64_t unknown;
+
+    for (size_t i = 0; i < feed->unknown.count; i++) {
+        if (integer_parse(feed->unknown.items[i], feed->decimal, &unknown) == INTEGER_OK &&
+            unknown == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool map_number(struct mapping *mapping, size_t role, bool *out_known, int64_t *out_number)
+{
+    struct text value;
+
+    *out_known = find_value(mapping, role, &value);
+    if (!*out_known) {
+        return true;
+    }
+    switch (integer_parse(value, mapping->map->feed->decimal, out_number)) {
+    case INTEGER_OK:
+        break;
+    case INTEGER_FRACTION:
+        return reject(mapping, "number-fraction", role, value, "is no whole number");
+    case INTEGER_TOO_LARGE:
+        return reject(mapping, "number-too-large", role, value, "does not fit in 64 bits");
+    case INTEGER_UNREADABLE:
+        return reject(mapping, "number-unreadable", role, value,
+                      "is no number, and is not listed as unknown");
+    }
+    if (*out_number < 0) {
+        *out_known = !is_unknown_number(mapping->map->feed, *out_number);
+        return !*out_known || reject(mapping, "number-negative", role, value,
+                                     "is negative, and is not listed as unknown");
+    }
+    return true;
+}
+
+// Whether the row meets the measure's condition. *out_known: the column says anything at all.
+static bool meets_condition(const struct mapping *mapping, const struct feed_measure *measure,
+                            size_t role, bool *out_known)
+{
+    struct text value;
+
+    *out_known = true;
+    if (measure->condition_columns.count == 0) {
+        return true;
+    }
+    *out_known = find_value(mapping, role, &value);
+    if (!*out_known) {
+        return false;
+    }
+    for (size_t i = 0; i < measure->condition_values.count; i++) {
+        if (text_equal(measure->condition_values.items[i], value)) {
+            return !measure->negated;
+        }
+    }
+    return measure->negated;
+}
+
+static bool map_measures(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+    size_t first_role = FEED_FIXED_ROLES + feed->dims_count;
+
+    mapping->out->reported = 0;
+    for (size_t i = 0; i < feed->measures_count; i++) {
+        const struct feed_measure *measure = &feed->measures[i];
+        size_t role = first_role + i;
+        bool known = true;
+        bool decided = true;
+        int64_t number = 1;
+        bool counts = meets_condition(mapping, measure, role + feed->measures_count, &decided);
+        if (measure->columns.count > 0 && !map_number(mapping, role, &known, &number)) {
+            return false;
+        }
+        known = decided && (known || !counts); // what does not count is known to be 0
+        mapping->out->measures[i] = known && counts ? number : 0;
+        mapping->out->reported |= (uint64_t)known << i;
+    }
+    return true;
+}
+
+static bool add_code(struct mapping *mapping, size_t dim, struct dict *dict, struct text text,
+                     uint32_t *out_code)
+{
+    struct map_dim *map_dim = &mapping->map->dims[dim];
+    struct rows_span span;
+
+    if (!rows_add_text(mapping->chunk, text.at, text.bytes, &span, mapping->err) ||
+        !rows_add_new_text(mapping->chunk, (uint32_t)dim, span, mapping->err) ||
+        !dict_add(dict, text, map_dim->next_code, mapping->err)) {
+        return false;
+    }
+    *out_code = map_dim->next_code++;
+    return true;
+}
+
+static bool check_memory(struct mapping *mapping, size_t dim)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < mapping->map->feed->dims_count; i++) {
+        bytes += dict_bytes(&mapping->map->dims[i].codes);
+        bytes += dict_bytes(&mapping->map->dims[i].mapped);
+    }
+    return bytes <= mapping->map->bytes_max ||
+           err_set(mapping->err, TALLY_LIMIT,
+                   "too many different texts for memory_bytes_max = %zu; dimension %s has %u",
+                   mapping->map->bytes_max, mapping->map->feed->dims[dim].name,
+                   mapping->map->dims[dim].next_code - 1);
+}
+
+// A text that the file did not have before. False: rejected, or failed where reason is NULL.
+static bool map_new_text(struct mapping *mapping, size_t dim, size_t role, struct text text,
+                         uint32_t *out_code)
+{
+    const struct feed *feed = mapping->map->feed;
+    struct map_dim *map_dim = &mapping->map->dims[dim];
+
+    if (!text_is_utf8(text)) {
+        return reject(mapping, "text-encoding", role, text, "is not UTF-8");
+    }
+    if (!check_memory(mapping, dim)) {
+        return failed(mapping);
+    }
+    if (!feed->dims[dim].map) {
+        return add_code(mapping, dim, &map_dim->codes, text, out_code) || failed(mapping);
+    }
+    struct text meant = feed_map_text(feed->dims[dim].map, text);
+    *out_code = 0;
+    if (meant.bytes > 0 && !dict_find(&map_dim->mapped, meant, out_code) &&
+        !add_code(mapping, dim, &map_dim->mapped, meant, out_code)) {
+        return failed(mapping);
+    }
+    return dict_add(&map_dim->codes, text, *out_code, mapping->err) || failed(mapping);
+}
+
+static bool map_dims(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+
+    for (size_t i = 0; i < feed->dims_count; i++) {
+        size_t role = FEED_FIXED_ROLES + i;
+        struct text value = feed->dims[i].constant;
+        uint32_t *code = &mapping->out->dims[i];
+        *code = 0;
+        if (value.at ? value.bytes == 0 : !find_value(mapping, role, &value)) {
+            continue;
+        }
+        if (!dict_find(&mapping->map->dims[i].codes, value, code) &&
+            !map_new_text(mapping, i, role, value, code)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum map_step map_record(struct map *map, const struct record *record, uint64_t number,
+                         struct rows *chunk, struct incident *out, const char **out_reason,
+                         char detail[RECORDS_DETAIL_BYTES], struct tally_err *err)
+{
+    bool deletion = map->feed->mode == FEED_DELETIONS;
+    struct mapping mapping = {
+        .map = map,
+        .record = record,
+        .chunk = chunk,
+        .out = out,
+        .detail = detail,
+        .err = err,
+    };
+    out->op = deletion ? ROWS_WITHDRAW : ROWS_PUT;
+    out->record = number;
+    out->line = record->line;
+    out->first_day = 0;
+    out->last_day = 0;
+    out->reported = 0;
+    if (!map_id(&mapping)) {
+        *out_reason = mapping.reason;
+        return MAP_REJECTED_NO_ID;
+    }
+    if (map_revision(&mapping) &&
+        (deletion || (map_days(&mapping) && map_measures(&mapping) && map_dims(&mapping)))) {
+        return MAP_INCIDENT;
+    }
+    *out_reason = mapping.reason;
+    return mapping.reason ? MAP_REJECTED : MAP_ERROR;
+}
+
+bool map_is_disordered(const struct feed *feed, const struct incident *incident)
+{
+    for (size_t i = 0; i < feed->estimates_count; i++) {
+        int at[3] = {feed->estimates[i].low, feed->estimates[i].best, feed->estimates[i].high};
+        int64_t greatest = INT64_MIN;
+        for (size_t j = 0; j < 3; j++) {
+            if (at[j] < 0 || !(incident->reported >> at[j] & 1)) {
+                continue;
+            }
+            if (incident->measures[at[j]] < greatest) {
+                return true;
+            }
+            greatest = incident->measures[at[j]];
+        }
+    }
+    return false;
+}
+
+bool map_put(const struct incident *incident, struct rows *chunk, struct tally_err *err)
+{
+    struct row row = {
+        .op = incident->op,
+        .record = incident->record,
+        .line = incident->line,
+        .first_day = incident->first_day,
+        .last_day = incident->last_day,
+        .revision_kind = incident->revision.kind,
+        .revision_number = incident->revision.number,
+        .reported = incident->reported,
+    };
+    if (!rows_add_text(chunk, incident->id.at, incident->id.bytes, &row.id, err) ||
+        (incident->revision.kind == REVISION_TEXT &&
+         !rows_add_text(chunk, incident->revision.text, incident->revision.bytes,
+                        &row.revision_text, err))) {
+        return false;
+    }
+    struct row *added = rows_add(chunk, err);
+    if (!added) {
+        return false;
+    }
+    *added = row;
+    if (row.op == ROWS_PUT) {
+        size_t index = chunk->count - 1;
+        memcpy(rows_dims(chunk, index), incident->dims,
+               chunk->shape->dims_count * sizeof *incident->dims);
+        memcpy(rows_measures(chunk, index), incident->measures,
+               chunk->shape->measures_count * sizeof *incident->measures);
+    }
+    return true;
+}

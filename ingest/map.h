@@ -1,0 +1,46 @@
+// ingest/map.h - one CSV record in, one incident out, or the reason why not.
+#ifndef INGEST_MAP_H
+#define INGEST_MAP_H
+
+#include "ingest/header.h"
+#include "store/rows.h"
+
+struct incident {
+    enum rows_op op;
+    struct text id; // valid as long as the record
+    uint64_t record;
+    uint64_t line;
+    int32_t first_day;
+    int32_t last_day;
+    struct revision revision;
+    uint64_t reported;
+    uint32_t dims[SHAPE_DIMS_MAX];
+    int64_t measures[SHAPE_MEASURES_MAX];
+};
+
+enum map_step {
+    MAP_INCIDENT,
+    MAP_REJECTED,       // the id was read: incident->id
+    MAP_REJECTED_NO_ID, // nobody can say which incident it is
+    MAP_ERROR,
+};
+
+struct map;
+
+// `feed` and `binding` have to outlive the map. Texts of dimensions take at most `bytes_max`.
+struct map *map_open(const struct feed *feed, const struct header_binding *binding,
+                     size_t bytes_max, struct tally_err *err);
+void map_close(struct map *map); // NULL is allowed
+
+// New texts of dimensions go to `chunk`; nothing else does. A reason for the rejection goes to
+// *out_reason (static) and `detail`.
+enum map_step map_record(struct map *map, const struct record *record, uint64_t number,
+                         struct rows *chunk, struct incident *out, const char **out_reason,
+                         char detail[RECORDS_DETAIL_BYTES], struct tally_err *err);
+
+// Whether low, best and high are out of order somewhere.
+bool map_is_disordered(const struct feed *feed, const struct incident *incident);
+
+bool map_put(const struct incident *incident, struct rows *chunk, struct tally_err *err);
+
+#endif

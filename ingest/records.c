@@ -1,0 +1,616 @@
+#include "ingest/records.h"
+
+#include <assert.h>
+#include <csv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PULL_BYTES = 128 * 1024,
+    RAW_BYTES_MAX = 32 * 1024, // of a broken record, kept to be set aside
+    LIBCSV_BLOCK_BYTES = 4096,
+    REREAD_RECORDS = 64, // re-reading that is free, in records of the greatest size
+    REREAD_FACTOR = 4,   // and per byte of text
+};
+
+// Where the next byte of one kind stands: no such byte lies between the last question and `at`.
+struct seeker {
+    char byte;
+    size_t at; // in the buffer, or its end when there is none
+};
+
+struct records {
+    struct records_dialect dialect;
+    const struct ingest_limits *limits;
+    decode_pull *pull;
+    void *context;
+    struct csv_parser csv;
+
+    char *buffer;
+    size_t capacity;
+    size_t end;             // of the text in the buffer
+    uint64_t buffer_offset; // of the buffer's first byte in the text
+    bool pull_ended;        // there is no more text
+    struct seeker line_feed;
+    struct seeker carriage_return;
+    struct seeker nul;
+
+    size_t record_at; // first byte of the record at hand
+    size_t second_at; // first byte of its second line
+    size_t next_at;   // first byte that was not fed yet
+    uint64_t record_line;
+    uint64_t next_line;
+    uint64_t reread_bytes; // fed to libcsv beyond the first time
+
+    int32_t *slot;       // by column; NULL: every field is kept, in order
+    size_t columns;      // that a record must have; 0: any number
+    size_t slots;        // fields that are kept; 0: every one
+    struct text *fields; // by slot; `at` is set once the record is complete
+    size_t *value_at;    // by slot, in values, which may move while a record is parsed
+    size_t fields_capacity;
+    char *values;
+    size_t values_count;
+    size_t values_capacity;
+    bool record_ended;
+    bool no_memory;
+    size_t long_field; // its column number, or 0
+
+    struct record record;
+};
+
+static void *capped_realloc(void *data, size_t bytes)
+{
+    return bytes <= (size_t)RECORDS_BYTES_HARD_MAX + LIBCSV_BLOCK_BYTES ? realloc(data, bytes)
+                                                                        : NULL;
+}
+
+static void start_libcsv(struct records *records)
+{
+    csv_init(&records->csv, CSV_STRICT | CSV_STRICT_FINI);
+    csv_set_delim(&records->csv, records->dialect.delimiter);
+    // Lines with a NUL never reach libcsv, so that as a quote it quotes nothing.
+    csv_set_quote(&records->csv, records->dialect.quoted ? CSV_QUOTE : '\0');
+    csv_set_realloc_func(&records->csv, capped_realloc);
+    csv_set_blk_size(&records->csv, LIBCSV_BLOCK_BYTES);
+}
+
+struct records *records_open(struct records_dialect dialect, const struct ingest_limits *limits,
+                             decode_pull *pull, void *context, struct tally_err *err)
+{
+    if (limits->record_bytes_max < 2 || limits->record_bytes_max > RECORDS_BYTES_HARD_MAX) {
+        err_set(err, TALLY_INVALID, "record_bytes_max has to be 2 to %d", RECORDS_BYTES_HARD_MAX);
+        return NULL;
+    }
+    struct records *records = calloc(1, sizeof *records);
+    if (!records) {
+        err_set(err, TALLY_NO_MEMORY, "no memory to read records");
+        return NULL;
+    }
+    records->dialect = dialect;
+    records->limits = limits;
+    records->pull = pull;
+    records->context = context;
+    records->line_feed.byte = '\n';
+    records->carriage_return.byte = '\r';
+    records->nul.byte = '\0';
+    records->next_line = 1;
+    records->capacity = PULL_BYTES;
+    records->buffer = malloc(records->capacity);
+    start_libcsv(records);
+    if (!records->buffer) {
+        err_set(err, TALLY_NO_MEMORY, "no memory to read records");
+        records_close(records);
+        return NULL;
+    }
+    return records;
+}
+
+void records_close(struct records *records)
+{
+    if (records) {
+        csv_free(&records->csv);
+        free(records->slot);
+        free(records->fields);
+        free(records->value_at);
+        free(records->values);
+        free(records->buffer);
+        free(records);
+    }
+}
+
+// --- fields, as libcsv reports them ---
+
+static bool reserve_fields(struct records *records, size_t count)
+{
+    if (count <= records->fields_capacity) {
+        return true;
+    }
+    size_t capacity = records->fields_capacity ? records->fields_capacity * 2 : 64;
+    capacity = capacity < count ? count : capacity;
+    struct text *fields = realloc(records->fields, capacity * sizeof *fields);
+    records->fields = fields ? fields : records->fields;
+    size_t *value_at = realloc(records->value_at, capacity * sizeof *value_at);
+    records->value_at = value_at ? value_at : records->value_at;
+    if (!fields || !value_at) {
+        return false;
+    }
+    records->fields_capacity = capacity;
+    return true;
+}
+
+// Room for all values of a record of `bytes` bytes.
+static bool reserve_values(struct records *records, size_t bytes)
+{
+    if (bytes <= records->values_capacity) {
+        return true;
+    }
+    size_t capacity = records->values_capacity ? records->values_capacity * 2 : 4096;
+    capacity = capacity < bytes ? bytes : capacity;
+    char *values = realloc(records->values, capacity);
+    if (!values) {
+        return false;
+    }
+    records->values = values;
+    records->values_capacity = capacity;
+    return true;
+}
+
+static void on_field_parsed(void *data, size_t bytes, void *context)
+{
+    struct records *records = context;
+    size_t column = records->record.fields_count++;
+
+    if (bytes > records->limits->field_bytes_max && records->long_field == 0) {
+        records->long_field = column + 1;
+    }
+    int64_t slot = (int64_t)column;
+    if (records->slot) {
+        slot = column < records->columns ? records->slot[column] : -1;
+    } else if (column >= records->limits->columns_max) {
+        slot = -1;
+    } else if (!reserve_fields(records, column + 1)) {
+        records->no_memory = true;
+        return;
+    }
+    if (slot >= 0) {
+        memcpy(records->values + records->values_count, data, bytes);
+        records->value_at[slot] = records->values_count;
+        records->fields[slot].bytes = bytes;
+        records->values_count += bytes;
+    }
+}
+
+static void on_record_parsed(int end, void *context)
+{
+    struct records *records = context;
+
+    records->record_ended = true;
+    records->record.unterminated = end == -1;
+}
+
+bool records_pick(struct records *records, const int32_t *slot, size_t columns, size_t slots,
+                  struct tally_err *err)
+{
+    int32_t *copy = malloc(columns * sizeof *copy + 1);
+
+    if (!copy || !reserve_fields(records, slots)) {
+        free(copy);
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu columns", columns);
+    }
+    memcpy(copy, slot, columns * sizeof *copy);
+    free(records->slot);
+    records->slot = copy;
+    records->columns = columns;
+    records->slots = slots;
+    return true;
+}
+
+// --- lines ---
+
+static size_t seek(struct seeker *seeker, const struct records *records, size_t from)
+{
+    if (seeker->at < from) {
+        seeker->at = from;
+    }
+    if (seeker->at < records->end && records->buffer[seeker->at] != seeker->byte) {
+        const char *found =
+            memchr(records->buffer + seeker->at, seeker->byte, records->end - seeker->at);
+        seeker->at = found ? (size_t)(found - records->buffer) : records->end;
+    }
+    return seeker->at;
+}
+
+static void move_back(struct records *records, size_t at)
+{
+    records->next_at = at;
+    records->line_feed.at = at;
+    records->carriage_return.at = at;
+    records->nul.at = at;
+}
+
+// Puts the record at hand at the front of the buffer.
+static void compact(struct records *records)
+{
+    size_t gone = records->record_at;
+
+    memmove(records->buffer, records->buffer + gone, records->end - gone);
+    records->buffer_offset += gone;
+    records->end -= gone;
+    records->record_at = 0;
+    records->next_at -= gone;
+    records->second_at -= records->second_at < gone ? records->second_at : gone;
+    struct seeker *seekers[] = {&records->line_feed, &records->carriage_return, &records->nul};
+    for (size_t i = 0; i < sizeof seekers / sizeof *seekers; i++) {
+        seekers[i]->at -= seekers[i]->at < gone ? seekers[i]->at : gone;
+    }
+}
+
+static bool pull_more(struct records *records, struct tally_err *err)
+{
+    if (records->capacity - records->end < PULL_BYTES / 2 && records->record_at > 0) {
+        compact(records);
+    }
+    if (records->capacity - records->end < PULL_BYTES / 2) {
+        size_t capacity = records->capacity * 2;
+        char *buffer = realloc(records->buffer, capacity);
+        if (!buffer) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for a record of %zu bytes", capacity);
+        }
+        records->buffer = buffer;
+        records->capacity = capacity;
+    }
+    ssize_t got = records->pull(records->context, records->buffer + records->end,
+                                records->capacity - records->end, err);
+    if (got < 0) {
+        return false;
+    }
+    records->pull_ended = got == 0;
+    records->end += (size_t)got;
+    return true;
+}
+
+enum line_step { LINE_WHOLE, LINE_UNTERMINATED, LINE_NONE, LINE_TOO_LONG, LINE_ERROR };
+
+// The physical line at next_at: it ends at LF, CR or CRLF.
+static enum line_step find_line(struct records *records, size_t *out_end, struct tally_err *err)
+{
+    for (;;) {
+        size_t feed = seek(&records->line_feed, records, records->next_at);
+        size_t carriage = seek(&records->carriage_return, records, records->next_at);
+        size_t mark = feed < carriage ? feed : carriage;
+        // A CR at the very end may be half of a CRLF.
+        bool whole =
+            mark < records->end && (mark == feed || mark + 1 < records->end || records->pull_ended);
+        bool pair = mark == carriage && feed == mark + 1 && feed < records->end;
+        size_t end = whole ? mark + 1 + pair : records->end;
+        if (end - records->record_at > records->limits->record_bytes_max) {
+            return LINE_TOO_LONG;
+        }
+        *out_end = end;
+        if (whole) {
+            return LINE_WHOLE;
+        }
+        if (records->pull_ended) {
+            return end > records->next_at ? LINE_UNTERMINATED : LINE_NONE;
+        }
+        if (!pull_more(records, err)) {
+            return LINE_ERROR;
+        }
+    }
+}
+
+// Drops the line at next_at, however long it is. *out_terminated: whether it had an end.
+static bool drop_line(struct records *records, bool *out_terminated, struct tally_err *err)
+{
+    for (;;) {
+        size_t end;
+        records->record_at = records->next_at;
+        enum line_step step = find_line(records, &end, err);
+        if (step == LINE_ERROR) {
+            return false;
+        }
+        if (step != LINE_TOO_LONG) {
+            records->next_at = step == LINE_NONE ? records->next_at : end;
+            records->next_line += step == LINE_NONE ? 0 : 1;
+            *out_terminated = step == LINE_WHOLE;
+            return true;
+        }
+        // All but the last byte at hand, which may be a CR that an LF follows.
+        size_t feed = records->line_feed.at;
+        size_t carriage = records->carriage_return.at;
+        size_t mark = feed < carriage ? feed : carriage;
+        records->next_at = mark < records->end ? mark : records->end - 1;
+    }
+}
+
+bool records_skip_lines(struct records *records, size_t count, bool *out_ended,
+                        struct tally_err *err)
+{
+    *out_ended = false;
+    for (size_t i = 0; i < count; i++) {
+        bool terminated = false;
+        if (!drop_line(records, &terminated, err)) {
+            return false;
+        }
+        if (!terminated) {
+            *out_ended = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+// --- records ---
+
+static bool broken(struct records *records, const char *reason, const char *detail)
+{
+    records->record.reason = reason;
+    snprintf(records->record.detail, sizeof records->record.detail, "%s", detail);
+    return false;
+}
+
+static bool broken_at(struct records *records, const char *reason, const char *what)
+{
+    char detail[RECORDS_DETAIL_BYTES];
+
+    snprintf(detail, sizeof detail, "%s in column %zu", what, records->record.fields_count + 1);
+    return broken(records, reason, detail);
+}
+
+static void begin_record(struct records *records)
+{
+    records->record_at = records->next_at;
+    records->second_at = 0;
+    records->record_line = records->next_line;
+    records->record.fields_count = 0;
+    records->record.reason = NULL;
+    records->record.unterminated = false;
+    records->values_count = 0;
+    records->record_ended = false;
+    records->long_field = 0;
+}
+
+static void restart_libcsv(struct records *records)
+{
+    csv_free(&records->csv);
+    start_libcsv(records);
+}
+
+// Feeds one physical line. False: the record is broken.
+static bool feed_line(struct records *records, size_t end)
+{
+    size_t at = records->next_at;
+
+    if (seek(&records->nul, records, at) < end) {
+        return broken(records, "nul-byte", "the record holds a NUL byte");
+    }
+    if (!reserve_values(records, end - records->record_at)) {
+        records->no_memory = true;
+        return false;
+    }
+    size_t fed = csv_parse(&records->csv, records->buffer + at, end - at, on_field_parsed,
+                           on_record_parsed, records);
+    if (fed == end - at) {
+        return true;
+    }
+    if (csv_error(&records->csv) == CSV_ENOMEM) {
+        records->no_memory = true;
+        return false;
+    }
+    return records->csv.quoted
+               ? broken_at(records, "text-after-quote", "text behind a closing quote")
+               : broken_at(records, "quote-in-field", "a quote inside unquoted text");
+}
+
+static bool check_record(struct records *records)
+{
+    char detail[RECORDS_DETAIL_BYTES];
+    size_t count = records->record.fields_count;
+
+    if (records->columns > 0 && count != records->columns) {
+        snprintf(detail, sizeof detail, "the record has %zu fields instead of %zu", count,
+                 records->columns);
+        return broken(records, "field-count", detail);
+    }
+    if (count > records->limits->columns_max) {
+        snprintf(detail, sizeof detail, "the record has %zu fields; at most %zu are taken", count,
+                 records->limits->columns_max);
+        return broken(records, "field-count", detail);
+    }
+    if (records->long_field > 0) {
+        snprintf(detail, sizeof detail, "the field in column %zu is longer than %zu bytes",
+                 records->long_field, records->limits->field_bytes_max);
+        return broken(records, "field-too-long", detail);
+    }
+    return true;
+}
+
+static struct text without_line_end(const char *at, size_t bytes)
+{
+    if (bytes > 0 && at[bytes - 1] == '\n') {
+        bytes--;
+    }
+    if (bytes > 0 && at[bytes - 1] == '\r') {
+        bytes--;
+    }
+    return (struct text){.at = at, .bytes = bytes};
+}
+
+static void place_record(struct records *records, size_t end)
+{
+    records->record.line = records->record_line;
+    records->record.offset = records->buffer_offset + records->record_at;
+    records->record.raw =
+        without_line_end(records->buffer + records->record_at, end - records->record_at);
+    records->record.fields = records->fields;
+}
+
+// Keeps the first line's text in `values`: the buffer may move when a long line is dropped.
+static bool keep_raw(struct records *records, size_t end)
+{
+    size_t bytes = end - records->record_at;
+
+    bytes = bytes < RAW_BYTES_MAX ? bytes : RAW_BYTES_MAX;
+    if (!reserve_values(records, bytes)) {
+        return false;
+    }
+    memcpy(records->values, records->buffer + records->record_at, bytes);
+    records->record.raw = without_line_end(records->values, bytes);
+    return true;
+}
+
+static enum records_step out_of_memory(struct tally_err *err)
+{
+    err_set(err, TALLY_NO_MEMORY, "no memory for a record");
+    return RECORDS_ERROR;
+}
+
+static enum records_step give_up_rereading(struct tally_err *err)
+{
+    err_set(err, TALLY_REFUSED,
+            "too many quotes that are opened and never closed; is `quote = none` meant?");
+    return RECORDS_ERROR;
+}
+
+// Gives the record back and starts afresh behind its first line. `end`: of what was fed or at
+// hand; `last`: no line end follows.
+static enum records_step give_broken(struct records *records, size_t end, bool last,
+                                     struct tally_err *err)
+{
+    bool several_lines = records->second_at > 0;
+    size_t first_end = several_lines ? records->second_at : end;
+
+    place_record(records, first_end);
+    if (!keep_raw(records, first_end)) {
+        return out_of_memory(err);
+    }
+    if (several_lines) {
+        records->reread_bytes += end - records->second_at;
+        records->next_line = records->record_line + 1;
+        move_back(records, records->second_at);
+    } else if (last) {
+        return RECORDS_CUT_SHORT;
+    } else {
+        records->next_at = end;
+        records->next_line = records->record_line + 1;
+    }
+    restart_libcsv(records);
+    uint64_t text_bytes = records->buffer_offset + records->end;
+    uint64_t free_bytes = (uint64_t)records->limits->record_bytes_max * REREAD_RECORDS;
+    if (records->reread_bytes > free_bytes + text_bytes * REREAD_FACTOR) {
+        return give_up_rereading(err);
+    }
+    return RECORDS_BROKEN;
+}
+
+static enum records_step give_too_long(struct records *records, struct tally_err *err)
+{
+    char detail[RECORDS_DETAIL_BYTES];
+
+    snprintf(detail, sizeof detail, "the record is longer than %zu bytes%s",
+             records->limits->record_bytes_max,
+             records->second_at > 0 ? ": a quote is opened and not closed" : "");
+    broken(records, records->second_at > 0 ? "open-quote" : "record-too-long", detail);
+    if (records->second_at > 0) {
+        return give_broken(records, records->next_at, false, err);
+    }
+    place_record(records, records->end);
+    if (!keep_raw(records, records->end)) {
+        return out_of_memory(err);
+    }
+    bool terminated;
+    if (!drop_line(records, &terminated, err)) {
+        return RECORDS_ERROR;
+    }
+    restart_libcsv(records);
+    return terminated ? RECORDS_BROKEN : RECORDS_CUT_SHORT;
+}
+
+static enum records_step give_record(struct records *records, size_t end, struct tally_err *err)
+{
+    if (!check_record(records)) {
+        return give_broken(records, end, records->record.unterminated, err);
+    }
+    size_t count = records->slot ? records->slots : records->record.fields_count;
+    for (size_t i = 0; i < count; i++) {
+        records->fields[i].at = records->values + records->value_at[i];
+    }
+    place_record(records, end);
+    records->next_at = end;
+    return RECORDS_RECORD;
+}
+
+// The text ended: what libcsv holds is the last record, or the start of one.
+static enum records_step finish(struct records *records, size_t end, bool unterminated,
+                                struct tally_err *err)
+{
+    bool closed = csv_fini(&records->csv, on_field_parsed, on_record_parsed, records) == 0;
+    if (closed && !records->record_ended) {
+        return RECORDS_END; // nothing but blanks was left
+    }
+    if (!closed) {
+        broken_at(records, "open-quote", "a quote is opened and never closed");
+    }
+    return closed ? give_record(records, end, err) : give_broken(records, end, unterminated, err);
+}
+
+static enum records_step next_record(struct records *records, struct tally_err *err)
+{
+    begin_record(records);
+    for (;;) {
+        size_t end = records->next_at;
+        enum line_step step = find_line(records, &end, err);
+        if (step == LINE_ERROR) {
+            return RECORDS_ERROR;
+        }
+        if (step == LINE_TOO_LONG) {
+            return give_too_long(records, err);
+        }
+        if (step == LINE_NONE) {
+            return finish(records, end, false, err);
+        }
+        bool unterminated = step == LINE_UNTERMINATED;
+        if (!feed_line(records, end)) {
+            return records->no_memory ? out_of_memory(err)
+                                      : give_broken(records, end, unterminated, err);
+        }
+        if (unterminated) {
+            return finish(records, end, true, err);
+        }
+        records->next_line++;
+        if (records->record_ended) {
+            return give_record(records, end, err);
+        }
+        records->next_at = end;
+        if (!records->csv.quoted) {
+            begin_record(records); // a blank line
+        } else if (records->second_at == 0) {
+            records->second_at = end;
+        }
+    }
+}
+
+enum records_step records_next(struct records *records, const struct record **out_record,
+                               struct tally_err *err)
+{
+    enum records_step step = next_record(records, err);
+
+    if (records->no_memory) {
+        return out_of_memory(err);
+    }
+    *out_record = &records->record;
+    return step;
+}
+
+uint64_t records_line(const struct records *records)
+{
+    return records->record_line;
+}
+
+void records_again(struct records *records)
+{
+    records->next_line = records->record_line;
+    move_back(records, records->record_at);
+    restart_libcsv(records);
+}

@@ -1,0 +1,78 @@
+// ingest/records.h - text in, CSV records out, each with its place.
+//
+// libcsv parses; this adds limits, exact places, and a fresh start after a broken record.
+//
+//   1  id,note            <- record: fed line by line until libcsv reports its end
+//   2  7,"two            <- record begins at line 2 ...
+//   3  lines"            <- ... and ends here
+//   4  8,stray "quote    <- broken: reading starts afresh at line 5
+//
+// A record that breaks the rules is given back alone; reading starts afresh at the physical line
+// after the one where that record began, so that a stray quote never costs its neighbours. For
+// this the buffer holds the record at hand from its first line on.
+#ifndef INGEST_RECORDS_H
+#define INGEST_RECORDS_H
+
+#include "ingest/decode.h"
+#include "ingest/ingest.h"
+#include "ingest/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RECORDS_BYTES_HARD_MAX = 256 << 20, RECORDS_DETAIL_BYTES = 160 };
+
+struct records_dialect {
+    unsigned char delimiter;
+    bool quoted; // fields may stand within double quotes
+};
+
+struct record {
+    uint64_t line;   // physical line where it begins, 1 = the first
+    uint64_t offset; // of its first byte in the text
+    struct text raw; // without its last line end; of a broken record its first line, maybe cut
+    size_t fields_count;
+    const struct text *fields;         // by slot, see records_pick; all of them before it is called
+    bool unterminated;                 // the last record, without a line end
+    const char *reason;                // of a broken record: code, static
+    char detail[RECORDS_DETAIL_BYTES]; // of a broken record
+};
+
+enum records_step {
+    RECORDS_RECORD,
+    RECORDS_BROKEN, // the record breaks the rules; go on
+    RECORDS_END,
+    RECORDS_CUT_SHORT, // the last record has no line end and breaks the rules, too
+    RECORDS_ERROR,     // see err
+};
+
+struct records;
+
+// `pull` gives the text. Limits used: field_bytes_max, record_bytes_max, columns_max.
+// Errors: NULL, TALLY_NO_MEMORY, TALLY_INVALID for limits out of bounds.
+struct records *records_open(struct records_dialect dialect, const struct ingest_limits *limits,
+                             decode_pull *pull, void *context, struct tally_err *err);
+void records_close(struct records *records); // NULL is allowed
+
+// Passes over physical lines. False at the end of the text or on an error; then *out_ended says
+// which.
+bool records_skip_lines(struct records *records, size_t count, bool *out_ended,
+                        struct tally_err *err);
+
+// Memory: the record is valid until the next call.
+enum records_step records_next(struct records *records, const struct record **out_record,
+                               struct tally_err *err);
+
+// Physical line of the record at hand, for messages.
+uint64_t records_line(const struct records *records);
+
+// The next records_next gives the record at hand once more.
+void records_again(struct records *records);
+
+// From here on records must have `columns` fields, and field c goes to slot[c], or nowhere when
+// that is negative. The slots are copied.
+bool records_pick(struct records *records, const int32_t *slot, size_t columns, size_t slots,
+                  struct tally_err *err);
+
+#endif

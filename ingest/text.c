@@ -1,0 +1,102 @@
+#include "ingest/text.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+struct text text_of(const char *terminated)
+{
+    return (struct text){.at = terminated, .bytes = strlen(terminated)};
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct text text_trim(struct text text)
+{
+    while (text.bytes > 0 && is_blank(text.at[text.bytes - 1])) {
+        text.bytes--;
+    }
+    while (text.bytes > 0 && is_blank(text.at[0])) {
+        text.at++;
+        text.bytes--;
+    }
+    return text;
+}
+
+bool text_equal(struct text a, struct text b)
+{
+    return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.at, b.at, a.bytes) == 0);
+}
+
+bool text_is(struct text text, const char *terminated)
+{
+    return text_equal(text, text_of(terminated));
+}
+
+bool text_is_ignoring_case(struct text text, const char *terminated)
+{
+    return strlen(terminated) == text.bytes && strncasecmp(text.at, terminated, text.bytes) == 0;
+}
+
+bool text_cut(struct text *rest, const char *separators, struct text *out_item)
+{
+    if (!rest->at) {
+        return false;
+    }
+    for (size_t i = 0; i < rest->bytes; i++) {
+        if (strchr(separators, rest->at[i])) {
+            *out_item = text_trim((struct text){.at = rest->at, .bytes = i});
+            *rest = (struct text){.at = rest->at + i + 1, .bytes = rest->bytes - i - 1};
+            return true;
+        }
+    }
+    *out_item = text_trim(*rest);
+    *rest = (struct text){0};
+    return true;
+}
+
+// Bytes of the character that begins at `at`, or 0: not UTF-8.
+static size_t character_bytes(const unsigned char *at, size_t left)
+{
+    unsigned char c = at[0];
+    size_t bytes = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+    if (bytes == 0 || bytes > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    // Too long a form, surrogates, beyond U+10FFFF.
+    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
+        (c == 0xf4 && at[1] > 0x8f)) {
+        return 0;
+    }
+    return bytes;
+}
+
+bool text_is_utf8(struct text text)
+{
+    const unsigned char *at = (const unsigned char *)text.at;
+    size_t left = text.bytes;
+
+    while (left > 0) {
+        size_t bytes = character_bytes(at, left);
+        if (bytes == 0) {
+            return false;
+        }
+        at += bytes;
+        left -= bytes;
+    }
+    return true;
+}
+
+char *text_copy(struct text text)
+{
+    return strndup(text.at ? text.at : "", text.bytes);
+}

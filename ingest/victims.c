@@ -1,0 +1,77 @@
+#include "ingest/victims.h"
+
+#include <string.h>
+
+void victims_init(struct victims *victims, const struct shape *shape, size_t bytes_max)
+{
+    *victims = (struct victims){.bytes_max = bytes_max};
+    rows_init(&victims->rows);
+    rows_clear(&victims->rows, shape);
+    dict_init(&victims->ids);
+}
+
+void victims_done(struct victims *victims)
+{
+    rows_done(&victims->rows);
+    dict_done(&victims->ids);
+}
+
+static bool add_new(struct victims *victims, const struct incident *incident, struct tally_err *err)
+{
+    if (rows_bytes(&victims->rows) + dict_bytes(&victims->ids) > victims->bytes_max) {
+        return err_set(err, TALLY_LIMIT,
+                       "rows = per-victim holds all rows until the end of the file, and they need "
+                       "more than memory_bytes_max = %zu",
+                       victims->bytes_max);
+    }
+    return dict_add(&victims->ids, incident->id, (uint32_t)victims->rows.count, err) &&
+           map_put(incident, &victims->rows, err);
+}
+
+bool victims_add(struct victims *victims, const struct incident *incident, bool *out_fits,
+                 struct tally_err *err)
+{
+    int64_t sums[SHAPE_MEASURES_MAX];
+    size_t measures_count = victims->rows.shape->measures_count;
+    uint32_t index;
+
+    *out_fits = true;
+    if (!dict_find(&victims->ids, incident->id, &index)) {
+        return add_new(victims, incident, err);
+    }
+    int64_t *measures = rows_measures(&victims->rows, index);
+    for (size_t i = 0; i < measures_count; i++) {
+        if (__builtin_add_overflow(measures[i], incident->measures[i], &sums[i])) {
+            *out_fits = false;
+            return true;
+        }
+    }
+    memcpy(measures, sums, measures_count * sizeof *sums);
+    victims->rows.row[index].reported |= incident->reported;
+    return true;
+}
+
+bool victims_give(struct victims *victims, struct rows *chunk, bool *out_given,
+                  struct tally_err *err)
+{
+    const struct rows *rows = &victims->rows;
+    size_t index = victims->given;
+
+    *out_given = index < rows->count;
+    if (!*out_given) {
+        return true;
+    }
+    struct row *added = rows_add(chunk, err);
+    if (!added) {
+        return false;
+    }
+    *added = rows->row[index];
+    memcpy(rows_dims(chunk, chunk->count - 1), rows_dims(rows, index),
+           rows->shape->dims_count * sizeof(uint32_t));
+    memcpy(rows_measures(chunk, chunk->count - 1), rows_measures(rows, index),
+           rows->shape->measures_count * sizeof(int64_t));
+    victims->given++;
+    return rows_add_text(chunk, rows_text(rows, added->id), added->id.bytes, &added->id, err) &&
+           rows_add_text(chunk, rows_text(rows, added->revision_text), added->revision_text.bytes,
+                         &added->revision_text, err);
+}
