@@ -1,0 +1,112 @@
+// tally - totals of incidents over rolling windows, from the rollups that tallyd keeps.
+//
+//   main.c        the command line in, an exit status out
+//   options.c     one table of commands and options; --help comes from it
+//   origin.c      configuration -> state directory -> rollup file, or moment.c: from the ledger
+//   run_*.c       one file a command: asks the core, fills a sheet, prints it
+//   where.c select.c series.c     the core: which groups, which rows, which sums; no I/O
+//   period.c figures.c            what commands share: days, columns of sums, warnings
+//   sheet.c       columns and rows; sorting
+//   print*.c glyphs.c number.c    CSV, JSON, tables
+//   tally.c       libtally, for programs; the command does not need it
+#include "report/options.h"
+#include "report/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { STDOUT_BYTES = 1 << 16 };
+
+typedef bool run_command(const struct options *options, struct print *print, struct tally_err *err);
+
+static run_command *const run[] = {
+    [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window, [COMMAND_SERIES] = run_series,
+    [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,     [COMMAND_FILES] = run_files,
+    [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,
+};
+
+static int exit_status(const struct tally_err *err)
+{
+    switch (err->code) {
+    case TALLY_OK:
+        return EX_OK;
+    case TALLY_INVALID:
+        return EX_USAGE;
+    case TALLY_NOT_FOUND:
+        return EX_NOINPUT;
+    case TALLY_CORRUPT:
+    case TALLY_UNSUPPORTED:
+    case TALLY_OVERFLOW:
+        return EX_DATAERR;
+    case TALLY_REFUSED: // origin.c: the configuration is wrong
+        return EX_CONFIG;
+    case TALLY_IO:
+        return err->sys_errno == ENOENT ? EX_NOINPUT : EX_IOERR;
+    case TALLY_NO_SPACE:
+        return EX_IOERR;
+    case TALLY_BUSY:
+        return EX_TEMPFAIL;
+    case TALLY_LIMIT:
+    case TALLY_NO_MEMORY:
+        return EX_SOFTWARE;
+    }
+    return EX_SOFTWARE;
+}
+
+static int fail(const struct tally_err *err)
+{
+    // What was printed so far stands above the message also where both go to one place.
+    fflush(stdout);
+    fprintf(stderr, "tally: %s%s%s\n", err->place, err->place[0] ? ": " : "", err->message);
+    return exit_status(err);
+}
+
+static int finish_text(void)
+{
+    struct tally_err err;
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        err_sys(&err, "write the output");
+        return fail(&err);
+    }
+    return EX_OK;
+}
+
+static struct print open_print(const struct options *options)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+
+    return (struct print){.out = stdout,
+                          .warnings = stderr,
+                          .format = options->format_given ? options->format
+                                    : terminal            ? PRINT_TABLE
+                                                          : PRINT_CSV,
+                          .styled = terminal && !(no_color && no_color[0] != '\0') &&
+                                    !(term && strcmp(term, "dumb") == 0)};
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct tally_err err = {.code = TALLY_OK};
+
+    setvbuf(stdout, NULL, _IOFBF, STDOUT_BYTES);
+    if (!options_parse(&options, argc, argv, &err)) {
+        return fail(&err);
+    }
+    if (options.help) {
+        options_help(&options, stdout);
+        return finish_text();
+    }
+    if (options.version) {
+        printf("tally %s\n", TALLY_VERSION);
+        return finish_text();
+    }
+    struct print print = open_print(&options);
+    return run[options.command](&options, &print, &err) ? EX_OK : fail(&err);
+}

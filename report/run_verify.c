@@ -1,0 +1,281 @@
+// tally verify: every checksum of every rollup, and that each one equals what the ledger says.
+//
+//   rollup NAME   ok | DAMAGED   checksums, order, headline, content digest
+//   ledger        ok | DAMAGED   every frame up to the last commit
+//   replay NAME   ok | DAMAGED   the rollup rebuilt from the ledger at its generation
+#include "report/run.h"
+
+#include "base/disk.h"
+#include "report/moment.h"
+#include "report/origin.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check {
+    struct sheet sheet;
+    size_t damaged;
+    size_t checked;
+};
+
+// The state replayed last, since rollups mostly share one generation.
+struct rebuilt {
+    struct state state;
+    bool ready;
+    uint64_t batches;
+};
+
+static bool add_row(struct check *check, const char *thing, const char *state, const char *detail,
+                    struct tally_err *err)
+{
+    struct sheet_value *at = sheet_add_row(&check->sheet, err);
+
+    if (!at) {
+        return false;
+    }
+    at[0] = sheet_name(thing);
+    at[1] = sheet_name(state);
+    at[2] = sheet_name(detail);
+    check->checked++;
+    return true;
+}
+
+static bool add_ok(struct check *check, const char *thing, const char *detail,
+                   struct tally_err *err)
+{
+    return add_row(check, thing, "ok", detail, err);
+}
+
+static bool add_damage(struct check *check, const char *thing, const struct tally_err *damage,
+                       struct tally_err *err)
+{
+    const char *detail = damage->place[0] != '\0'
+                             ? sheet_printf(&check->sheet, "%s: %s", damage->place, damage->message)
+                             : sheet_printf(&check->sheet, "%s", damage->message);
+
+    check->damaged++;
+    return add_row(check, thing, "DAMAGED", detail, err);
+}
+
+// Only what is wrong with the bytes is damage; a file that cannot be read is an error.
+static bool is_damage(const struct tally_err *err)
+{
+    return err->code == TALLY_CORRUPT || err->code == TALLY_UNSUPPORTED;
+}
+
+// *out_rollup stays NULL when it is damaged.
+static bool check_rollup(struct check *check, const char *path, const char *thing,
+                         struct rollup **out_rollup, struct tally_err *err)
+{
+    struct tally_err damage;
+    struct rollup *rollup = rollup_open(AT_FDCWD, path, &damage);
+
+    if (rollup && rollup_verify(rollup, &damage)) {
+        char digest[DIGEST_TEXT_BYTES];
+        const char *detail = sheet_printf(&check->sheet, "%llu bytes, generation %llu, digest %s",
+                                          (unsigned long long)rollup_bytes(rollup),
+                                          (unsigned long long)rollup_generation(rollup),
+                                          digest_format(rollup_digest(rollup), digest));
+        *out_rollup = rollup;
+        return add_ok(check, thing, detail, err);
+    }
+    rollup_close(rollup);
+    if (!is_damage(&damage)) {
+        *err = damage;
+        return false;
+    }
+    return add_damage(check, thing, &damage, err);
+}
+
+static bool rebuild(struct rebuilt *rebuilt, int ledger_fd, uint64_t generation,
+                    struct tally_err *err)
+{
+    struct replay_until until = replay_all;
+    struct replay_end end;
+
+    if (rebuilt->ready && rebuilt->batches == generation) {
+        return true;
+    }
+    if (rebuilt->ready) {
+        state_done(&rebuilt->state);
+        rebuilt->ready = false;
+    }
+    until.batch = generation;
+    if (!state_init(&rebuilt->state, err)) {
+        return false;
+    }
+    if (!replay(&rebuilt->state, ledger_fd, &until, NULL, &end, err)) {
+        state_done(&rebuilt->state);
+        return false;
+    }
+    rebuilt->ready = true;
+    rebuilt->batches = end.batches;
+    if (end.batches != generation) {
+        return err_set(err, TALLY_CORRUPT,
+                       "the rollup says generation %llu, the ledger has %llu "
+                       "batches",
+                       (unsigned long long)generation, (unsigned long long)end.batches);
+    }
+    return true;
+}
+
+static bool same_content(struct rebuilt *rebuilt, const struct rollup *rollup,
+                         struct tally_err *err)
+{
+    char there[DIGEST_TEXT_BYTES];
+    char here[DIGEST_TEXT_BYTES];
+    struct cells *cells = cells_open(&rebuilt->state, rollup_def(rollup), err);
+
+    if (!cells) {
+        return false;
+    }
+    struct rollup *again = moment_encode(cells, &rebuilt->state, rebuilt->batches, err);
+    cells_close(cells);
+    if (!again) {
+        return false;
+    }
+    bool same = digest_equal(rollup_digest(again), rollup_digest(rollup));
+    if (!same) {
+        err_set(err, TALLY_CORRUPT, "the file has digest %s, the ledger gives %s",
+                digest_format(rollup_digest(rollup), there),
+                digest_format(rollup_digest(again), here));
+    }
+    rollup_close(again);
+    return same;
+}
+
+static bool check_replay(struct check *check, struct rebuilt *rebuilt, int ledger_fd,
+                         const struct rollup *rollup, const char *thing, struct tally_err *err)
+{
+    struct tally_err damage = {.code = TALLY_OK};
+
+    if (rebuild(rebuilt, ledger_fd, rollup_generation(rollup), &damage) &&
+        same_content(rebuilt, rollup, &damage)) {
+        return add_ok(check, thing,
+                      sheet_printf(&check->sheet, "equals the ledger at batch %llu",
+                                   (unsigned long long)rollup_generation(rollup)),
+                      err);
+    }
+    if (!is_damage(&damage)) {
+        *err = damage;
+        return false;
+    }
+    return add_damage(check, thing, &damage, err);
+}
+
+static bool check_ledger(struct check *check, int ledger_fd, bool *out_whole, struct tally_err *err)
+{
+    struct tally_err damage;
+    struct replay_end end;
+    struct state state;
+
+    if (!state_init(&state, err)) {
+        return false;
+    }
+    *out_whole = replay(&state, ledger_fd, &replay_all, NULL, &end, &damage);
+    state_done(&state);
+    if (*out_whole) {
+        return add_ok(check, "ledger",
+                      sheet_printf(&check->sheet, "%llu batches%s", (unsigned long long)end.batches,
+                                   end.torn ? ", and one that is not finished" : ""),
+                      err);
+    }
+    if (!is_damage(&damage)) {
+        *err = damage;
+        return false;
+    }
+    return add_damage(check, "ledger", &damage, err);
+}
+
+static bool check_stored(struct check *check, struct rebuilt *rebuilt, int ledger_fd,
+                         const char *dir, const char *name, struct tally_err *err)
+{
+    struct rollup *rollup = NULL;
+    const char *path = sheet_printf(&check->sheet, "%s/%s", dir, name);
+    const char *thing = sheet_printf(&check->sheet, "rollup %s", name);
+
+    if (!check_rollup(check, path, thing, &rollup, err)) {
+        return false;
+    }
+    // A damaged ledger has said so already.
+    bool done = !rollup || ledger_fd < 0 ||
+                check_replay(check, rebuilt, ledger_fd, rollup,
+                             sheet_printf(&check->sheet, "replay %s", name), err);
+    rollup_close(rollup);
+    return done;
+}
+
+static bool check_rollups(struct check *check, int ledger_fd, const char *dir,
+                          struct tally_err *err)
+{
+    struct rebuilt rebuilt = {.ready = false};
+    struct disk_names names;
+    bool done = true;
+
+    if (!disk_list(AT_FDCWD, dir, &names, err)) {
+        return false;
+    }
+    for (size_t i = 0; done && i < names.count; i++) {
+        size_t bytes = strlen(names.name[i]);
+        if (bytes > 7 && strcmp(names.name[i] + bytes - 7, ".rollup") == 0) {
+            done = check_stored(check, &rebuilt, ledger_fd, dir, names.name[i], err);
+        }
+    }
+    if (rebuilt.ready) {
+        state_done(&rebuilt.state);
+    }
+    disk_names_done(&names);
+    return done;
+}
+
+static bool check_state(struct check *check, const struct options *options, struct tally_err *err)
+{
+    bool whole = false;
+    char *state = origin_state_dir(options, err);
+
+    if (!state) {
+        return false;
+    }
+    const char *dir = sheet_printf(&check->sheet, "%s/rollup", state);
+    free(state);
+    int ledger_fd = origin_open_ledger(options, err);
+    if (ledger_fd < 0) {
+        return false;
+    }
+    bool done = check_ledger(check, ledger_fd, &whole, err) &&
+                check_rollups(check, whole ? ledger_fd : -1, dir, err);
+    disk_close(ledger_fd);
+    return done;
+}
+
+static bool check_files(struct check *check, const struct options *options, struct tally_err *err)
+{
+    for (size_t i = 0; i < options->args_count; i++) {
+        struct rollup *rollup = NULL;
+        if (!check_rollup(check, options->args[i], options->args[i], &rollup, err)) {
+            return false;
+        }
+        rollup_close(rollup);
+    }
+    return true;
+}
+
+bool run_verify(const struct options *options, struct print *print, struct tally_err *err)
+{
+    struct check check = {.damaged = 0};
+
+    sheet_init(&check.sheet);
+    sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "thing", "");
+    sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "state", "");
+    sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "detail", "");
+    bool done = options->args_count > 0 ? check_files(&check, options, err)
+                                        : check_state(&check, options, err);
+    done = done && print_end(print, &check.sheet, err);
+    sheet_done(&check.sheet);
+    if (done && check.damaged > 0) {
+        return err_set(err, TALLY_CORRUPT, "%zu of %zu checks found damage", check.damaged,
+                       check.checked);
+    }
+    return done;
+}

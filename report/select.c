@@ -1,0 +1,172 @@
+#include "report/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// For each dimension that has a condition: which of its distinct values pass.
+struct passes {
+    unsigned char *pass; // of all these dimensions, one after the other
+    bool asked[ROLLUP_DIMS_MAX];
+    size_t first[ROLLUP_DIMS_MAX]; // in pass, of a dimension that is asked
+};
+
+static bool passes_init(struct passes *passes, const struct rollup *rollup,
+                        const struct where *where, struct tally_err *err)
+{
+    size_t count = 0;
+
+    *passes = (struct passes){0};
+    for (size_t i = 0; i < where->count; i++) {
+        passes->asked[where->dim[i]] = true;
+        passes->first[where->dim[i]] = count;
+        count += rollup_values(rollup, where->dim[i]);
+    }
+    passes->pass = calloc(count + 1, sizeof *passes->pass);
+    if (!passes->pass) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu values", count);
+    }
+    for (size_t i = 0; i < where->count; i++) {
+        size_t dim = where->dim[i];
+        for (size_t value = 0; value < rollup_values(rollup, dim); value++) {
+            size_t bytes;
+            const char *text = rollup_value(rollup, dim, value, &bytes);
+            passes->pass[passes->first[dim] + value] = where_matches(where, dim, text, bytes);
+        }
+    }
+    return true;
+}
+
+static bool group_passes(const struct rollup *rollup, const struct passes *passes, size_t group)
+{
+    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
+        if (passes->asked[dim] &&
+            !passes->pass[passes->first[dim] + rollup_group_value(rollup, group, dim)]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int compare_by(const struct select *select, size_t a, size_t b)
+{
+    for (size_t i = 0; i < select->by.count; i++) {
+        uint32_t value_a = rollup_group_value(select->rollup, a, select->by.dim[i]);
+        uint32_t value_b = rollup_group_value(select->rollup, b, select->by.dim[i]);
+        if (value_a != value_b) {
+            return value_a < value_b ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+static int compare_groups(const void *a, const void *b, void *context)
+{
+    size_t group_a = *(const size_t *)a;
+    size_t group_b = *(const size_t *)b;
+    int order = compare_by(context, group_a, group_b);
+
+    return order != 0 ? order : (group_a > group_b) - (group_a < group_b);
+}
+
+static bool is_prefix(const struct by *by)
+{
+    for (size_t i = 0; i < by->count; i++) {
+        if (by->dim[i] != i) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void make_rows(struct select *select)
+{
+    for (size_t i = 0; i < select->groups_count; i++) {
+        if (i == 0 || compare_by(select, select->group[i - 1], select->group[i]) != 0) {
+            select->row[select->rows_count++] = (struct select_row){.first = i};
+        }
+        select->row[select->rows_count - 1].count++;
+    }
+    if (select->by.count == 0 && select->rows_count == 0) {
+        select->row[select->rows_count++] = (struct select_row){.first = 0};
+    }
+}
+
+static void find_measures(struct select *select, const struct where *where)
+{
+    const struct rollup_def *def = rollup_def(select->rollup);
+
+    select->measures = where_measures(where, def, NULL, 0);
+    for (size_t row = 0; row < select->rows_count; row++) {
+        select->row[row].measures = select->measures;
+        for (size_t i = 0; i < select->by.count; i++) {
+            if (strcmp(def->dims[select->by.dim[i]], ROLLUP_DIM_FEED) == 0) {
+                size_t bytes;
+                const char *feed = select_text(select, row, i, &bytes);
+                select->row[row].measures = where_measures(where, def, feed, bytes);
+            }
+        }
+    }
+}
+
+bool select_init(struct select *select, const struct rollup *rollup, const struct where *where,
+                 const struct by *by, struct tally_err *err)
+{
+    size_t groups = rollup_groups(rollup);
+    struct passes passes;
+
+    *select = (struct select){.rollup = rollup, .by = *by};
+    if (!passes_init(&passes, rollup, where, err)) {
+        return false;
+    }
+    select->group = calloc(groups + 1, sizeof *select->group);
+    select->row = calloc(groups + 1, sizeof *select->row);
+    if (!select->group || !select->row) {
+        free(passes.pass);
+        select_done(select);
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups);
+    }
+    for (size_t group = 0; group < groups; group++) {
+        if (group_passes(rollup, &passes, group)) {
+            select->group[select->groups_count++] = group;
+        }
+    }
+    free(passes.pass);
+    if (!is_prefix(by)) {
+        qsort_r(select->group, select->groups_count, sizeof *select->group, compare_groups, select);
+    }
+    make_rows(select);
+    find_measures(select, where);
+    return true;
+}
+
+void select_done(struct select *select)
+{
+    free(select->group);
+    free(select->row);
+}
+
+const char *select_text(const struct select *select, size_t row, size_t position, size_t *out_bytes)
+{
+    size_t group = select->group[select->row[row].first];
+    return rollup_text(select->rollup, group, select->by.dim[position], out_bytes);
+}
+
+void select_window(const struct select *select, size_t row, enum basis basis, int32_t first_day,
+                   int32_t last_day, struct rollup_sums *out_sums)
+{
+    const struct select_row *of = &select->row[row];
+
+    *out_sums = (struct rollup_sums){0};
+    for (size_t i = of->first; i < of->first + of->count; i++) {
+        rollup_add_window(select->rollup, select->group[i], basis, first_day, last_day, out_sums);
+    }
+}
+
+void sums_add(struct rollup_sums *sums, const struct rollup_sums *more, size_t measures_count)
+{
+    sums->incidents += more->incidents;
+    for (size_t m = 0; m < measures_count; m++) {
+        sums->measure[m].sum += more->measure[m].sum;
+        sums->measure[m].reported += more->measure[m].reported;
+    }
+}
