@@ -1,0 +1,646 @@
+#include "daemon/config.h"
+
+#include "daemon/config_entries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PRESET_KEY "preset"
+
+enum { PRESET_DEPTH_MAX = 4 };
+
+// ---- keys of [tallyd] ---------------------------------------------------------------------
+
+enum unit { UNIT_PATH, UNIT_BYTES, UNIT_COUNT, UNIT_MILLISECONDS };
+
+struct key {
+    const char *name;
+    enum unit unit;
+    size_t at; // in struct config
+    uint64_t low;
+    uint64_t high;
+    const char *fallback; // in the form of the configuration
+    const char *help;
+};
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct key keys[] = {
+    {"state", UNIT_PATH, AT(state), 0, 0, "/var/lib/tallyd",
+     "inbox, claimed, done, rejected, ledger and rollup live below this directory"},
+    {"presets", UNIT_PATH, AT(presets), 0, 0, NULL, "directory of the shipped feeds"},
+    {"scan_interval", UNIT_MILLISECONDS, AT(scan_interval_ms), 100, 86400000, "5s",
+     "time between looks at the inbox, beside the kernel's hints"},
+    {"settle", UNIT_MILLISECONDS, AT(settle_ms), 0, 3600000, "2s",
+     "a file that was found without a hint waits until it is this old"},
+    {"publish_interval", UNIT_MILLISECONDS, AT(publish_interval_ms), 0, 86400000, "1s",
+     "while files wait, rollups are written at most this often"},
+    {"segment_max", UNIT_BYTES, AT(segment_bytes_max), 1 << 16, UINT64_C(1) << 38, "64M",
+     "size of a ledger segment"},
+    {"field_max", UNIT_BYTES, AT(limits.field_bytes_max), 64, 256 << 20, "1M", "longest field"},
+    {"record_max", UNIT_BYTES, AT(limits.record_bytes_max), 256, 256 << 20, "4M", "longest record"},
+    {"columns_max", UNIT_COUNT, AT(limits.columns_max), 1, 1 << 20, "4096", "fields in a record"},
+    {"records_max", UNIT_COUNT, AT(limits.records_max), 1, UINT32_MAX, "4000000000",
+     "records in a file"},
+    {"inflated_max", UNIT_BYTES, AT(limits.inflated_bytes_max), 1 << 20, UINT64_C(1) << 50, "64G",
+     "size of a .gz or .zst when inflated"},
+    {"inflate_ratio_max", UNIT_COUNT, AT(limits.inflate_ratio_max), 1, 1000000, "1000",
+     "inflated size against the file's"},
+    {"memory_max", UNIT_BYTES, AT(limits.memory_bytes_max), 1 << 20, UINT64_C(1) << 40, "256M",
+     "memory that one file may take while it is read"},
+    {"chunk_rows", UNIT_COUNT, AT(limits.chunk_rows), 1, 1 << 24, "16384",
+     "rows that are handed to the ledger at once"},
+    {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "4M",
+     "memory that those rows take"},
+};
+
+enum { KEYS_COUNT = sizeof keys / sizeof *keys };
+
+static const struct config_key_help rollup_keys[] = {
+    {"rollup", "feeds", "FEED ...", NULL, "whose incidents"},
+    {"rollup", "by", "DIMENSION ...", "", "dimensions to group by; may be empty"},
+    {"rollup", "measures", "MEASURE ...", "", "what to add up; incidents are always counted"},
+    {"rollup", "windows", "DAYSd ...", "", "windows of the headline, such as 7d 50d 365d"},
+    {"rollup", "where.", "TEXT, ... or ! TEXT, ...", NULL,
+     "only incidents whose dimension is one of these texts (or none); * and ? match any"},
+};
+
+enum { ROLLUP_KEYS_COUNT = sizeof rollup_keys / sizeof *rollup_keys };
+
+size_t config_keys_count(void)
+{
+    return (size_t)KEYS_COUNT + ROLLUP_KEYS_COUNT;
+}
+
+struct config_key_help config_key_at(size_t index)
+{
+    static const char *const forms[] = {"PATH", "BYTES (K, M, G)", "NUMBER",
+                                        "TIME (ms, s, min, h)"};
+
+    if (index >= KEYS_COUNT) {
+        return rollup_keys[index - KEYS_COUNT];
+    }
+    return (struct config_key_help){.section = "tallyd",
+                                    .name = keys[index].name,
+                                    .value = forms[keys[index].unit],
+                                    .fallback = keys[index].fallback,
+                                    .help = keys[index].help};
+}
+
+// ---- values -------------------------------------------------------------------------------
+
+struct suffix {
+    const char *text;
+    uint64_t factor;
+};
+
+static bool parse_scaled(const char *value, const struct suffix *suffixes, uint64_t *out)
+{
+    char *end;
+    unsigned long long number = strtoull(value, &end, 10);
+
+    if (*value < '0' || *value > '9') {
+        return false;
+    }
+    end += strspn(end, " ");
+    for (const struct suffix *suffix = suffixes; suffix->text; suffix++) {
+        if (strcmp(end, suffix->text) == 0) {
+            return !__builtin_mul_overflow((uint64_t)number, suffix->factor, out);
+        }
+    }
+    return false;
+}
+
+static bool parse_number(const struct key *key, const char *value, uint64_t *out,
+                         struct tally_err *err)
+{
+    static const struct suffix bytes[] = {{"", 1},        {"K", 1 << 10},           {"M", 1 << 20},
+                                          {"G", 1 << 30}, {"T", UINT64_C(1) << 40}, {0}};
+    static const struct suffix times[] = {
+        {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {0}};
+    static const struct suffix counts[] = {{"", 1}, {0}};
+    const struct suffix *suffixes = key->unit == UNIT_BYTES          ? bytes
+                                    : key->unit == UNIT_MILLISECONDS ? times
+                                                                     : counts;
+    uint64_t number;
+
+    if (!parse_scaled(value, suffixes, &number)) {
+        const char *form = key->unit == UNIT_BYTES          ? "a size such as 64M"
+                           : key->unit == UNIT_MILLISECONDS ? "a time such as 500ms, 5s or 2min"
+                                                            : "a whole number";
+        return err_set(err, TALLY_INVALID, "%s = %.60s: expected %s", key->name, value, form);
+    }
+    if (number < key->low || number > key->high) {
+        return err_set(err, TALLY_INVALID, "%s = %.60s: allowed are %llu to %llu", key->name, value,
+                       (unsigned long long)key->low, (unsigned long long)key->high);
+    }
+    *out = number;
+    return true;
+}
+
+static bool set_key(struct config *config, const struct key *key, const char *value,
+                    struct tally_err *err)
+{
+    unsigned char *field = (unsigned char *)config + key->at;
+    uint64_t number = 0;
+
+    _Static_assert(sizeof(size_t) == sizeof(uint64_t), "limits are stored as 64 bits");
+    if (key->unit != UNIT_PATH) {
+        if (!parse_number(key, value, &number, err)) {
+            return false;
+        }
+        memcpy(field, &number, sizeof number);
+        return true;
+    }
+    char *copy = *value ? strdup(value) : NULL;
+    if (!copy) {
+        return err_set(err, TALLY_INVALID, "%s needs a path", key->name);
+    }
+    char *old;
+    memcpy(&old, field, sizeof(char *));
+    free(old);
+    memcpy(field, &copy, sizeof(char *));
+    return true;
+}
+
+static bool set_tallyd(struct config *config, const struct config_entry *entry,
+                       struct tally_err *err)
+{
+    for (size_t i = 0; i < KEYS_COUNT; i++) {
+        if (strcmp(keys[i].name, entry->key) == 0) {
+            return set_key(config, &keys[i], entry->value, err);
+        }
+    }
+    return err_set(err, TALLY_INVALID, "[tallyd] has no key '%.60s'", entry->key);
+}
+
+// ---- loading ------------------------------------------------------------------------------
+
+struct loading {
+    struct config *config;
+    struct config_entries entries;
+    const char *path;
+    config_on_mistake *on_mistake;
+    void *context;
+    bool failed;
+};
+
+static void tell(struct loading *loading, struct tally_err *err, const struct config_entry *entry)
+{
+    if (entry) {
+        err_place(err, "%s:%d", entry->file, entry->line);
+    }
+    loading->failed = true;
+    loading->on_mistake(loading->context, err);
+}
+
+// The directory of a file, for relative names in its values.
+static void folder_of(const char *file, char folder[4096])
+{
+    const char *slash = strrchr(file, '/');
+
+    int bytes = slash == file ? 1 : slash ? (int)(slash - file) : 0; // "/" stays "/"
+
+    snprintf(folder, 4096, "%.*s", slash ? bytes : 1, slash ? file : ".");
+}
+
+static void take_tallyd(struct loading *loading)
+{
+    struct tally_err err;
+
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        struct config_entry *entry = &loading->entries.entry[i];
+        if (strcmp(entry->section, "tallyd") != 0) {
+            continue;
+        }
+        entry->used = true;
+        if (!set_tallyd(loading->config, entry, &err)) {
+            tell(loading, &err, entry);
+        }
+    }
+}
+
+// ---- feeds --------------------------------------------------------------------------------
+
+static void set_feed_key(struct loading *loading, struct feed *feed,
+                         const struct config_entry *entry)
+{
+    char folder[4096];
+    struct tally_err err;
+
+    folder_of(entry->file, folder);
+    if (!feed_set(feed, entry->key, entry->value, folder, &err)) {
+        tell(loading, &err, entry);
+    }
+}
+
+static void take_preset(struct loading *loading, struct feed *feed, const struct config_entry *from,
+                        int depth);
+
+static void set_feed(struct loading *loading, struct feed *feed, struct config_entries *entries,
+                     const char *section, int depth)
+{
+    // The preset first, wherever its line stands: the section's own keys override it.
+    for (size_t i = 0; i < entries->count; i++) {
+        struct config_entry *entry = &entries->entry[i];
+        if (strcmp(entry->section, section) == 0 && strcmp(entry->key, PRESET_KEY) == 0) {
+            entry->used = true;
+            take_preset(loading, feed, entry, depth);
+        }
+    }
+    for (size_t i = 0; i < entries->count; i++) {
+        struct config_entry *entry = &entries->entry[i];
+        if (strcmp(entry->section, section) == 0 && !entry->used) {
+            entry->used = true;
+            set_feed_key(loading, feed, entry);
+        }
+    }
+}
+
+static void take_preset(struct loading *loading, struct feed *feed, const struct config_entry *from,
+                        int depth)
+{
+    struct config_entries entries = {0};
+    struct tally_err err;
+    char path[4200];
+    char section[200];
+
+    snprintf(path, sizeof path, "%s/%s.conf", loading->config->presets, from->value);
+    snprintf(section, sizeof section, "feed %s", from->value);
+    if (depth == PRESET_DEPTH_MAX || strchr(from->value, '/')) {
+        err_set(&err, TALLY_INVALID, "preset '%.60s': %s", from->value,
+                depth == PRESET_DEPTH_MAX ? "presets name each other in a circle"
+                                          : "the name of a preset has no slash");
+        tell(loading, &err, from);
+    } else if (!config_entries_read(&entries, path, &err)) {
+        if (err.code == TALLY_IO) {
+            err_set(&err, TALLY_INVALID, "there is no preset '%.60s' in %.120s", from->value,
+                    loading->config->presets);
+        }
+        tell(loading, &err, err.code == TALLY_INVALID && err.place[0] ? NULL : from);
+    } else {
+        set_feed(loading, feed, &entries, section, depth + 1);
+    }
+    config_entries_done(&entries);
+}
+
+static bool add_feed(struct loading *loading, const struct config_entry *first, const char *name,
+                     struct tally_err *err)
+{
+    struct config *config = loading->config;
+    struct feed **feeds = realloc(config->feeds, (config->feeds_count + 1) * sizeof(*feeds));
+
+    if (!feeds) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for feed %s", name);
+    }
+    config->feeds = feeds;
+    struct feed *feed = feed_open(name, err);
+    if (!feed) {
+        return false;
+    }
+    feeds[config->feeds_count++] = feed;
+    bool failed_before = loading->failed;
+    loading->failed = false;
+    set_feed(loading, feed, &loading->entries, first->section, 0);
+    bool wrong = loading->failed;
+    loading->failed = failed_before || wrong;
+    return wrong || feed_check(feed, err); // a wrong key is told already
+}
+
+static const struct feed *find_feed(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        if (strcmp(feed_name(config->feeds[i]), name) == 0) {
+            return config->feeds[i];
+        }
+    }
+    return NULL;
+}
+
+// ---- rollups ------------------------------------------------------------------------------
+
+typedef bool on_word(struct rollup_def *def, const char *word, struct tally_err *err);
+
+static bool each_word(struct rollup_def *def, const char *value, on_word *take,
+                      struct tally_err *err)
+{
+    static const char separators[] = " \t,";
+    char word[ROLLUP_NAME_BYTES_MAX + 2];
+
+    for (const char *at = value + strspn(value, separators); *at;) {
+        size_t bytes = strcspn(at, separators);
+        size_t copied = bytes < sizeof word ? bytes : sizeof word - 1;
+        memcpy(word, at, copied);
+        word[copied] = '\0';
+        if (!take(def, word, err)) {
+            return false;
+        }
+        at += bytes;
+        at += strspn(at, separators);
+    }
+    return true;
+}
+
+static bool add_window_word(struct rollup_def *def, const char *word, struct tally_err *err)
+{
+    static const struct suffix days[] = {{"d", 1}, {"", 1}, {0}};
+    uint64_t number;
+
+    if (!parse_scaled(word, days, &number) || number > ROLLUP_WINDOW_DAYS_MAX) {
+        return err_set(err, TALLY_INVALID, "'%s' is no window: write days such as 50d", word);
+    }
+    return rollup_def_add_window(def, (uint32_t)number, err);
+}
+
+static bool set_rollup(struct rollup_def *def, const struct config_entry *entry,
+                       struct tally_err *err)
+{
+    static const struct {
+        const char *key;
+        on_word *take;
+    } lists[] = {{"feeds", rollup_def_add_feed},
+                 {"by", rollup_def_add_dim},
+                 {"measures", rollup_def_add_measure},
+                 {"windows", add_window_word}};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (strcmp(entry->key, lists[i].key) == 0) {
+            return each_word(def, entry->value, lists[i].take, err);
+        }
+    }
+    if (strncmp(entry->key, "where.", 6) == 0 && entry->key[6]) {
+        return rollup_def_add_filter(def, entry->key + 6, entry->value, err);
+    }
+    return err_set(err, TALLY_INVALID, "[rollup ...] has no key '%.60s'", entry->key);
+}
+
+// The entry that set a key of a section last; the section's first entry if none did.
+static struct config_entry *find_entry(struct loading *loading, const char *section,
+                                       const char *key)
+{
+    struct config_entry *found = NULL;
+    struct config_entry *first = NULL;
+
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        struct config_entry *entry = &loading->entries.entry[i];
+        if (strcmp(entry->section, section) == 0) {
+            first = first ? first : entry;
+            found = strcmp(entry->key, key) == 0 ? entry : found;
+        }
+    }
+    return found ? found : first;
+}
+
+// Lists what the feeds of a rollup offer, for a message.
+static void offer(const struct config *config, const struct rollup_def *def, bool measures,
+                  char text[200])
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        const struct feed *feed = find_feed(config, def->feeds[i].name);
+        const struct shape *shape = feed ? feed_shape(feed) : NULL;
+        size_t count = !shape ? 0 : measures ? shape->measures_count : shape->dims_count;
+        for (size_t at = 0; at < count && used < 180; at++) {
+            const char *name = measures ? shape->measures[at] : shape->dims[at];
+            int wrote = snprintf(text + used, 200 - used, "%s%s", used ? ", " : "", name);
+            used += wrote > 0 ? (size_t)wrote : 0;
+        }
+    }
+}
+
+static bool has_name(const struct config *config, const struct rollup_def *def, const char *name,
+                     bool measure)
+{
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        const struct feed *feed = find_feed(config, def->feeds[i].name);
+        const struct shape *shape = feed ? feed_shape(feed) : NULL;
+        if (shape &&
+            (measure ? shape_find_measure(shape, name) : shape_find_dim(shape, name)) >= 0) {
+            return true;
+        }
+    }
+    return !measure && strcmp(name, ROLLUP_DIM_FEED) == 0;
+}
+
+// A deletions feed names the feed whose incidents it withdraws.
+static void check_targets(struct loading *loading)
+{
+    const struct config *config = loading->config;
+    struct tally_err err;
+
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        const struct feed *feed = config->feeds[i];
+        char section[ROLLUP_NAME_BYTES_MAX + 8];
+        if (feed_mode(feed) != FEED_DELETIONS || find_feed(config, feed_target(feed))) {
+            continue;
+        }
+        snprintf(section, sizeof section, "feed %.64s", feed_name(feed));
+        err_set(&err, TALLY_INVALID, "there is no feed '%.60s' to delete from; set `deletes`",
+                feed_target(feed));
+        tell(loading, &err, find_entry(loading, section, "deletes"));
+    }
+}
+
+static void check_name(struct loading *loading, const struct rollup_def *def, const char *section,
+                       const char *key, const char *name, bool measure)
+{
+    struct tally_err err;
+    char offered[200];
+
+    if (!has_name(loading->config, def, name, measure)) {
+        offer(loading->config, def, measure, offered);
+        err_set(&err, TALLY_INVALID, "no feed of this rollup has a %s '%.40s'; there are: %s",
+                measure ? "measure" : "dimension", name, offered);
+        tell(loading, &err, find_entry(loading, section, key));
+    }
+}
+
+static void check_feeds(struct loading *loading, struct rollup_def *def, const char *section)
+{
+    struct tally_err err;
+
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        const struct feed *feed = find_feed(loading->config, def->feeds[i].name);
+        if (!feed || feed_mode(feed) == FEED_DELETIONS) {
+            err_set(&err, TALLY_INVALID,
+                    feed ? "feed '%.60s' only deletes" : "there is no feed '%.60s'",
+                    def->feeds[i].name);
+            tell(loading, &err, find_entry(loading, section, "feeds"));
+            continue;
+        }
+        const struct shape *shape = feed_shape(feed);
+        for (size_t m = 0; shape && m < def->measures_count; m++) {
+            bool has = shape_find_measure(shape, def->measures[m]) >= 0;
+            def->feeds[i].measures |= (uint64_t)has << m;
+        }
+    }
+    if (def->feeds_count == 0) {
+        err_set(&err, TALLY_INVALID, "a rollup needs `feeds = ...`");
+        tell(loading, &err, find_entry(loading, section, "feeds"));
+    }
+}
+
+static void check_rollup(struct loading *loading, struct rollup_def *def, const char *section)
+{
+    check_feeds(loading, def, section);
+    for (size_t i = 0; i < def->dims_count; i++) {
+        check_name(loading, def, section, "by", def->dims[i], false);
+    }
+    for (size_t i = 0; i < def->measures_count; i++) {
+        check_name(loading, def, section, "measures", def->measures[i], true);
+    }
+    for (size_t i = 0; i < def->filters_count; i++) {
+        char key[ROLLUP_NAME_BYTES_MAX + 8];
+        snprintf(key, sizeof key, "where.%.64s", def->filters[i].dim);
+        check_name(loading, def, section, key, def->filters[i].dim, false);
+    }
+    // Several feeds may report one event: never add them up unseen.
+    struct tally_err err;
+    if (def->feeds_count > 1 && rollup_def_find_dim(def, ROLLUP_DIM_FEED) < 0 &&
+        !rollup_def_add_dim(def, ROLLUP_DIM_FEED, &err)) {
+        tell(loading, &err, find_entry(loading, section, "by"));
+    }
+}
+
+// A later file replaces a key as a whole, so only the last entry of each key counts.
+static bool is_replaced(const struct loading *loading, size_t index)
+{
+    const struct config_entry *entry = &loading->entries.entry[index];
+
+    for (size_t i = index + 1; i < loading->entries.count; i++) {
+        const struct config_entry *later = &loading->entries.entry[i];
+        if (strcmp(later->section, entry->section) == 0 && strcmp(later->key, entry->key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add_rollup(struct loading *loading, const struct config_entry *first, const char *name,
+                       struct tally_err *err)
+{
+    struct config *config = loading->config;
+    struct rollup_def *defs = realloc(config->defs, (config->defs_count + 1) * sizeof *defs);
+
+    if (!defs) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", name);
+    }
+    config->defs = defs;
+    struct rollup_def *def = &defs[config->defs_count++];
+    *def = (struct rollup_def){0};
+    if (!rollup_def_set_name(def, name, err)) {
+        return false;
+    }
+    bool wrong = false;
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        struct config_entry *entry = &loading->entries.entry[i];
+        struct tally_err mistake;
+        if (strcmp(entry->section, first->section) != 0) {
+            continue;
+        }
+        entry->used = true;
+        if (!is_replaced(loading, i) && !set_rollup(def, entry, &mistake)) {
+            tell(loading, &mistake, entry);
+            wrong = true;
+        }
+    }
+    if (!wrong) {
+        check_rollup(loading, def, first->section);
+    }
+    return true;
+}
+
+// ---- all of it ----------------------------------------------------------------------------
+
+typedef bool on_section(struct loading *loading, const struct config_entry *first, const char *name,
+                        struct tally_err *err);
+
+static void take_sections(struct loading *loading, const char *kind, on_section *take)
+{
+    size_t kind_bytes = strlen(kind);
+
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        struct config_entry *entry = &loading->entries.entry[i];
+        struct tally_err err;
+        if (entry->used || strncmp(entry->section, kind, kind_bytes) != 0 ||
+            entry->section[kind_bytes] != ' ') {
+            continue;
+        }
+        const char *name = entry->section + kind_bytes;
+        name += strspn(name, " ");
+        if (!take(loading, entry, name, &err)) {
+            tell(loading, &err, entry);
+        }
+    }
+}
+
+static void tell_unknown_sections(struct loading *loading)
+{
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        struct config_entry *entry = &loading->entries.entry[i];
+        struct tally_err err;
+        if (entry->used) {
+            continue;
+        }
+        err_set(&err, TALLY_INVALID,
+                "'%.60s' stands in [%.60s]; sections are [tallyd], [feed NAME], [rollup NAME]",
+                entry->key, entry->section);
+        tell(loading, &err, entry);
+    }
+}
+
+static bool set_defaults(struct loading *loading, const char *presets)
+{
+    struct tally_err err;
+
+    for (size_t i = 0; i < KEYS_COUNT; i++) {
+        const char *fallback = keys[i].fallback ? keys[i].fallback : presets;
+        if (!set_key(loading->config, &keys[i], fallback, &err)) {
+            tell(loading, &err, NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool config_load(struct config *config, const char *path, const char *presets,
+                 config_on_mistake *on_mistake, void *context)
+{
+    struct loading loading = {
+        .config = config, .path = path, .on_mistake = on_mistake, .context = context};
+    struct tally_err err;
+
+    *config = (struct config){.limits = ingest_limits_default};
+    if (!set_defaults(&loading, presets)) {
+        return false;
+    }
+    if (!config_entries_read_all(&loading.entries, path, &err)) {
+        tell(&loading, &err, NULL);
+    } else {
+        take_tallyd(&loading);
+        take_sections(&loading, "feed", add_feed);
+        check_targets(&loading);
+        take_sections(&loading, "rollup", add_rollup);
+        tell_unknown_sections(&loading);
+    }
+    config_entries_done(&loading.entries);
+    return !loading.failed;
+}
+
+void config_done(struct config *config)
+{
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        feed_close(config->feeds[i]);
+    }
+    for (size_t i = 0; i < config->defs_count; i++) {
+        rollup_def_done(&config->defs[i]);
+    }
+    free(config->feeds);
+    free(config->defs);
+    free(config->state);
+    free(config->presets);
+    *config = (struct config){0};
+}

@@ -1,0 +1,32 @@
+// daemon/config_entries.h - all lines of all configuration files, before they mean anything.
+#ifndef DAEMON_CONFIG_ENTRIES_H
+#define DAEMON_CONFIG_ENTRIES_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+struct config_entry {
+    char *section;
+    char *key;
+    char *value;
+    char *file;
+    int line;
+    bool used;
+};
+
+struct config_entries {
+    struct config_entry *entry;
+    size_t count;
+    size_t capacity;
+};
+
+// One file. TALLY_INVALID with its place also when a key stands twice in one section of it.
+bool config_entries_read(struct config_entries *entries, const char *path, struct tally_err *err);
+
+// A file and the *.conf files of PATH.d, in order of name.
+bool config_entries_read_all(struct config_entries *entries, const char *path,
+                             struct tally_err *err);
+void config_entries_done(struct config_entries *entries);
+
+#endif

@@ -1,0 +1,149 @@
+#include "daemon/dry_run.h"
+
+#include "base/disk.h"
+#include "daemon/inbox.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+extern char **environ;
+
+struct trial {
+    const struct config *config;
+    const char *tally;
+    char state[256]; // the folder of the trial
+    uint64_t batches_before;
+};
+
+// Committed batches are all that the copy will hold: an unfinished tail is cut off there.
+static bool copy_ledger(const struct config *config, int trial_fd, struct tally_err *err)
+{
+    struct disk_names names;
+    char path[4200];
+
+    snprintf(path, sizeof path, "%s/ledger", config->state);
+    int from_fd = disk_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, err);
+    if (from_fd < 0) {
+        return err->sys_errno == ENOENT; // nothing kept yet
+    }
+    bool ok = disk_mkdir(trial_fd, "ledger", 0700, err) && disk_list(from_fd, ".", &names, err);
+    if (ok) {
+        int to_fd = disk_open(trial_fd, "ledger", O_RDONLY | O_DIRECTORY, 0, err);
+        ok = to_fd >= 0;
+        for (size_t i = 0; ok && i < names.count; i++) {
+            ok = disk_copy(from_fd, names.name[i], to_fd, names.name[i], 0600, err);
+        }
+        disk_close(to_fd);
+        disk_names_done(&names);
+    }
+    disk_close(from_fd);
+    return ok;
+}
+
+static bool drop_files(const struct inbox *inbox, char *const *files, size_t files_count,
+                       struct tally_err *err)
+{
+    for (size_t i = 0; i < files_count; i++) {
+        const char *slash = strrchr(files[i], '/');
+        const char *name = slash ? slash + 1 : files[i];
+        if (!disk_copy(AT_FDCWD, files[i], inbox->inbox_fd, name, 0600, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// `tally diff` for one rollup, on our standard output.
+static int print_diff(const struct trial *trial, const char *rollup, uint64_t batches)
+{
+    char from[24];
+    char to[24];
+    snprintf(from, sizeof from, "%llu", (unsigned long long)trial->batches_before);
+    snprintf(to, sizeof to, "%llu", (unsigned long long)batches);
+    const char *const arguments[] = {trial->tally, "--state", trial->state, "diff", rollup,
+                                     "--from",     from,      "--to",       to,     NULL};
+    pid_t child;
+    int status;
+
+    // posix_spawn does not write to the arguments; its type is older than const.
+    int failed =
+        posix_spawn(&child, trial->tally, NULL, NULL, (char *const *)(uintptr_t)arguments, environ);
+    if (failed != 0) {
+        fprintf(stderr, "tallyd: cannot run %s: %s\n", trial->tally, strerror(failed));
+        return EX_OSERR;
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+static int take_in(struct trial *trial, struct inbox *inbox, struct tally_err *err)
+{
+    struct store_options options = {.segment_bytes_max = trial->config->segment_bytes_max,
+                                    .defs = trial->config->defs,
+                                    .defs_count = trial->config->defs_count};
+    struct store *store = store_open(inbox->state_fd, &options, err);
+
+    if (!store) {
+        return -1;
+    }
+    trial->batches_before = store_batches(store);
+    struct loop_options loop = {
+        .config = trial->config, .inbox = inbox, .store = store, .once = true};
+    int status = loop_run(&loop);
+    uint64_t batches = store_batches(store);
+    store_close(store);
+    fflush(stdout);
+    for (size_t i = 0; status <= 1 && i < trial->config->defs_count; i++) {
+        int printed = print_diff(trial, trial->config->defs[i].name, batches);
+        status = printed ? printed : status;
+    }
+    return status;
+}
+
+static int run_trial(struct trial *trial, char *const *files, size_t files_count,
+                     struct tally_err *err)
+{
+    struct inbox inbox;
+
+    if (!inbox_open(&inbox, trial->state, err)) {
+        return -1;
+    }
+    int status = copy_ledger(trial->config, inbox.state_fd, err) &&
+                         drop_files(&inbox, files, files_count, err)
+                     ? take_in(trial, &inbox, err)
+                     : -1;
+    inbox_close(&inbox);
+    return status;
+}
+
+int dry_run(const struct config *config, const char *tally, char *const *files, size_t files_count)
+{
+    struct trial trial = {.config = config, .tally = tally};
+    const char *folder = getenv("TMPDIR");
+    struct tally_err err;
+    struct tally_err ignored;
+
+    snprintf(trial.state, sizeof trial.state, "%.200s/tallyd-dry-run-XXXXXX",
+             folder && *folder ? folder : "/tmp");
+    if (!mkdtemp(trial.state)) {
+        fprintf(stderr, "tallyd: cannot make %s: %s\n", trial.state, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    int status = run_trial(&trial, files, files_count, &err);
+    if (status < 0) {
+        log_failure(LOG_ERROR, "dry_run_failed", NULL, &err);
+        status = err.code == TALLY_CORRUPT ? EX_CONFIG : EX_IOERR;
+    }
+    disk_remove_tree(AT_FDCWD, trial.state, &ignored);
+    return status;
+}

@@ -1,0 +1,177 @@
+#include "daemon/inbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SAME_NAME_MAX = 1000000 };
+
+static int open_folder(int state_fd, const char *name, mode_t mode, struct tally_err *err)
+{
+    return disk_mkdir(state_fd, name, mode, err)
+               ? disk_open(state_fd, name, O_RDONLY | O_DIRECTORY, 0, err)
+               : -1;
+}
+
+static bool open_all(struct inbox *inbox, const char *state, struct tally_err *err)
+{
+    if (!disk_mkdir(AT_FDCWD, state, 0755, err) ||
+        (inbox->state_fd = disk_open(AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, err)) < 0 ||
+        (inbox->lock_fd = disk_open(inbox->state_fd, "lock", O_RDWR | O_CREAT, 0640, err)) < 0) {
+        return false;
+    }
+    if (!disk_lock(inbox->lock_fd, err)) {
+        return err->code == TALLY_BUSY
+                   ? err_set(err, TALLY_BUSY, "another tallyd works in %.150s; stop it first",
+                             state)
+                   : false;
+    }
+    return (inbox->inbox_fd = open_folder(inbox->state_fd, "inbox", 0770, err)) >= 0 &&
+           (inbox->claimed_fd = open_folder(inbox->state_fd, "claimed", 0750, err)) >= 0 &&
+           (inbox->done_fd = open_folder(inbox->state_fd, "done", 0750, err)) >= 0 &&
+           (inbox->rejected_fd = open_folder(inbox->state_fd, "rejected", 0750, err)) >= 0 &&
+           disk_sync_dir(inbox->state_fd, err);
+}
+
+bool inbox_open(struct inbox *inbox, const char *state, struct tally_err *err)
+{
+    *inbox = (struct inbox){.state_fd = -1,
+                            .lock_fd = -1,
+                            .inbox_fd = -1,
+                            .claimed_fd = -1,
+                            .done_fd = -1,
+                            .rejected_fd = -1};
+    if (!open_all(inbox, state, err)) {
+        inbox_close(inbox);
+        return err_wrap(err, "state directory %.150s", state);
+    }
+    return true;
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    disk_close(inbox->inbox_fd);
+    disk_close(inbox->claimed_fd);
+    disk_close(inbox->done_fd);
+    disk_close(inbox->rejected_fd);
+    disk_close(inbox->lock_fd);
+    disk_close(inbox->state_fd);
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t bytes = strlen(name);
+    size_t ending_bytes = strlen(ending);
+
+    return bytes >= ending_bytes && strcmp(name + bytes - ending_bytes, ending) == 0;
+}
+
+bool inbox_name_waits(const char *name)
+{
+    return name[0] == '.' || ends_with(name, ".tmp") || ends_with(name, ".part");
+}
+
+static bool is_fit(const struct disk_entry *entry, struct tally_err *err)
+{
+    if (!entry->regular) {
+        return err_set(err, TALLY_REFUSED, "a %s, not a regular file: it stays in the inbox",
+                       entry->kind);
+    }
+    if (entry->links != 1) {
+        return err_set(err, TALLY_REFUSED,
+                       "a file with %llu hard links may change behind our back: drop a copy",
+                       (unsigned long long)entry->links);
+    }
+    return true;
+}
+
+static bool is_same(const struct disk_entry *a, const struct disk_entry *b)
+{
+    return a->inode == b->inode && a->device == b->device;
+}
+
+// Opens what is in the inbox under this name now. CLAIMED: fit to be renamed.
+static enum inbox_claim open_in_inbox(const struct inbox *inbox, const char *name, int *out_fd,
+                                      struct disk_entry *out_entry, struct tally_err *err)
+{
+    if (!disk_look(inbox->inbox_fd, name, out_entry, err)) {
+        return err->sys_errno == ENOENT ? INBOX_GONE : INBOX_UNFIT;
+    }
+    if (!is_fit(out_entry, err)) {
+        return INBOX_UNFIT;
+    }
+    *out_fd = disk_open_beneath(inbox->inbox_fd, name, err);
+    if (*out_fd < 0) {
+        return err->sys_errno == ENOENT ? INBOX_GONE : INBOX_UNFIT;
+    }
+    if (!disk_look_open(*out_fd, out_entry, err) || !is_fit(out_entry, err)) {
+        return INBOX_UNFIT; // changed between the two looks
+    }
+    return disk_is_being_written(*out_fd) ? INBOX_WRITING : INBOX_CLAIMED;
+}
+
+// The name may have been given to another file between opening and renaming.
+static enum inbox_claim rename_opened(const struct inbox *inbox, const char *name,
+                                      const struct disk_entry *opened, struct tally_err *err)
+{
+    struct disk_entry renamed;
+    struct tally_err ignored;
+
+    if (!disk_rename_new(inbox->inbox_fd, name, inbox->claimed_fd, name, err)) {
+        return err->sys_errno == EEXIST   ? INBOX_LATER
+               : err->sys_errno == ENOENT ? INBOX_GONE
+                                          : INBOX_UNFIT;
+    }
+    if (!disk_look(inbox->claimed_fd, name, &renamed, err) || !is_same(&renamed, opened)) {
+        disk_rename_new(inbox->claimed_fd, name, inbox->inbox_fd, name, &ignored);
+        return INBOX_LATER;
+    }
+    return INBOX_CLAIMED;
+}
+
+enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
+                             struct disk_entry *out_entry, struct tally_err *err)
+{
+    int fd = -1;
+    enum inbox_claim claim = open_in_inbox(inbox, name, &fd, out_entry, err);
+
+    if (claim == INBOX_CLAIMED) {
+        claim = rename_opened(inbox, name, out_entry, err);
+    }
+    if (claim != INBOX_CLAIMED) {
+        disk_close(fd);
+        return claim;
+    }
+    *out_fd = fd;
+    return INBOX_CLAIMED;
+}
+
+int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry *out_entry,
+                 struct tally_err *err)
+{
+    int fd = disk_open_beneath(inbox->claimed_fd, name, err);
+
+    if (fd >= 0 && !disk_look_open(fd, out_entry, err)) {
+        disk_close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
+                  char out_name[INBOX_NAME_BYTES], struct tally_err *err)
+{
+    snprintf(out_name, INBOX_NAME_BYTES, "%s", name);
+    for (unsigned copy = 2; copy < SAME_NAME_MAX; copy++) {
+        if (disk_rename_new(inbox->claimed_fd, name, dir_fd, out_name, err)) {
+            return disk_sync_dir(dir_fd, err) && disk_sync_dir(inbox->claimed_fd, err);
+        }
+        if (err->sys_errno != EEXIST) {
+            return false;
+        }
+        // A name may be 255 bytes long already: its end makes room for the number.
+        snprintf(out_name, INBOX_NAME_BYTES, "%.*s.%u", INBOX_NAME_BYTES - 10, name, copy);
+    }
+    return false;
+}

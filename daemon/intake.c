@@ -1,0 +1,250 @@
+#include "daemon/intake.h"
+
+#include "daemon/rejects.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static ssize_t read_file(void *context, void *data, size_t count)
+{
+    const struct intake *intake = context;
+    struct tally_err err;
+    ssize_t got = disk_read(intake->fd, data, count, &err);
+
+    if (got < 0) {
+        errno = err.sys_errno;
+    }
+    return got;
+}
+
+struct intake *intake_open(const struct inbox *inbox, const struct config *config, const char *name,
+                           int fd, uint64_t file_bytes, bool reclaimed, struct tally_err *err)
+{
+    struct intake *intake = calloc(1, sizeof *intake);
+
+    if (!intake) {
+        disk_close(fd);
+        err_set(err, TALLY_NO_MEMORY, "no memory to read %s", name);
+        return NULL;
+    }
+    snprintf(intake->name, sizeof intake->name, "%s", name);
+    intake->fd = fd;
+    intake->file_bytes = file_bytes;
+    intake->reclaimed = reclaimed;
+    intake->inbox = inbox;
+    for (int i = 0; i < INTAKE_CHUNKS; i++) {
+        rows_init(&intake->chunk[i]);
+    }
+    intake->ingest = ingest_open((const struct feed *const *)config->feeds, config->feeds_count,
+                                 name, &config->limits, read_file, intake, err);
+    if (!intake->ingest) {
+        intake_close(intake);
+        return NULL;
+    }
+    return intake;
+}
+
+void intake_close(struct intake *intake)
+{
+    if (!intake) {
+        return;
+    }
+    ingest_close(intake->ingest);
+    for (int i = 0; i < INTAKE_CHUNKS; i++) {
+        rows_done(&intake->chunk[i]);
+    }
+    disk_close(intake->fd);
+    free(intake);
+}
+
+void intake_parse(struct intake *intake, int chunk)
+{
+    intake->step[chunk] = ingest_next(intake->ingest, &intake->chunk[chunk], &intake->parse_err);
+}
+
+// ---- storing ------------------------------------------------------------------------------
+
+static bool begin(struct intake *intake, struct store *store)
+{
+    const struct ingest_summary *summary = ingest_summary(intake->ingest);
+    const struct feed *feed = summary->feed;
+    static const enum batch_mode modes[] = {[FEED_UPSERT] = BATCH_UPSERT,
+                                            [FEED_SNAPSHOT] = BATCH_SNAPSHOT,
+                                            [FEED_DELETIONS] = BATCH_DELETIONS};
+    struct store_file file = {.mode = modes[feed_mode(feed)],
+                              .feed = feed_name(feed),
+                              .name = intake->name,
+                              .header = summary->header,
+                              .scope_dim = feed_scope_dim(feed),
+                              .shape = feed_shape(feed)};
+
+    intake->begun = true;
+    return store_begin(store, &file, &intake->err);
+}
+
+bool intake_store(struct intake *intake, struct store *store, int chunk)
+{
+    return (intake->begun || begin(intake, store)) &&
+           store_append(store, &intake->chunk[chunk], &intake->err);
+}
+
+// ---- settling -----------------------------------------------------------------------------
+
+static struct store_file_end end_of(const struct ingest_summary *summary)
+{
+    return (struct store_file_end){.digest = summary->digest,
+                                   .time_ms = now_ms(),
+                                   .bytes = summary->bytes,
+                                   .records = summary->records,
+                                   .rejected = summary->rejected,
+                                   .disordered = summary->disordered,
+                                   .unterminated = summary->unterminated,
+                                   .any_day = summary->any_day,
+                                   .first_day = summary->first_day,
+                                   .last_day = summary->last_day};
+}
+
+static enum intake_result later_or_fatal(struct intake *intake, struct store *store)
+{
+    struct tally_err ignored;
+    bool passing = intake->err.code == TALLY_NO_SPACE || intake->err.code == TALLY_NO_MEMORY;
+
+    if (store_is_broken(store) || !passing) {
+        return INTAKE_FATAL;
+    }
+    return store_abort(store, &ignored) ? INTAKE_LATER : INTAKE_FATAL;
+}
+
+// What is wrong, in words, beside the file itself.
+static bool write_reason(struct intake *intake, const struct tally_err *why)
+{
+    char name[INBOX_NAME_BYTES];
+    char *text;
+
+    snprintf(name, sizeof name, "%.*s.reason.txt", INBOX_NAME_BYTES - 16, intake->retired_as);
+    int bytes = asprintf(&text, "%s was refused as a whole; nothing of it counts.\n%s%s%s\n",
+                         intake->name, why->place, why->place[0] ? ": " : "", why->message);
+    if (bytes < 0) {
+        return err_set(&intake->err, TALLY_NO_MEMORY, "no memory for a reason");
+    }
+    bool ok =
+        disk_replace(intake->inbox->rejected_fd, name, text, (size_t)bytes, 0640, &intake->err);
+    free(text);
+    return ok;
+}
+
+static enum intake_result refuse(struct intake *intake, struct store *store,
+                                 const struct tally_err *why)
+{
+    struct tally_err cause = *why;
+
+    if (!store_abort(store, &intake->err)) {
+        return INTAKE_FATAL;
+    }
+    // A file that cannot be read to its end keeps the digest of what could be read.
+    (void)ingest_finish_digest(intake->ingest, &intake->err);
+    intake->summary = *ingest_summary(intake->ingest);
+    struct store_file_end end = end_of(&intake->summary);
+    const char *feed = intake->summary.feed ? feed_name(intake->summary.feed) : "";
+    if (!store_note(store, FILE_REJECTED, feed, intake->name, &end, cause.place, cause.message,
+                    &intake->err)) {
+        return later_or_fatal(intake, store);
+    }
+    if (!inbox_retire(intake->inbox, intake->name, intake->inbox->rejected_fd, intake->retired_as,
+                      &intake->err) ||
+        !write_reason(intake, &cause)) {
+        return later_or_fatal(intake, store);
+    }
+    intake->outcome.outcome = FILE_REJECTED;
+    intake->err = cause;
+    return INTAKE_SETTLED;
+}
+
+// The rejected rows first: as long as the file is in claimed/, a restart comes back to them.
+static enum intake_result retire(struct intake *intake, struct store *store)
+{
+    struct store_accepted accepted;
+
+    if (intake->outcome.outcome == FILE_ACCEPTED &&
+        store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
+        !rejects_write(store, accepted.at, accepted.batch, intake->name, intake->inbox->rejected_fd,
+                       intake->rejects_file, &intake->err)) {
+        return later_or_fatal(intake, store);
+    }
+    if (!inbox_retire(intake->inbox, intake->name, intake->inbox->done_fd, intake->retired_as,
+                      &intake->err)) {
+        return later_or_fatal(intake, store);
+    }
+    return INTAKE_SETTLED;
+}
+
+static enum intake_result commit(struct intake *intake, struct store *store)
+{
+    intake->summary = *ingest_summary(intake->ingest);
+    struct store_file_end end = end_of(&intake->summary);
+
+    if (!intake->begun && !begin(intake, store)) {
+        return later_or_fatal(intake, store);
+    }
+    if (!store_commit(store, &end, &intake->outcome, &intake->err)) {
+        return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
+                                                 : later_or_fatal(intake, store);
+    }
+    return retire(intake, store);
+}
+
+enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end)
+{
+    switch (end) {
+    case INTAKE_COMPLETE:
+        return commit(intake, store);
+    case INTAKE_BAD_FILE:
+        return refuse(intake, store, &intake->parse_err);
+    case INTAKE_NOT_STORED:
+        break;
+    }
+    bool bad_file = intake->err.code == TALLY_REFUSED || intake->err.code == TALLY_LIMIT;
+    return bad_file ? refuse(intake, store, &intake->err) : later_or_fatal(intake, store);
+}
+
+// ---- after a restart ----------------------------------------------------------------------
+
+static bool digest_file(struct intake *intake, struct digest *out_digest)
+{
+    if (!ingest_finish_digest(intake->ingest, &intake->err)) {
+        return false;
+    }
+    *out_digest = ingest_summary(intake->ingest)->digest;
+    return true;
+}
+
+bool intake_retire_known(struct intake *intake, struct store *store, enum intake_result *out_result)
+{
+    struct store_accepted accepted;
+    struct digest digest;
+
+    if (!digest_file(intake, &digest)) {
+        *out_result = INTAKE_LATER;
+        return true;
+    }
+    if (!store_find_accepted(store, digest, &accepted) ||
+        strcmp(accepted.file, intake->name) != 0) {
+        return false;
+    }
+    intake->summary = *ingest_summary(intake->ingest);
+    intake->summary.rejected = accepted.rejected;
+    intake->outcome = (struct store_outcome){.outcome = FILE_ACCEPTED, .batch = accepted.batch};
+    *out_result = retire(intake, store);
+    return true;
+}

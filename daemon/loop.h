@@ -1,0 +1,21 @@
+// daemon/loop.h - the event loop that owns everything and hands work to workers.
+#ifndef DAEMON_LOOP_H
+#define DAEMON_LOOP_H
+
+#include "daemon/config.h"
+#include "daemon/inbox.h"
+#include "store/store.h"
+
+struct loop_options {
+    const struct config *config;
+    const struct inbox *inbox;
+    struct store *store;
+    const char *inbox_path;
+    bool once; // end when the inbox is settled
+};
+
+// Runs until SIGTERM, SIGINT, a fatal failure or, with `once`, until nothing is left to do.
+// Returns an exit status: 0, 1 (once: a file was rejected), EX_IOERR, EX_OSERR.
+int loop_run(const struct loop_options *options);
+
+#endif

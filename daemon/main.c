@@ -1,0 +1,250 @@
+// daemon/main.c - tallyd: watches an inbox for incident feeds and keeps rollups up to date.
+//
+//   main.c       options, exit status             config*.c   tallyd.conf and presets
+//   loop.c       the event loop, what runs when   watch.c     hints from the kernel
+//   scan.c       which files are ready            queue.c     in which order
+//   inbox.c      admission and retirement         intake.c    one file's way into the store
+//   rejects.c    rows that were set aside         log.c       what is said
+//   dry_run.c    the same on a copy
+#include "daemon/config.h"
+#include "daemon/dry_run.h"
+#include "daemon/inbox.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+// From the folder of the executable.
+#define PRESETS "../share/tallyd/feeds"
+#define TALLY "tally"
+
+struct arguments {
+    const char *config;
+    bool check;
+    bool once;
+    bool dry_run;
+    char **files; // of --dry-run
+    size_t files_count;
+};
+
+static void usage(FILE *out)
+{
+    fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV...]\n"
+          "\n"
+          "Watches an inbox for CSV incident feeds, keeps every incident once at its newest\n"
+          "revision, and writes rollups of rolling windows that `tally` and libtally read.\n"
+          "\n"
+          "  -c, --config FILE  configuration (/etc/tallyd/tallyd.conf), and FILE.d/*.conf\n"
+          "      --once         settle everything in the inbox, write the rollups, exit;\n"
+          "                     1 when a file was rejected\n"
+          "      --check        read the configuration, say what is wrong with it, exit;\n"
+          "                     78 when anything is\n"
+          "      --dry-run CSV...  say what these files would change, change nothing;\n"
+          "                     1 when one would be rejected\n"
+          "  -h, --help         this\n"
+          "      --version      the version\n"
+          "\n"
+          "Keys of the configuration:\n",
+          out);
+    for (size_t i = 0; i < config_keys_count(); i++) {
+        struct config_key_help key = config_key_at(i);
+        fprintf(out, "  [%s] %s = %s%s%s%s\n      %s\n", key.section, key.name, key.value,
+                key.fallback && *key.fallback ? "  (" : "",
+                key.fallback && *key.fallback ? key.fallback : "",
+                key.fallback && *key.fallback ? ")" : "", key.help);
+    }
+    for (size_t i = 0; i < feed_keys_count(); i++) {
+        struct feed_key_help key = feed_key_at(i);
+        fprintf(out, "  [feed] %s = %s%s%s%s\n      %s\n", key.name, key.value,
+                key.fallback && *key.fallback ? "  (" : "",
+                key.fallback && *key.fallback ? key.fallback : "",
+                key.fallback && *key.fallback ? ")" : "", key.help);
+    }
+}
+
+// < 0: go on; else the exit status.
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+    enum { ONCE = 256, CHECK, DRY_RUN, VERSION };
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"once", no_argument, NULL, ONCE},
+                                            {"check", no_argument, NULL, CHECK},
+                                            {"dry-run", no_argument, NULL, DRY_RUN},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, VERSION},
+                                            {0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            arguments->config = optarg;
+            break;
+        case ONCE:
+            arguments->once = true;
+            break;
+        case CHECK:
+            arguments->check = true;
+            break;
+        case DRY_RUN:
+            arguments->dry_run = true;
+            break;
+        case 'h':
+            usage(stdout);
+            return EX_OK;
+        case VERSION:
+            puts("tallyd " TALLY_VERSION);
+            return EX_OK;
+        default:
+            fputs("tallyd: see tallyd --help\n", stderr);
+            return EX_USAGE;
+        }
+    }
+    arguments->files = argv + optind;
+    arguments->files_count = (size_t)(argc - optind);
+    if (arguments->dry_run && optind == argc) {
+        fputs("tallyd: --dry-run needs the files to try\n", stderr);
+        return EX_USAGE;
+    }
+    if (optind < argc && !arguments->dry_run) {
+        fprintf(stderr, "tallyd: '%s' is not understood; see tallyd --help\n", argv[optind]);
+        return EX_USAGE;
+    }
+    return -1;
+}
+
+// What is shipped lies beside the program, where it is installed and where it is built.
+static void find_shipped(const char *name, char path[PATH_MAX])
+{
+    char program[PATH_MAX];
+    ssize_t bytes = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    program[bytes > 0 ? bytes : 0] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash) {
+        *slash = '\0';
+    }
+    snprintf(path, PATH_MAX, "%.*s/%s", PATH_MAX - 64, program, name);
+}
+
+static void on_mistake(void *context, const struct tally_err *mistake)
+{
+    const struct arguments *arguments = context;
+
+    if (arguments->check || isatty(STDERR_FILENO)) {
+        fprintf(stderr, "%s%s%s\n", mistake->place, mistake->place[0] ? ": " : "",
+                mistake->message);
+    } else {
+        log_failure(LOG_ERROR, "configuration_wrong", NULL, mistake);
+    }
+}
+
+static int status_of(const struct tally_err *err)
+{
+    switch (err->code) {
+    case TALLY_CORRUPT:
+    case TALLY_UNSUPPORTED:
+    case TALLY_INVALID:
+        return EX_CONFIG; // a restart would not help
+    case TALLY_BUSY:
+        return EX_TEMPFAIL;
+    case TALLY_IO:
+    case TALLY_NO_SPACE:
+        return EX_IOERR;
+    default:
+        return EX_SOFTWARE;
+    }
+}
+
+static void log_start(const struct config *config, const struct store *store)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_INFO, "started");
+    log_text(&line, "version", TALLY_VERSION);
+    log_text(&line, "state", config->state);
+    log_number(&line, "feeds", config->feeds_count);
+    log_number(&line, "rollups", config->defs_count);
+    log_number(&line, "batches", store_batches(store));
+    log_number(&line, "incidents", store_incidents(store));
+    log_end(&line);
+    if (store_recovered_bytes(store) > 0) {
+        log_begin(&line, LOG_NOTICE, "tail_cut");
+        log_number(&line, "bytes", store_recovered_bytes(store));
+        log_end(&line);
+    }
+}
+
+static int run_dry(const struct arguments *arguments, const struct config *config)
+{
+    char tally[PATH_MAX];
+
+    find_shipped(TALLY, tally);
+    return dry_run(config, tally, arguments->files, arguments->files_count);
+}
+
+static int run(const struct arguments *arguments, const struct config *config)
+{
+    struct store_options options = {.segment_bytes_max = config->segment_bytes_max,
+                                    .defs = config->defs,
+                                    .defs_count = config->defs_count};
+    char inbox_path[PATH_MAX];
+    struct inbox inbox;
+    struct tally_err err;
+
+    if (!inbox_open(&inbox, config->state, &err)) {
+        log_failure(LOG_ERROR, "start_failed", NULL, &err);
+        return status_of(&err);
+    }
+    struct store *store = store_open(inbox.state_fd, &options, &err);
+    int status;
+    if (store) {
+        log_start(config, store);
+        snprintf(inbox_path, sizeof inbox_path, "%s/inbox", config->state);
+        struct loop_options loop = {.config = config,
+                                    .inbox = &inbox,
+                                    .store = store,
+                                    .inbox_path = inbox_path,
+                                    .once = arguments->once};
+        status = loop_run(&loop);
+    } else {
+        log_failure(LOG_ERROR, "start_failed", NULL, &err);
+        status = status_of(&err);
+    }
+    store_close(store);
+    inbox_close(&inbox);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {.config = "/etc/tallyd/tallyd.conf"};
+    char presets[PATH_MAX];
+    struct config config;
+    int status = parse_arguments(argc, argv, &arguments);
+
+    if (status >= 0) {
+        return status;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a file size limit becomes EFBIG, an ordinary error
+    find_shipped(PRESETS, presets);
+    bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
+    if (ok && arguments.check) {
+        printf("%s: %zu feeds, %zu rollups, nothing wrong\n", arguments.config, config.feeds_count,
+               config.defs_count);
+    }
+    status = !ok                 ? EX_CONFIG
+             : arguments.check   ? EX_OK
+             : arguments.dry_run ? run_dry(&arguments, &config)
+                                 : run(&arguments, &config);
+    config_done(&config);
+    return status;
+}

@@ -1,0 +1,18 @@
+// daemon/rejects.h - the rows of an accepted file that were set aside, as a CSV for people.
+//
+//   rejected/NAME.batch-7.rejects.csv
+//   feed,file,digest,record,line,offset,reason,explanation,raw
+//
+// Written from the ledger, so that a restart writes the same file again. The raw record can be
+// repaired and dropped under the original header; what is counted already stays as it is.
+#ifndef DAEMON_REJECTS_H
+#define DAEMON_REJECTS_H
+
+#include "base/err.h"
+#include "store/store.h"
+
+// `name` is the file's; out_name the CSV's, INBOX_NAME_BYTES long.
+bool rejects_write(const struct store *store, struct ledger_position at, uint64_t batch,
+                   const char *name, int rejected_fd, char *out_name, struct tally_err *err);
+
+#endif
