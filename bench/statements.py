@@ -1,0 +1,138 @@
+"""The SQL of the rivals. All of them make the same two tables from one CSV:
+
+cells    country, admin1, event_type, day, incidents, killed: a row per group and day with incidents
+windows  the same columns: the exact sums of the 50 days that end on each of those days
+"""
+
+from shapes import GROUP, WINDOW_DAYS
+
+GROUP_LIST = ", ".join(GROUP)
+
+
+def windows_query(days_before):
+    return (
+        f"SELECT {GROUP_LIST}, day, sum(incidents) OVER span AS incidents,"
+        " sum(killed) OVER span AS killed FROM cells"
+        f" WINDOW span AS (PARTITION BY {GROUP_LIST} ORDER BY day"
+        f" RANGE BETWEEN {days_before} PRECEDING AND CURRENT ROW)"
+    )
+
+
+def keep_newest(shape):
+    """What a second row with the same id does."""
+    others = [name for name, _ in shape.kept[1:]]
+    update = ", ".join(f"{name} = excluded.{name}" for name in others)
+    newer = f" WHERE excluded.{shape.revision} >= {shape.revision}" if shape.revision else ""
+    return f"ON CONFLICT (id) DO UPDATE SET {update}{newer}"
+
+
+def check_queries(cells, windows, day_of_cells):
+    """One row of figures that have to be the same for everybody."""
+    last_days = f"(SELECT max({day_of_cells}) FROM {cells}) - {WINDOW_DAYS}"
+    groups = f"(SELECT count(*) FROM (SELECT DISTINCT {GROUP_LIST} FROM {cells}) AS every_group)"
+    return f"""
+        SELECT {groups} AS groups,
+               (SELECT count(*) FROM {cells}) AS cells,
+               (SELECT sum(incidents) FROM {cells}) AS incidents,
+               (SELECT sum(killed) FROM {cells}) AS killed,
+               (SELECT sum(incidents) FROM {cells} WHERE {day_of_cells} > {last_days})
+                   AS window_incidents,
+               (SELECT sum(killed) FROM {cells} WHERE {day_of_cells} > {last_days})
+                   AS window_killed,
+               (SELECT sum(incidents) FROM {windows}) AS all_windows_incidents,
+               (SELECT sum(killed) FROM {windows}) AS all_windows_killed
+    """
+
+
+def duckdb_type(shape, column):
+    if column == shape.date_column:
+        return "DATE"
+    return "BIGINT" if column in shape.integers else "VARCHAR"
+
+
+def duckdb_read(shape, csv):
+    # Every type is given: nothing is spent on sniffing, and only the columns in use are kept.
+    columns = ", ".join(f"'{name}': '{duckdb_type(shape, name)}'" for name in shape.columns)
+    return (
+        f"read_csv('{csv}', header = true, auto_detect = false, delim = ',', quote = '\"',"
+        f" escape = '\"', new_line = '\\n', columns = {{{columns}}})"
+    )
+
+
+def duckdb_cells(source, day, killed):
+    return (
+        f"SELECT {GROUP_LIST}, {day} AS day, count(*) AS incidents,"
+        f" sum({killed})::BIGINT AS killed FROM {source} GROUP BY ALL"
+    )
+
+
+DUCKDB_WINDOWS = windows_query(f"INTERVAL {WINDOW_DAYS - 1} DAYS")
+
+
+def duckdb_a(shape, csv, cells_file, windows_file):
+    column = dict(shape.kept)
+    cells = duckdb_cells(duckdb_read(shape, csv), column["day"], column["killed"])
+    parquet = "(FORMAT parquet, COMPRESSION zstd)"
+    return [
+        f"CREATE TEMP TABLE cells AS {cells}",
+        f"COPY cells TO '{cells_file}' {parquet}",
+        f"COPY ({DUCKDB_WINDOWS}) TO '{windows_file}' {parquet}",
+    ]
+
+
+def duckdb_a_check(cells_file, windows_file):
+    return [check_queries(f"'{cells_file}'", f"'{windows_file}'", "day")]
+
+
+def duckdb_l(shape, csv):
+    declared = ", ".join(f"{name} {duckdb_type(shape, column)}" for name, column in shape.kept)
+    chosen = ", ".join(f"{column} AS {name}" for name, column in shape.kept)
+    return [
+        f"CREATE TABLE incidents ({declared}, PRIMARY KEY (id))",
+        f"INSERT INTO incidents SELECT {chosen} FROM {duckdb_read(shape, csv)}"
+        f" {keep_newest(shape)}",
+        f"CREATE TABLE cells AS {duckdb_cells('incidents', 'day', 'killed')}",
+        f"CREATE TABLE windows AS {DUCKDB_WINDOWS}",
+        "CHECKPOINT",
+    ]
+
+
+def duckdb_l_check():
+    return [check_queries("cells", "windows", "day")]
+
+
+def sqlite_type(shape, column):
+    return "INTEGER" if column in shape.integers else "TEXT"
+
+
+def sqlite_load(shape, csv):
+    """A script for the sqlite3 shell."""
+    declared = ", ".join(f"{name} {sqlite_type(shape, column)}" for name, column in shape.kept)
+    by_text_key = "" if shape.kept[0][1] in shape.integers else " WITHOUT ROWID"
+    columns = ", ".join(f"NULL AS {name}" for name in shape.columns)
+    values = ", ".join(f"NEW.{column}" for _, column in shape.kept)
+    return f"""\
+PRAGMA journal_mode = DELETE;
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -262144;
+PRAGMA temp_store = MEMORY;
+PRAGMA threads = 2;
+CREATE TABLE incidents ({declared}, PRIMARY KEY (id)){by_text_key};
+CREATE VIEW feed AS SELECT {columns};
+CREATE TRIGGER feed_row INSTEAD OF INSERT ON feed BEGIN
+    INSERT INTO incidents VALUES ({values}) {keep_newest(shape)};
+END;
+.mode csv
+.import --skip 1 "{csv}" feed
+BEGIN;
+CREATE TABLE cells AS
+    SELECT {GROUP_LIST}, CAST(julianday(day) AS INTEGER) AS day, count(*) AS incidents,
+           sum(killed) AS killed
+    FROM incidents GROUP BY {GROUP_LIST}, day;
+CREATE TABLE windows AS {windows_query(WINDOW_DAYS - 1)};
+COMMIT;
+"""
+
+
+def sqlite_check():
+    return check_queries("cells", "windows", "day") + ";"
