@@ -48,7 +48,8 @@ int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry 
                  struct tally_err *err);
 
 // Moves claimed/NAME to `dir_fd` (done_fd or rejected_fd) under its name, or with ".2", ".3" ...
-// behind it when that is taken. out_name says which.
+// behind it when that is taken. out_name says which. Not synced: a rename that a power cut undoes
+// leaves the file where the next start looks, and finds it in the ledger.
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err);
 

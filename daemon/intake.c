@@ -1,20 +1,12 @@
 #include "daemon/intake.h"
 
+#include "base/clock.h"
 #include "daemon/rejects.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static ssize_t read_file(void *context, void *data, size_t count)
 {
@@ -82,11 +74,13 @@ static bool begin(struct intake *intake, struct store *store)
     static const enum batch_mode modes[] = {[FEED_UPSERT] = BATCH_UPSERT,
                                             [FEED_SNAPSHOT] = BATCH_SNAPSHOT,
                                             [FEED_DELETIONS] = BATCH_DELETIONS};
-    struct store_file file = {.mode = modes[feed_mode(feed)],
+    // Repaired rows withdraw nothing: they are not all that the feed has.
+    bool upsert = summary->repair && feed_mode(feed) == FEED_SNAPSHOT;
+    struct store_file file = {.mode = upsert ? BATCH_UPSERT : modes[feed_mode(feed)],
                               .feed = feed_name(feed),
                               .name = intake->name,
                               .header = summary->header,
-                              .scope_dim = feed_scope_dim(feed),
+                              .scope_dim = upsert ? -1 : feed_scope_dim(feed),
                               .shape = feed_shape(feed)};
 
     intake->begun = true;
@@ -104,7 +98,7 @@ bool intake_store(struct intake *intake, struct store *store, int chunk)
 static struct store_file_end end_of(const struct ingest_summary *summary)
 {
     return (struct store_file_end){.digest = summary->digest,
-                                   .time_ms = now_ms(),
+                                   .time_ms = clock_now_ms(),
                                    .bytes = summary->bytes,
                                    .records = summary->records,
                                    .rejected = summary->rejected,

@@ -13,6 +13,7 @@ struct writing {
     int fd;
     uint64_t offset;
     struct bytes buffer;
+    bool any_row;
 };
 
 static bool flush(struct writing *writing, struct tally_err *err)
@@ -30,12 +31,17 @@ static bool flush(struct writing *writing, struct tally_err *err)
     return true;
 }
 
-// RFC 4180: quoted where a comma, a quote or a line end would mislead.
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+// RFC 4180: quoted where a comma, a quote or a line end would mislead, or a blank be trimmed.
 static void put_text(struct bytes *out, const char *text, size_t bytes, char behind)
 {
     bool quoted = memchr(text, ',', bytes) || memchr(text, '"', bytes) ||
                   memchr(text, '\n', bytes) || memchr(text, '\r', bytes) ||
-                  (bytes > 0 && (text[0] == ' ' || text[bytes - 1] == ' '));
+                  (bytes > 0 && (is_blank(text[0]) || is_blank(text[bytes - 1])));
 
     if (!quoted) {
         bytes_put(out, text, bytes);
@@ -59,11 +65,9 @@ static void put_number(struct bytes *out, uint64_t number)
              ',');
 }
 
-static bool on_reject(void *context, const struct replay_file *file,
-                      const struct replay_reject *reject, struct tally_err *err)
+static void put_row(struct bytes *out, const struct replay_file *file,
+                    const struct replay_reject *reject)
 {
-    struct writing *writing = context;
-    struct bytes *out = &writing->buffer;
     char digest[DIGEST_TEXT_BYTES];
 
     digest_format(file->end->digest, digest);
@@ -76,6 +80,37 @@ static bool on_reject(void *context, const struct replay_file *file,
     put_text(out, reject->reason, reject->reason_bytes, ',');
     put_text(out, reject->detail, reject->detail_bytes, ',');
     put_text(out, reject->raw, reject->raw_bytes, '\n');
+}
+
+// The header that the raw texts stood under, for whoever repairs them; a headerless feed has none.
+static void put_header(struct bytes *out, const struct replay_file *file)
+{
+    static const char reason[] = "header";
+    static const char explanation[] =
+        "correct the raw column of the rows below and drop this file into the inbox";
+    struct replay_reject header = {.reason = reason,
+                                   .reason_bytes = sizeof reason - 1,
+                                   .detail = explanation,
+                                   .detail_bytes = sizeof explanation - 1,
+                                   .raw = file->begin->header,
+                                   .raw_bytes = file->begin->header_bytes};
+
+    if (header.raw_bytes > 0) {
+        put_row(out, file, &header);
+    }
+}
+
+static bool on_reject(void *context, const struct replay_file *file,
+                      const struct replay_reject *reject, struct tally_err *err)
+{
+    struct writing *writing = context;
+    struct bytes *out = &writing->buffer;
+
+    if (!writing->any_row) {
+        put_header(out, file);
+        writing->any_row = true;
+    }
+    put_row(out, file, reject);
     return out->count < FLUSH_BYTES || flush(writing, err);
 }
 

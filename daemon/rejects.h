@@ -3,8 +3,12 @@
 //   rejected/NAME.batch-7.rejects.csv
 //   feed,file,digest,record,line,offset,reason,explanation,raw
 //
-// Written from the ledger, so that a restart writes the same file again. The raw record can be
-// repaired and dropped under the original header; what is counted already stays as it is.
+//   attacks,NAME,...,0,0,0,header,correct the raw column ...,"id,date,killed"
+//   attacks,NAME,...,2,3,30,date-unreadable,date: "soon" is ...,"7,soon,1"
+//
+// Written from the ledger, so that a restart writes the same file again. Somebody corrects the
+// raw column and drops the file into the inbox: ingest/repair.h reads it. A headerless feed has
+// no row with reason header.
 #ifndef DAEMON_REJECTS_H
 #define DAEMON_REJECTS_H
 

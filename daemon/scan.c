@@ -1,10 +1,10 @@
 #include "daemon/scan.h"
 
 #include "base/checksum.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TOLD_MAX = 100000 };
 
@@ -73,14 +73,6 @@ static int compare_arrivals(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 // A file whose clock lies in the future is as settled as it will ever look.
 static bool has_settled(const struct disk_entry *entry, int64_t now, uint64_t settle_ms)
 {
@@ -113,7 +105,7 @@ bool scan_inbox(const struct inbox *inbox, uint64_t settle_ms, struct queue *que
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu names", names.count);
     }
     *out_waiting = 0;
-    int64_t now = now_ms();
+    int64_t now = clock_now_ms();
     for (size_t i = 0; i < names.count; i++) {
         struct disk_entry entry;
         struct tally_err gone;

@@ -120,6 +120,7 @@ static bool on_replayed_file(void *context, const struct replay_file *file, stru
 {
     struct store *store = context;
 
+    store->last_time_ms = file->end->time_ms;
     if (file->batch == 0) {
         return true;
     }

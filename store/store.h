@@ -63,7 +63,7 @@ struct store_file {
 // ... and after its last.
 struct store_file_end {
     struct digest digest;
-    int64_t time_ms;
+    int64_t time_ms; // now; a clock that stepped back is held at the last batch's time
     uint64_t bytes;
     uint64_t records;
     uint64_t rejected;

@@ -403,12 +403,21 @@ static bool withdraw_missing(struct store *store, struct tally_err *err)
 
 // ---- commit -------------------------------------------------------------------------------
 
-static struct batch_end end_of(const struct store *store, const struct store_file_end *file)
+// A clock that stepped back must not put a batch before the one it follows.
+static int64_t next_time_ms(struct store *store, int64_t now_ms)
+{
+    if (now_ms > store->last_time_ms) {
+        store->last_time_ms = now_ms;
+    }
+    return store->last_time_ms;
+}
+
+static struct batch_end end_of(struct store *store, const struct store_file_end *file)
 {
     const struct pending *pending = &store->pending;
 
     return (struct batch_end){.outcome = FILE_ACCEPTED,
-                              .time_ms = file->time_ms,
+                              .time_ms = next_time_ms(store, file->time_ms),
                               .digest = file->digest,
                               .bytes = file->bytes,
                               .records = file->records,
@@ -463,7 +472,7 @@ static bool apply(struct store *store, const struct store_file_end *file,
     store->batches = pending->number;
     struct accepted accepted = {.digest = file->digest,
                                 .batch = pending->number,
-                                .time_ms = file->time_ms,
+                                .time_ms = store->last_time_ms,
                                 .rejected = file->rejected,
                                 .at = pending->at,
                                 .feed = pending->feed,
@@ -533,7 +542,7 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
                 struct tally_err *err)
 {
     struct batch_end end = {.outcome = outcome,
-                            .time_ms = file->time_ms,
+                            .time_ms = next_time_ms(store, file->time_ms),
                             .digest = file->digest,
                             .bytes = file->bytes,
                             .records = file->records,

@@ -62,6 +62,7 @@ struct store {
     struct ledger *ledger;
     struct ledger_reader *reader;
     uint64_t batches;
+    int64_t last_time_ms; // of the newest batch or note: times in the ledger never step back
     uint64_t recovered_bytes;
     uint32_t mark; // of the batch at hand in incident.seen; two values a batch
     struct accepted *accepted;
