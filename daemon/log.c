@@ -1,5 +1,7 @@
 #include "daemon/log.h"
 
+#include "ingest/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,23 +46,35 @@ static bool is_plain(const char *value)
     return *value != '\0';
 }
 
-// Printable ASCII and UTF-8 as they are, the rest as \xNN. UTF-8 is not checked: a terminal shows
-// a replacement mark, and journald takes any bytes but control ones.
+// Control characters: of ASCII, and U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F.
+static bool is_control(const unsigned char *at)
+{
+    return at[0] < ' ' || at[0] == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+}
+
+// Printable UTF-8 as it is; control characters, and all bytes beyond ASCII of a text that is no
+// UTF-8, as \xNN.
 static void append_escaped(struct log_line *line, const char *value)
 {
+    const unsigned char *at = (const unsigned char *)value;
     size_t count = strlen(value);
     size_t shown = count > LOG_TEXT_BYTES ? LOG_TEXT_BYTES : count;
+    bool utf8 = text_is_utf8(text_of(value));
 
+    while (utf8 && shown < count && (at[shown] & 0xc0) == 0x80) {
+        shown--; // not in the middle of a character
+    }
     append(line, "\"");
     for (size_t i = 0; i < shown; i++) {
-        unsigned char c = (unsigned char)value[i];
-        if (c == '"' || c == '\\') {
-            append(line, "\\%c", c);
-        } else if (c < ' ' || c == 0x7f || (c >= 0x80 && c < 0xa0)) {
-            // 0x80..0x9f are continuation bytes in UTF-8, but control characters alone.
-            append(line, c < 0x80 ? "\\x%02x" : "%c", c);
+        if (at[i] == '"' || at[i] == '\\') {
+            append(line, "\\%c", at[i]);
+        } else if (utf8 && at[i] == 0xc2 && is_control(at + i)) {
+            append(line, "\\x%02x\\x%02x", at[i], at[i + 1]);
+            i++;
+        } else if (is_control(at + i) || (!utf8 && at[i] >= 0x80)) {
+            append(line, "\\x%02x", at[i]);
         } else {
-            append(line, "%c", c);
+            append(line, "%c", at[i]);
         }
     }
     append(line, count > shown ? "...\"" : "\"");
