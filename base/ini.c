@@ -1,6 +1,7 @@
 #include "base/ini.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <ini.h>
@@ -11,34 +12,76 @@ struct reading {
     ini_on_entry *on_entry;
     void *context;
     struct tally_err *err;
+    char *text; // of the line at hand
+    size_t room;
     int line;
     bool indented;
     bool failed; // err is filled
 };
 
-// inih's fgets: counts lines and refuses one that does not fit.
+static bool give(struct reading *reading, const struct ini_entry *entry)
+{
+    reading->failed = reading->failed || !reading->on_entry(reading->context, entry, reading->err);
+    return !reading->failed;
+}
+
+// inih tells of a section only with its keys; one without any would be passed over in silence.
+static bool give_section(struct reading *reading, const char *line)
+{
+    char section[64];
+    const char *end = strchr(line, ']');
+    int bytes = end ? (int)(end - line) - 1 : 0;
+
+    if (line[0] != '[' || !end) {
+        return true;
+    }
+    snprintf(section, sizeof section, "%.*s", bytes, line + 1);
+    return give(reading, &(struct ini_entry){
+                             .section = section, .key = "", .value = "", .line = reading->line});
+}
+
+// inih's fgets: counts lines and refuses what would be cut.
 static char *read_line(char *line, int bytes_max, void *stream)
 {
     struct reading *reading = stream;
+    ssize_t bytes = reading->failed ? -1 : getline(&reading->text, &reading->room, reading->file);
 
-    if (reading->failed || !fgets(line, bytes_max, reading->file)) {
+    if (bytes < 0) {
         return NULL;
     }
     reading->line++;
-    reading->indented = line[0] == ' ' || line[0] == '\t';
-    size_t bytes = strlen(line);
-    if (bytes == (size_t)bytes_max - 1 && line[bytes - 1] != '\n' && !feof(reading->file)) {
-        err_set(reading->err, TALLY_INVALID,
-                "line longer than %d bytes; continue the value on an indented line", bytes_max - 2);
+    if (bytes >= bytes_max || strlen(reading->text) != (size_t)bytes) {
         reading->failed = true;
+        err_set(reading->err, TALLY_INVALID,
+                bytes >= bytes_max
+                    ? "line longer than %d bytes; continue the value on an indented line"
+                    : "a NUL byte; a configuration is text of lines up to %d bytes",
+                bytes_max - 2);
         return NULL;
     }
-    return line;
+    reading->indented = reading->text[0] == ' ' || reading->text[0] == '\t';
+    memcpy(line, reading->text, (size_t)bytes + 1);
+    return give_section(reading, line) ? line : NULL;
+}
+
+// inih leaves comments behind a continued line in place.
+static void cut_comment(char *value)
+{
+    for (char *at = value; (at = strchr(at, ';')) != NULL; at++) {
+        if (at == value || at[-1] == ' ' || at[-1] == '\t') {
+            *at = '\0';
+            break;
+        }
+    }
+    for (size_t bytes = strlen(value); bytes > 0 && strchr(" \t", value[bytes - 1]); bytes--) {
+        value[bytes - 1] = '\0';
+    }
 }
 
 static int on_pair(void *user, const char *section, const char *key, const char *value)
 {
     struct reading *reading = user;
+    char continued[256]; // longer than any line of inih
     struct ini_entry entry = {.section = section,
                               .key = key,
                               .value = value,
@@ -48,15 +91,28 @@ static int on_pair(void *user, const char *section, const char *key, const char 
     if (reading->failed) {
         return 0;
     }
-    if (entry.continued && strchr(value, '=')) {
+    if (entry.continued) {
+        snprintf(continued, sizeof continued, "%s", value);
+        cut_comment(continued);
+        entry.value = continued;
+    }
+    if (entry.continued && strchr(continued, '=')) {
         err_set(reading->err, TALLY_INVALID,
                 "an indented line continues the value of '%.40s'; keys start in the first column",
                 key);
         reading->failed = true;
         return 0;
     }
-    reading->failed = !reading->on_entry(reading->context, &entry, reading->err);
-    return !reading->failed;
+    return give(reading, &entry);
+}
+
+bool ini_place(struct tally_err *err, const char *path, int line)
+{
+    enum { SHOWN_BYTES = 76 };
+    size_t bytes = strlen(path);
+    size_t left_out = bytes > SHOWN_BYTES ? bytes - SHOWN_BYTES : 0;
+
+    return err_place(err, "%s%s:%d", left_out ? "..." : "", path + left_out, line);
 }
 
 bool ini_read(const char *path, ini_on_entry *on_entry, void *context, struct tally_err *err)
@@ -75,12 +131,13 @@ bool ini_read(const char *path, ini_on_entry *on_entry, void *context, struct ta
         reading.failed = !err_sys(err, "read %s", path);
     }
     fclose(reading.file);
+    free(reading.text);
     if (reading.failed) {
-        return err_place(err, "%s:%d", path, reading.line);
+        return ini_place(err, path, reading.line);
     }
     if (wrong_line != 0) {
         err_set(err, TALLY_INVALID, "neither a [section] nor a key = value");
-        return err_place(err, "%s:%d", path, wrong_line);
+        return ini_place(err, path, wrong_line);
     }
     return true;
 }

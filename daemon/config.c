@@ -1,5 +1,6 @@
 #include "daemon/config.h"
 
+#include "base/ini.h"
 #include "daemon/config_entries.h"
 
 #include <stdio.h>
@@ -189,7 +190,7 @@ struct loading {
 static void tell(struct loading *loading, struct tally_err *err, const struct config_entry *entry)
 {
     if (entry) {
-        err_place(err, "%s:%d", entry->file, entry->line);
+        ini_place(err, entry->file, entry->line);
     }
     loading->failed = true;
     loading->on_mistake(loading->context, err);
@@ -205,6 +206,20 @@ static void folder_of(const char *file, char folder[4096])
     snprintf(folder, 4096, "%.*s", slash ? bytes : 1, slash ? file : ".");
 }
 
+// Told before anything else is made of the lines: the later value would win unseen.
+static void tell_doubled(struct loading *loading)
+{
+    for (size_t i = 0; i < loading->entries.count; i++) {
+        const struct config_entry *entry = &loading->entries.entry[i];
+        struct tally_err err;
+        if (entry->twice) {
+            err_set(&err, TALLY_INVALID, "'%.60s' stands twice in [%.60s]", entry->key,
+                    entry->section);
+            tell(loading, &err, entry);
+        }
+    }
+}
+
 static void take_tallyd(struct loading *loading)
 {
     struct tally_err err;
@@ -215,7 +230,7 @@ static void take_tallyd(struct loading *loading)
             continue;
         }
         entry->used = true;
-        if (!set_tallyd(loading->config, entry, &err)) {
+        if (*entry->key && !set_tallyd(loading->config, entry, &err)) {
             tell(loading, &err, entry);
         }
     }
@@ -253,9 +268,21 @@ static void set_feed(struct loading *loading, struct feed *feed, struct config_e
         struct config_entry *entry = &entries->entry[i];
         if (strcmp(entry->section, section) == 0 && !entry->used) {
             entry->used = true;
-            set_feed_key(loading, feed, entry);
+            if (*entry->key) {
+                set_feed_key(loading, feed, entry);
+            }
         }
     }
+}
+
+static bool has_section(const struct config_entries *entries, const char *section)
+{
+    for (size_t i = 0; i < entries->count; i++) {
+        if (strcmp(entries->entry[i].section, section) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void take_preset(struct loading *loading, struct feed *feed, const struct config_entry *from,
@@ -279,6 +306,10 @@ static void take_preset(struct loading *loading, struct feed *feed, const struct
                     loading->config->presets);
         }
         tell(loading, &err, err.code == TALLY_INVALID && err.place[0] ? NULL : from);
+    } else if (!has_section(&entries, section)) {
+        err_set(&err, TALLY_INVALID, "preset '%.60s': %.120s has no section [%.60s]", from->value,
+                path, section);
+        tell(loading, &err, from);
     } else {
         set_feed(loading, feed, &entries, section, depth + 1);
     }
@@ -464,9 +495,11 @@ static void check_feeds(struct loading *loading, struct rollup_def *def, const c
 
     for (size_t i = 0; i < def->feeds_count; i++) {
         const struct feed *feed = find_feed(loading->config, def->feeds[i].name);
-        if (!feed || feed_mode(feed) == FEED_DELETIONS) {
+        if (!feed || feed_mode(feed) == FEED_DELETIONS || feed_is_claims(feed)) {
             err_set(&err, TALLY_INVALID,
-                    feed ? "feed '%.60s' only deletes" : "there is no feed '%.60s'",
+                    !feed                  ? "there is no feed '%.60s'"
+                    : feed_is_claims(feed) ? "feed '%.60s' is of claims, which are not added up"
+                                           : "feed '%.60s' only deletes",
                     def->feeds[i].name);
             tell(loading, &err, find_entry(loading, section, "feeds"));
             continue;
@@ -478,14 +511,29 @@ static void check_feeds(struct loading *loading, struct rollup_def *def, const c
         }
     }
     if (def->feeds_count == 0) {
-        err_set(&err, TALLY_INVALID, "a rollup needs `feeds = ...`");
+        err_set(&err, TALLY_INVALID, "rollup %.60s needs `feeds = ...`", def->name);
         tell(loading, &err, find_entry(loading, section, "feeds"));
     }
+}
+
+// A feed that is wrong itself has no shape: what is missing there was told.
+static bool any_feed_is_known(const struct loading *loading, const struct rollup_def *def)
+{
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        const struct feed *feed = find_feed(loading->config, def->feeds[i].name);
+        if (feed && feed_shape(feed)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void check_rollup(struct loading *loading, struct rollup_def *def, const char *section)
 {
     check_feeds(loading, def, section);
+    if (!any_feed_is_known(loading, def)) {
+        return;
+    }
     for (size_t i = 0; i < def->dims_count; i++) {
         check_name(loading, def, section, "by", def->dims[i], false);
     }
@@ -531,10 +579,10 @@ static bool add_rollup(struct loading *loading, const struct config_entry *first
     config->defs = defs;
     struct rollup_def *def = &defs[config->defs_count++];
     *def = (struct rollup_def){0};
-    if (!rollup_def_set_name(def, name, err)) {
-        return false;
+    bool wrong = !rollup_def_set_name(def, name, err);
+    if (wrong) {
+        tell(loading, err, first);
     }
-    bool wrong = false;
     for (size_t i = 0; i < loading->entries.count; i++) {
         struct config_entry *entry = &loading->entries.entry[i];
         struct tally_err mistake;
@@ -542,7 +590,7 @@ static bool add_rollup(struct loading *loading, const struct config_entry *first
             continue;
         }
         entry->used = true;
-        if (!is_replaced(loading, i) && !set_rollup(def, entry, &mistake)) {
+        if (*entry->key && !is_replaced(loading, i) && !set_rollup(def, entry, &mistake)) {
             tell(loading, &mistake, entry);
             wrong = true;
         }
@@ -585,9 +633,15 @@ static void tell_unknown_sections(struct loading *loading)
         if (entry->used) {
             continue;
         }
+        if (*entry->key && *entry->section) {
+            continue; // the section was told about
+        }
         err_set(&err, TALLY_INVALID,
-                "'%.60s' stands in [%.60s]; sections are [tallyd], [feed NAME], [rollup NAME]",
-                entry->key, entry->section);
+                *entry->section
+                    ? "[%.60s] is no section: sections are [tallyd], [feed NAME], [rollup NAME]"
+                    : "'%.60s' stands in front of the first section: sections are [tallyd], "
+                      "[feed NAME], [rollup NAME]",
+                *entry->section ? entry->section : entry->key);
         tell(loading, &err, entry);
     }
 }
@@ -618,14 +672,14 @@ bool config_load(struct config *config, const char *path, const char *presets,
         return false;
     }
     if (!config_entries_read_all(&loading.entries, path, &err)) {
-        tell(&loading, &err, NULL);
-    } else {
-        take_tallyd(&loading);
-        take_sections(&loading, "feed", add_feed);
-        check_targets(&loading);
-        take_sections(&loading, "rollup", add_rollup);
-        tell_unknown_sections(&loading);
+        tell(&loading, &err, NULL); // what could be read is still looked at
     }
+    tell_doubled(&loading);
+    take_tallyd(&loading);
+    take_sections(&loading, "feed", add_feed);
+    check_targets(&loading);
+    take_sections(&loading, "rollup", add_rollup);
+    tell_unknown_sections(&loading);
     config_entries_done(&loading.entries);
     return !loading.failed;
 }

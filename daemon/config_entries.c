@@ -46,7 +46,7 @@ static bool extend(struct config_entry *entry, const char *more, struct tally_er
     return true;
 }
 
-static bool is_named_twice(const struct reading *reading, const struct ini_entry *entry)
+static bool is_named_twice(const struct reading *reading, const struct config_entry *entry)
 {
     for (size_t i = reading->first; i < reading->entries->count; i++) {
         const struct config_entry *earlier = &reading->entries->entry[i];
@@ -58,6 +58,25 @@ static bool is_named_twice(const struct reading *reading, const struct ini_entry
     return false;
 }
 
+// "[rollup  x ]" and "[rollup x]" are the same section.
+static char *copy_section(const char *section)
+{
+    char *copy = strdup(section);
+    size_t kept = 0;
+
+    for (const char *at = copy; copy && *at; at++) {
+        bool blank = *at == ' ' || *at == '\t';
+        bool ends = at[strspn(at, " \t")] == '\0';
+        if (!blank || (kept > 0 && copy[kept - 1] != ' ' && !ends)) {
+            copy[kept++] = blank ? ' ' : *at;
+        }
+    }
+    if (copy) {
+        copy[kept] = '\0';
+    }
+    return copy;
+}
+
 static bool on_entry(void *context, const struct ini_entry *entry, struct tally_err *err)
 {
     struct reading *reading = context;
@@ -66,20 +85,18 @@ static bool on_entry(void *context, const struct ini_entry *entry, struct tally_
     if (entry->continued && entries->count > reading->first) {
         return extend(&entries->entry[entries->count - 1], entry->value, err);
     }
-    if (is_named_twice(reading, entry)) {
-        return err_set(err, TALLY_INVALID, "'%.60s' stands twice in [%.60s]", entry->key,
-                       entry->section);
-    }
     if (!grow(entries, err)) {
         return false;
     }
-    struct config_entry copy = {.section = strdup(entry->section),
+    struct config_entry copy = {.section = copy_section(entry->section),
                                 .key = strdup(entry->key),
                                 .value = strdup(entry->value),
                                 .file = strdup(reading->path),
                                 .line = entry->line};
+    bool complete = copy.section && copy.key && copy.value && copy.file;
+    copy.twice = complete && *copy.key && is_named_twice(reading, &copy);
     entries->entry[entries->count++] = copy;
-    return copy.section && copy.key && copy.value && copy.file ? true : no_memory(err);
+    return complete ? true : no_memory(err);
 }
 
 bool config_entries_read(struct config_entries *entries, const char *path, struct tally_err *err)

@@ -12,6 +12,7 @@ struct config_entry {
     char *value;
     char *file;
     int line;
+    bool twice; // the key stands in this section of this file already
     bool used;
 };
 
@@ -21,7 +22,7 @@ struct config_entries {
     size_t capacity;
 };
 
-// One file. TALLY_INVALID with its place also when a key stands twice in one section of it.
+// One file. A [section] line is an entry with an empty key. What was read before a mistake stays.
 bool config_entries_read(struct config_entries *entries, const char *path, struct tally_err *err);
 
 // A file and the *.conf files of PATH.d, in order of name.

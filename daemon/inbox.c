@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SAME_NAME_MAX = 1000000 };
@@ -121,7 +122,7 @@ static enum inbox_claim rename_opened(const struct inbox *inbox, const char *nam
     if (!disk_rename_new(inbox->inbox_fd, name, inbox->claimed_fd, name, err)) {
         return err->sys_errno == EEXIST   ? INBOX_LATER
                : err->sys_errno == ENOENT ? INBOX_GONE
-                                          : INBOX_UNFIT;
+                                          : INBOX_FAILED;
     }
     if (!disk_look(inbox->claimed_fd, name, &renamed, err) || !is_same(&renamed, opened)) {
         disk_rename_new(inbox->claimed_fd, name, inbox->inbox_fd, name, &ignored);
@@ -159,19 +160,89 @@ int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry 
     return fd;
 }
 
+bool inbox_is_there(const struct inbox *inbox)
+{
+    struct disk_entry named;
+    struct disk_entry opened;
+    struct tally_err ignored;
+
+    return disk_look(inbox->state_fd, "inbox", &named, &ignored) &&
+           disk_look_open(inbox->inbox_fd, &opened, &ignored) && is_same(&named, &opened);
+}
+
+// NAME, NAME.2, NAME.3 ...; a name of up to 255 bytes makes room for the number.
+static void number_name(const char *name, unsigned copy, char out_name[INBOX_NAME_BYTES])
+{
+    if (copy == 1) {
+        snprintf(out_name, INBOX_NAME_BYTES, "%s", name);
+    } else {
+        snprintf(out_name, INBOX_NAME_BYTES, "%.*s.%u", INBOX_NAME_BYTES - 10, name, copy);
+    }
+}
+
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err)
 {
-    snprintf(out_name, INBOX_NAME_BYTES, "%s", name);
-    for (unsigned copy = 2; copy < SAME_NAME_MAX; copy++) {
+    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+        number_name(name, copy, out_name);
         if (disk_rename_new(inbox->claimed_fd, name, dir_fd, out_name, err)) {
             return true;
         }
         if (err->sys_errno != EEXIST) {
             return false;
         }
-        // A name may be 255 bytes long already: its end makes room for the number.
-        snprintf(out_name, INBOX_NAME_BYTES, "%.*s.%u", INBOX_NAME_BYTES - 10, name, copy);
     }
     return false;
+}
+
+static bool is_taken(int dir_fd, const char *name)
+{
+    struct disk_entry entry;
+    struct tally_err ignored;
+    return disk_look(dir_fd, name, &entry, &ignored);
+}
+
+static bool has_content(int dir_fd, const char *name, const char *text)
+{
+    struct tally_err ignored;
+    unsigned char *data;
+    size_t count;
+
+    if (!disk_load(dir_fd, name, strlen(text), &data, &count, &ignored)) {
+        return false;
+    }
+    bool same = count == strlen(text) && memcmp(data, text, count) == 0;
+    free(data);
+    return same;
+}
+
+// A name for the reason that is free, or that says the same: a run before this one came so far.
+static bool write_reason(int dir_fd, const char *name, const char *reason, struct tally_err *err)
+{
+    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+        char cut[INBOX_NAME_BYTES];
+        char beside[INBOX_NAME_BYTES + 16];
+        snprintf(cut, sizeof cut, "%.*s", INBOX_NAME_BYTES - 32, name);
+        number_name(cut, copy, beside);
+        snprintf(beside + strlen(beside), sizeof beside - strlen(beside), ".reason.txt");
+        if (!is_taken(dir_fd, beside)) {
+            return disk_replace(dir_fd, beside, reason, strlen(reason), 0640, err);
+        }
+        if (has_content(dir_fd, beside, reason)) {
+            return true;
+        }
+    }
+    return err_set(err, TALLY_LIMIT, "too many reasons of this name");
+}
+
+bool inbox_reject(const struct inbox *inbox, const char *name, const char *reason,
+                  char out_name[INBOX_NAME_BYTES], struct tally_err *err)
+{
+    unsigned copy = 1;
+
+    do {
+        number_name(name, copy++, out_name);
+    } while (is_taken(inbox->rejected_fd, out_name) && copy < SAME_NAME_MAX);
+    return write_reason(inbox->rejected_fd, out_name, reason, err) &&
+           disk_rename_new(inbox->claimed_fd, name, inbox->rejected_fd, out_name, err);
 }

@@ -39,9 +39,13 @@ enum inbox_claim {
     INBOX_WRITING, // somebody has it open for writing: later
     INBOX_UNFIT,   // err says what is wrong; it stays in the inbox
     INBOX_LATER,   // a file of this name is still being worked on
+    INBOX_FAILED,  // the disk could not do it now: err; nothing may overtake the file
 };
 enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
                              struct disk_entry *out_entry, struct tally_err *err);
+
+// Whether the folder under the inbox's name is still the one that is open.
+bool inbox_is_there(const struct inbox *inbox);
 
 // claimed/NAME again, after a restart.
 int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry *out_entry,
@@ -51,6 +55,11 @@ int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry 
 // behind it when that is taken. out_name says which. Not synced: a rename that a power cut undoes
 // leaves the file where the next start looks, and finds it in the ledger.
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
+                  char out_name[INBOX_NAME_BYTES], struct tally_err *err);
+
+// Moves claimed/NAME to rejected/ with `reason` in NAME.reason.txt beside it. The reason stands
+// there first, so that a restart in between comes to the same names again.
+bool inbox_reject(const struct inbox *inbox, const char *name, const char *reason,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err);
 
 #endif

@@ -76,7 +76,8 @@ static bool begin(struct intake *intake, struct store *store)
                                             [FEED_DELETIONS] = BATCH_DELETIONS};
     // Repaired rows withdraw nothing: they are not all that the feed has.
     bool upsert = summary->repair && feed_mode(feed) == FEED_SNAPSHOT;
-    struct store_file file = {.mode = upsert ? BATCH_UPSERT : modes[feed_mode(feed)],
+    enum batch_mode mode = upsert ? BATCH_UPSERT : modes[feed_mode(feed)];
+    struct store_file file = {.mode = feed_is_claims(feed) ? BATCH_CLAIMS : mode,
                               .feed = feed_name(feed),
                               .name = intake->name,
                               .header = summary->header,
@@ -120,20 +121,16 @@ static enum intake_result later_or_fatal(struct intake *intake, struct store *st
     return store_abort(store, &ignored) ? INTAKE_LATER : INTAKE_FATAL;
 }
 
-// What is wrong, in words, beside the file itself.
-static bool write_reason(struct intake *intake, const struct tally_err *why)
+// Into rejected/, with what is wrong, in words, beside it.
+static bool reject(struct intake *intake, const struct tally_err *why)
 {
-    char name[INBOX_NAME_BYTES];
     char *text;
 
-    snprintf(name, sizeof name, "%.*s.reason.txt", INBOX_NAME_BYTES - 16, intake->retired_as);
-    int bytes = asprintf(&text, "%s was refused as a whole; nothing of it counts.\n%s%s%s\n",
-                         intake->name, why->place, why->place[0] ? ": " : "", why->message);
-    if (bytes < 0) {
+    if (asprintf(&text, "%s was refused as a whole; nothing of it counts.\n%s%s%s\n", intake->name,
+                 why->place, why->place[0] ? ": " : "", why->message) < 0) {
         return err_set(&intake->err, TALLY_NO_MEMORY, "no memory for a reason");
     }
-    bool ok =
-        disk_replace(intake->inbox->rejected_fd, name, text, (size_t)bytes, 0640, &intake->err);
+    bool ok = inbox_reject(intake->inbox, intake->name, text, intake->retired_as, &intake->err);
     free(text);
     return ok;
 }
@@ -155,9 +152,7 @@ static enum intake_result refuse(struct intake *intake, struct store *store,
                     &intake->err)) {
         return later_or_fatal(intake, store);
     }
-    if (!inbox_retire(intake->inbox, intake->name, intake->inbox->rejected_fd, intake->retired_as,
-                      &intake->err) ||
-        !write_reason(intake, &cause)) {
+    if (!reject(intake, &cause)) {
         return later_or_fatal(intake, store);
     }
     intake->outcome.outcome = FILE_REJECTED;
@@ -228,11 +223,7 @@ bool intake_retire_known(struct intake *intake, struct store *store, enum intake
     struct store_accepted accepted;
     struct digest digest;
 
-    if (!digest_file(intake, &digest)) {
-        *out_result = INTAKE_LATER;
-        return true;
-    }
-    if (!store_find_accepted(store, digest, &accepted) ||
+    if (!digest_file(intake, &digest) || !store_find_accepted(store, digest, &accepted) ||
         strcmp(accepted.file, intake->name) != 0) {
         return false;
     }

@@ -52,32 +52,43 @@ static bool is_control(const unsigned char *at)
     return at[0] < ' ' || at[0] == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
 }
 
+// One character as it is, or as \xNN, in `shown`. Returns how many bytes it is long.
+static size_t escape(const unsigned char *at, bool utf8, char shown[16])
+{
+    size_t bytes = 1;
+
+    if (at[0] == '"' || at[0] == '\\') {
+        snprintf(shown, 16, "\\%c", at[0]);
+        return bytes;
+    }
+    if (is_control(at) || (!utf8 && at[0] >= 0x80)) {
+        bytes = utf8 && at[0] == 0xc2 ? 2 : 1;
+        snprintf(shown, 16, bytes == 2 ? "\\x%02x\\x%02x" : "\\x%02x", at[0], at[1]);
+        return bytes;
+    }
+    while (utf8 && (at[bytes] & 0xc0) == 0x80) {
+        bytes++;
+    }
+    snprintf(shown, 16, "%.*s", (int)bytes, (const char *)at);
+    return bytes;
+}
+
 // Printable UTF-8 as it is; control characters, and all bytes beyond ASCII of a text that is no
-// UTF-8, as \xNN.
+// UTF-8, as \xNN. At most LOG_TEXT_BYTES of it, so that hostile names leave room for the rest.
 static void append_escaped(struct log_line *line, const char *value)
 {
     const unsigned char *at = (const unsigned char *)value;
-    size_t count = strlen(value);
-    size_t shown = count > LOG_TEXT_BYTES ? LOG_TEXT_BYTES : count;
     bool utf8 = text_is_utf8(text_of(value));
+    size_t used = 0;
 
-    while (utf8 && shown < count && (at[shown] & 0xc0) == 0x80) {
-        shown--; // not in the middle of a character
-    }
     append(line, "\"");
-    for (size_t i = 0; i < shown; i++) {
-        if (at[i] == '"' || at[i] == '\\') {
-            append(line, "\\%c", at[i]);
-        } else if (utf8 && at[i] == 0xc2 && is_control(at + i)) {
-            append(line, "\\x%02x\\x%02x", at[i], at[i + 1]);
-            i++;
-        } else if (is_control(at + i) || (!utf8 && at[i] >= 0x80)) {
-            append(line, "\\x%02x", at[i]);
-        } else {
-            append(line, "%c", at[i]);
-        }
+    while (*at != '\0' && used < LOG_TEXT_BYTES) {
+        char shown[16];
+        at += escape(at, utf8, shown);
+        append(line, "%s", shown);
+        used += strlen(shown);
     }
-    append(line, count > shown ? "...\"" : "\"");
+    append(line, *at ? "...\"" : "\"");
 }
 
 void log_text(struct log_line *line, const char *key, const char *value)

@@ -80,6 +80,20 @@ static void on_published(struct loop *loop);
 
 // ---- what happened outside ----------------------------------------------------------------
 
+static void lose_inbox(struct loop *loop)
+{
+    struct log_line line;
+
+    if (loop->stopping) {
+        return;
+    }
+    log_begin(&line, LOG_ERROR, "inbox_lost");
+    log_text(&line, "inbox", loop->options->inbox_path);
+    log_end(&line);
+    loop->exit_status = EX_OSERR; // started anew, it makes the folder again
+    loop->stopping = true;
+}
+
 static void on_hint(void *context, enum watch_event event, const char *name)
 {
     struct loop *loop = context;
@@ -97,11 +111,7 @@ static void on_hint(void *context, enum watch_event event, const char *name)
         log_end(&line);
         return;
     case WATCH_LOST:
-        log_begin(&line, LOG_ERROR, "inbox_lost");
-        log_text(&line, "inbox", loop->options->inbox_path);
-        log_end(&line);
-        loop->exit_status = EX_OSERR; // started anew, it makes the folder again
-        loop->stopping = true;
+        lose_inbox(loop);
     }
 }
 
@@ -123,6 +133,10 @@ static void on_scan_timer(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     loop->scan_wanted = true;
+    // Our own descriptor keeps a removed folder alive, so that the kernel gives no hint.
+    if (!inbox_is_there(loop->options->inbox)) {
+        lose_inbox(loop);
+    }
     advance(loop);
 }
 
@@ -420,6 +434,9 @@ static void claim(struct loop *loop, const char *name)
     case INBOX_UNFIT:
         tell_unfit(loop, name, &err);
         break;
+    case INBOX_FAILED: // nothing may overtake it: the next look finds it in its place again
+        pause_intake(loop, "intake_paused", name, &err);
+        break;
     case INBOX_WRITING: // its close will be a hint, or the next look finds it
     case INBOX_LATER:
         if (loop->options->once) {
@@ -438,6 +455,11 @@ static void reclaim(struct loop *loop, const char *name)
     struct tally_err err;
     int fd = inbox_reopen(loop->options->inbox, name, &entry, &err);
 
+    if (fd >= 0 && !entry.regular) {
+        err_set(&err, TALLY_REFUSED, "a %s stands among the claimed files", entry.kind);
+        disk_close(fd);
+        fd = -1;
+    }
     if (fd < 0) {
         log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
     } else if (open_intake(loop, name, fd, &entry, true)) {
@@ -642,6 +664,9 @@ int loop_run(const struct loop_options *options)
     // Listen first, look second: what comes in between is seen by one of them.
     bool ok = start_listening(&loop, &err) && scan_claimed(options->inbox, &loop.reclaimed, &err);
     if (ok) {
+        if (options->on_ready) {
+            options->on_ready(options->context);
+        }
         uv_timer_start(&loop.retry_timer, on_first_turn, 0, 0);
     } else {
         log_failure(LOG_ERROR, "start_failed", NULL, &err);

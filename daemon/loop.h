@@ -11,7 +11,9 @@ struct loop_options {
     const struct inbox *inbox;
     struct store *store;
     const char *inbox_path;
-    bool once; // end when the inbox is settled
+    bool once;                       // end when the inbox is settled
+    void (*on_ready)(void *context); // told when it listens; may be NULL
+    void *context;
 };
 
 // Runs until SIGTERM, SIGINT, a fatal failure or, with `once`, until nothing is left to do.

@@ -163,8 +163,16 @@ static int status_of(const struct tally_err *err)
     }
 }
 
-static void log_start(const struct config *config, const struct store *store)
+struct running {
+    const struct config *config;
+    const struct store *store;
+};
+
+static void log_start(void *context)
 {
+    const struct running *running = context;
+    const struct config *config = running->config;
+    const struct store *store = running->store;
     struct log_line line;
 
     log_begin(&line, LOG_INFO, "started");
@@ -206,13 +214,15 @@ static int run(const struct arguments *arguments, const struct config *config)
     struct store *store = store_open(inbox.state_fd, &options, &err);
     int status;
     if (store) {
-        log_start(config, store);
+        struct running running = {.config = config, .store = store};
         snprintf(inbox_path, sizeof inbox_path, "%s/inbox", config->state);
         struct loop_options loop = {.config = config,
                                     .inbox = &inbox,
                                     .store = store,
                                     .inbox_path = inbox_path,
-                                    .once = arguments->once};
+                                    .once = arguments->once,
+                                    .on_ready = log_start,
+                                    .context = &running};
         status = loop_run(&loop);
     } else {
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
@@ -235,6 +245,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file size limit becomes EFBIG, an ordinary error
+    signal(SIGIO, SIG_IGN);   // a lease that a writer breaks (disk_is_being_written)
     find_shipped(PRESETS, presets);
     bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
     if (ok && arguments.check) {

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOLD_MAX = 100000 };
-
 struct arrival {
     const char *name;
     int64_t changed_ns;
@@ -19,47 +17,65 @@ void scan_memory_done(struct scan_memory *memory)
     *memory = (struct scan_memory){0};
 }
 
-static bool remember(struct scan_memory *memory, struct scan_told told)
+static uint64_t hash_of(const char *name)
 {
-    if (memory->count == memory->capacity) {
-        size_t capacity = memory->capacity ? memory->capacity * 2 : 16;
-        struct scan_told *list =
-            capacity <= TOLD_MAX ? realloc(memory->told, capacity * sizeof *list) : NULL;
-        if (!list) {
-            return false;
-        }
-        memory->told = list;
-        memory->capacity = capacity;
+    return checksum64(name, strlen(name), 0) | 1; // 0 is a free slot
+}
+
+// Where the name stands, or the free slot where it belongs. Requires: slots > 0.
+static struct scan_told *find_told(const struct scan_memory *memory, uint64_t hash)
+{
+    size_t at = (hash >> 1) & (memory->slots - 1);
+
+    while (memory->told[at].name_hash != 0 && memory->told[at].name_hash != hash) {
+        at = (at + 1) & (memory->slots - 1);
     }
-    memory->told[memory->count++] = told;
+    return &memory->told[at];
+}
+
+static bool make_room(struct scan_memory *memory)
+{
+    struct scan_memory grown = {.slots = memory->slots ? memory->slots * 2 : 64};
+
+    if (memory->count * 2 < memory->slots) {
+        return true;
+    }
+    grown.told = calloc(grown.slots, sizeof *grown.told);
+    if (!grown.told) {
+        return false;
+    }
+    for (size_t i = 0; i < memory->slots; i++) {
+        if (memory->told[i].name_hash != 0) {
+            *find_told(&grown, memory->told[i].name_hash) = memory->told[i];
+        }
+    }
+    grown.count = memory->count;
+    free(memory->told);
+    *memory = grown;
     return true;
 }
 
 bool scan_was_told(const struct scan_memory *memory, const char *name, int64_t changed_ns)
 {
-    uint64_t hash = checksum64(name, strlen(name), 0);
-
-    for (size_t i = 0; i < memory->count; i++) {
-        if (memory->told[i].name_hash == hash) {
-            return memory->told[i].changed_ns == changed_ns;
-        }
+    if (memory->slots == 0) {
+        return false;
     }
-    return false;
+    uint64_t hash = hash_of(name);
+    const struct scan_told *told = find_told(memory, hash);
+    return told->name_hash == hash && told->changed_ns == changed_ns;
 }
 
 bool scan_is_news(struct scan_memory *memory, const char *name, int64_t changed_ns)
 {
-    uint64_t hash = checksum64(name, strlen(name), 0);
-
-    for (size_t i = 0; i < memory->count; i++) {
-        if (memory->told[i].name_hash == hash) {
-            bool changed = memory->told[i].changed_ns != changed_ns;
-            memory->told[i].changed_ns = changed_ns;
-            return changed;
-        }
+    if (!make_room(memory)) {
+        return false; // without memory, silence is better than a flood
     }
-    // When there are too many to remember, silence is better than a flood.
-    return remember(memory, (struct scan_told){.name_hash = hash, .changed_ns = changed_ns});
+    uint64_t hash = hash_of(name);
+    struct scan_told *told = find_told(memory, hash);
+    bool news = told->name_hash == 0 || told->changed_ns != changed_ns;
+    memory->count += told->name_hash == 0;
+    *told = (struct scan_told){.name_hash = hash, .changed_ns = changed_ns};
+    return news;
 }
 
 static int compare_arrivals(const void *left, const void *right)

@@ -14,9 +14,9 @@ struct scan_told {
     int64_t changed_ns;
 };
 struct scan_memory {
-    struct scan_told *told;
+    struct scan_told *told; // a hash table; name_hash 0 is free
     size_t count;
-    size_t capacity;
+    size_t slots; // power of two
 };
 void scan_memory_done(struct scan_memory *memory);
 

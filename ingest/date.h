@@ -20,8 +20,10 @@ enum { DATE_CENTURY_UNSET = -1 };
 struct date_rules {
     const struct text *formats; // none: ISO
     size_t formats_count;
-    int century;  // added to years of two digits; DATE_CENTURY_UNSET: they are refused
-    int year_min; // earlier years are refused
+    bool iso_first;  // no format, or the first one is that of ISO days: date_is_iso_format
+    int century;     // added to years of two digits; DATE_CENTURY_UNSET: they are refused
+    int year_min;    // earlier years are refused
+    int32_t day_min; // the first day of year_min
 };
 
 struct date_days {
@@ -42,6 +44,8 @@ const char *date_from_parts(int64_t year, size_t digits, int64_t month, int64_t 
 // `fraction` three more digits for the milliseconds. False: unreadable, or not exact to the day.
 bool date_parse_moment(struct text text, const struct date_rules *rules, bool fraction,
                        int64_t *out_moment);
+
+bool date_is_iso_format(struct text format);
 
 // Says what is wrong with a format. *out_two_digits: it has %y.
 bool date_check_format(struct text format, bool *out_two_digits, bool *out_fraction,

@@ -1,7 +1,5 @@
 #include "ingest/dict.h"
 
-#include "base/checksum.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +18,43 @@ void dict_done(struct dict *dict)
     *dict = (struct dict){0};
 }
 
-static uint32_t hash_of(struct text text)
+static inline uint64_t word_at(const char *at)
 {
-    return (uint32_t)checksum64(text.at, text.bytes, 0);
+    uint64_t word;
+
+    memcpy(&word, at, sizeof word);
+    return word;
 }
 
-static bool is_text(const struct dict *dict, const struct dict_entry *entry, struct text text)
+static inline uint64_t mix(uint64_t hash, uint64_t word)
+{
+    uint64_t mixed = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return mixed ^ (mixed >> 32);
+}
+
+// Most texts are names of a few words: too short for a hash that has to get going first.
+static inline uint32_t hash_of(struct text text)
+{
+    uint64_t hash = text.bytes;
+    uint64_t word = 0;
+    size_t at = 0;
+
+    for (; at + sizeof word <= text.bytes; at += sizeof word) {
+        hash = mix(hash, word_at(text.at + at));
+    }
+    if (at > 0) {
+        word = word_at(text.at + text.bytes - sizeof word);
+    } else {
+        for (; at < text.bytes; at++) {
+            word = word << 8 | (unsigned char)text.at[at];
+        }
+    }
+    return (uint32_t)mix(hash, word);
+}
+
+static inline bool is_text(const struct dict *dict, const struct dict_entry *entry,
+                           struct text text)
 {
     return entry->bytes == text.bytes &&
            (text.bytes == 0 ||
@@ -33,7 +62,7 @@ static bool is_text(const struct dict *dict, const struct dict_entry *entry, str
 }
 
 // Where the text stands, or the free place where it would.
-static size_t find_place(const struct dict *dict, struct text text, uint32_t hash)
+static inline size_t find_place(const struct dict *dict, struct text text, uint32_t hash)
 {
     size_t place = hash & (dict->capacity - 1);
 
@@ -65,10 +94,12 @@ bool dict_find(struct dict *dict, struct text text, uint32_t *out_code)
     if (dict->count == 0) {
         return false;
     }
-    size_t place = dict->recent;
-    if (dict->entries[place].after == 0 || !is_text(dict, &dict->entries[place], text)) {
-        place = find_place(dict, text, hash_of(text));
+    const struct dict_entry *recent = &dict->entries[dict->recent];
+    if (recent->after > 0 && is_text(dict, recent, text)) {
+        *out_code = recent->code;
+        return true;
     }
+    size_t place = find_place(dict, text, hash_of(text));
     if (dict->entries[place].after == 0) {
         return false;
     }

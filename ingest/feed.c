@@ -1,5 +1,6 @@
 #include "ingest/feed.h"
 
+#include "base/day.h"
 #include "ingest/feed_map.h"
 #include "ingest/feed_spec.h"
 #include "ingest/integer.h"
@@ -55,6 +56,11 @@ const char *feed_name(const struct feed *feed)
 enum feed_mode feed_mode(const struct feed *feed)
 {
     return feed->mode;
+}
+
+bool feed_is_claims(const struct feed *feed)
+{
+    return feed->claims;
 }
 
 const char *feed_target(const struct feed *feed)
@@ -151,13 +157,25 @@ bool feed_is_unknown(const struct feed *feed, struct text text)
     return false;
 }
 
+static bool is_iso_first(const struct feed_list *formats)
+{
+    return formats->count == 0 || date_is_iso_format(formats->items[0]);
+}
+
+static int32_t first_day_of(int year)
+{
+    return day_from_civil((struct day_civil){.year = year, .month = 1, .day = 1});
+}
+
 struct date_rules feed_date_rules(const struct feed *feed)
 {
     return (struct date_rules){
         .formats = feed->date_formats.items,
         .formats_count = feed->date_formats.count,
+        .iso_first = is_iso_first(&feed->date_formats),
         .century = feed->century,
         .year_min = feed->year_min,
+        .day_min = first_day_of(feed->year_min),
     };
 }
 
@@ -166,8 +184,10 @@ struct date_rules feed_revision_rules(const struct feed *feed)
     return (struct date_rules){
         .formats = feed->revision_formats.items,
         .formats_count = feed->revision_formats.count,
+        .iso_first = is_iso_first(&feed->revision_formats),
         .century = DATE_CENTURY_UNSET,
         .year_min = 0,
+        .day_min = first_day_of(0),
     };
 }
 
@@ -222,8 +242,14 @@ static bool check_deletions(const struct feed *feed, struct tally_err *err)
 
 static bool check_dates(const struct feed *feed, struct tally_err *err)
 {
-    if (feed->mode != FEED_DELETIONS && !has(feed, FEED_DATE) && !has(feed, FEED_YEAR)) {
+    bool ends = has(feed, FEED_END_DATE) || has(feed, FEED_END_YEAR) || has(feed, FEED_DAYS_END);
+
+    if (feed->mode != FEED_DELETIONS && !has(feed, FEED_DATE) && !has(feed, FEED_YEAR) &&
+        !(has(feed, FEED_DAYS) && ends)) {
         return invalid(feed, "date = COLUMN (or year, month and day) is missing", err);
+    }
+    if (has(feed, FEED_DAYS_END) && !has(feed, FEED_DAYS)) {
+        return invalid(feed, "days_end belongs to days = COLUMN", err);
     }
     if ((has(feed, FEED_DATE) && has(feed, FEED_YEAR)) ||
         (has(feed, FEED_END_DATE) && has(feed, FEED_END_YEAR))) {
@@ -272,6 +298,33 @@ static bool check_modes(const struct feed *feed, struct tally_err *err)
            invalid(feed, "scope belongs to mode = snapshot", err);
 }
 
+// A claim without one of these says nothing that could be compared.
+static bool check_claims(struct feed *feed, struct tally_err *err)
+{
+    static const enum claim_text required[] = {CLAIM_SPEAKER, CLAIM_MEASURE, CLAIM_QUALIFIER};
+
+    if (!feed->claims) {
+        return true;
+    }
+    for (size_t i = 0; i < CLAIM_TEXTS; i++) {
+        feed->claim_dims[i] = shape_find_dim(feed->shape, claim_text_name((enum claim_text)i));
+    }
+    if (feed->mode != FEED_UPSERT || feed->per_victim) {
+        return invalid(feed, "kind = claims needs mode = upsert and rows = per-incident", err);
+    }
+    if (feed->measures_count != 1 || shape_find_measure(feed->shape, CLAIM_VALUE) != 0) {
+        return invalid(feed, "kind = claims needs measure.value = COLUMN, and no other", err);
+    }
+    for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
+        const char *name = claim_text_name(required[i]);
+        if (feed->claim_dims[required[i]] < 0) {
+            return err_set(err, TALLY_INVALID, "feed %s: kind = claims needs dim.%s = COLUMN",
+                           feed->name, name);
+        }
+    }
+    return true;
+}
+
 static bool check_maps(struct feed *feed, struct tally_err *err)
 {
     for (size_t i = 0; i < feed->dims_count; i++) {
@@ -298,8 +351,9 @@ static bool build_shape(struct feed *feed, struct tally_err *err)
         measures[i] = feed->measures[i].name;
     }
     shape_close(feed->shape);
+    // A shape names the feed whose incidents change: of deletions, that is another one.
     feed->shape =
-        shape_open(feed->name, dims, feed->dims_count, measures, feed->measures_count, err);
+        shape_open(feed_target(feed), dims, feed->dims_count, measures, feed->measures_count, err);
     if (!feed->shape) {
         return false;
     }
@@ -316,24 +370,35 @@ static bool build_shape(struct feed *feed, struct tally_err *err)
     return true;
 }
 
-static int find_estimate(const struct feed *feed, const char *best, const char *ending)
+// The measure whose name is `bytes` bytes of `name` and the ending, or -1.
+static int find_estimate(const struct feed *feed, const char *name, size_t bytes,
+                         const char *ending)
 {
-    char name[2 * SHAPE_NAME_BYTES_MAX];
+    char whole[2 * SHAPE_NAME_BYTES_MAX];
 
-    snprintf(name, sizeof name, "%s%s", best, ending);
-    return shape_find_measure(feed->shape, name);
+    snprintf(whole, sizeof whole, "%.*s%s", (int)bytes, name, ending);
+    return shape_find_measure(feed->shape, whole);
 }
 
+// X with X.low or X.high or both; or the two of them without X, which is found by its X.low.
 static void find_estimates(struct feed *feed)
 {
+    static const char low[] = ".low";
+
     feed->estimates_count = 0;
     for (size_t i = 0; i < feed->measures_count; i++) {
+        const char *name = feed->measures[i].name;
+        size_t bytes = strlen(name);
+        bool is_low = bytes >= sizeof low && strcmp(name + bytes - (sizeof low - 1), low) == 0;
+        bytes -= is_low ? sizeof low - 1 : 0;
         struct feed_estimate estimate = {
-            .low = find_estimate(feed, feed->measures[i].name, ".low"),
-            .best = (int)i,
-            .high = find_estimate(feed, feed->measures[i].name, ".high"),
+            .low = find_estimate(feed, name, bytes, low),
+            .best = find_estimate(feed, name, bytes, ""),
+            .high = find_estimate(feed, name, bytes, ".high"),
         };
-        if (estimate.low >= 0 || estimate.high >= 0) {
+        bool pair = is_low ? estimate.best < 0 && estimate.high >= 0
+                           : estimate.low >= 0 || estimate.high >= 0;
+        if (pair) {
             feed->estimates[feed->estimates_count++] = estimate;
         }
     }
@@ -343,7 +408,7 @@ bool feed_check(struct feed *feed, struct tally_err *err)
 {
     drop_unset(feed);
     if (!check_modes(feed, err) || !check_dates(feed, err) || !check_layout(feed, err) ||
-        !build_shape(feed, err) || !check_maps(feed, err)) {
+        !build_shape(feed, err) || !check_claims(feed, err) || !check_maps(feed, err)) {
         return false;
     }
     find_estimates(feed);

@@ -16,6 +16,18 @@ static bool set_files(const struct feed_setting *setting)
     return setting_words(setting, &setting->feed->files);
 }
 
+static bool set_kind(const struct feed_setting *setting)
+{
+    static const struct setting_choice choices[] = {{"", 0}, {"incidents", 0}, {"claims", 1}};
+    int claims = 0;
+
+    if (!setting_choose(setting, choices, COUNT_OF(choices), "incidents or claims", &claims)) {
+        return false;
+    }
+    setting->feed->claims = claims != 0;
+    return true;
+}
+
 static bool set_mode(const struct feed_setting *setting)
 {
     static const struct setting_choice choices[] = {{"", FEED_UPSERT},
@@ -500,6 +512,11 @@ static const struct feed_key keys[] = {
       "or several claim is settled by its header."},
      set_files,
      0},
+    {{"kind", "incidents | claims", "incidents",
+      "claims: each row is what somebody said; tally claims sets it against what was recorded. "
+      "docs/claims.md."},
+     set_kind,
+     0},
     {{"mode", "upsert | snapshot | deletions", "upsert",
       "upsert: each row is the newest word on its id. snapshot: a file is the whole content; what "
       "is missing from it is withdrawn. deletions: a file lists ids to withdraw."},
@@ -542,6 +559,12 @@ static const struct feed_key keys[] = {
      set_fixed,
      FEED_END_MONTH},
     {{"end_day", "COLUMN | ...", "none", "The day of the last day."}, set_fixed, FEED_END_DAY},
+    {{"days", "COLUMN | ...", "none", "How many days, instead of date or end_date."},
+     set_fixed,
+     FEED_DAYS},
+    {{"days_end", "COLUMN | ...", "none", "Last day, where end_date is empty or not there."},
+     set_fixed,
+     FEED_DAYS_END},
     {{"date_format", "FORMAT | ...", "ISO 8601, with or without a time",
       "How dates are written: %Y %y %m %b %B %d %e %j %F %H %I %M %S %T %f %p %z %%. The first "
       "format that reads the whole text is taken. A format without day or month gives intervals."},

@@ -3,8 +3,11 @@
 // What a row is made of are its roles. Each role names columns, of which the first that a file
 // has is read:
 //
-//   role   0   1         2     3     4      5    6..9     10 ..    10+D ..    10+D+M ..
-//          id  revision  date  year  month  day  end_...  dims     measures   conditions
+//   role   0   1         2     3     4      5    6..9     10    11
+//          id  revision  date  year  month  day  end_...  days  days_end
+//
+//          12 ..  12+D ..   12+D+M ..
+//          dims   measures  conditions
 //
 // Memory: everything a feed points to lies in its arena.
 #ifndef INGEST_FEED_SPEC_H
@@ -15,6 +18,7 @@
 #include "ingest/dict.h"
 #include "ingest/feed.h"
 #include "ingest/text.h"
+#include "store/claim.h"
 
 #include <stdint.h>
 
@@ -29,6 +33,8 @@ enum feed_role {
     FEED_END_YEAR,
     FEED_END_MONTH,
     FEED_END_DAY,
+    FEED_DAYS,
+    FEED_DAYS_END,
     FEED_FIXED_ROLES
 };
 
@@ -76,6 +82,7 @@ struct feed {
     struct arena boot;
     const char *name;
     enum feed_mode mode;
+    bool claims;
     const char *deletes;
     const char *scope;
     struct feed_list files;
@@ -118,7 +125,9 @@ struct feed {
     int64_t reject_max;
     int64_t reject_max_ppm;
 
-    struct shape *shape; // set by feed_check
+    // Set by feed_check.
+    struct shape *shape;
+    int claim_dims[CLAIM_TEXTS]; // of a feed of claims: positions in dims; -1: it has none
 };
 
 size_t feed_roles_count(const struct feed *feed);

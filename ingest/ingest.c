@@ -4,6 +4,7 @@
 #include "ingest/header.h"
 #include "ingest/map.h"
 #include "ingest/records.h"
+#include "ingest/repair.h"
 #include "ingest/source.h"
 #include "ingest/victims.h"
 
@@ -24,7 +25,7 @@ const struct ingest_limits ingest_limits_default = {
     .chunk_bytes = (size_t)2 << 20,
 };
 
-enum { HEAD_BYTES_MAX = 256 * 1024, REJECT_RAW_BYTES_MAX = 32 * 1024 };
+enum { HEAD_BYTES_MAX = 256 * 1024 };
 
 enum ingest_stage {
     STAGE_HEADER, // nothing read yet
@@ -42,7 +43,8 @@ struct ingest {
 
     struct source *source;
     struct decode *decode;
-    struct records *records;
+    struct records *records; // NULL while rejected rows are repaired ...
+    struct repair *repair;   // ... and this is NULL else
     struct header_binding binding;
     struct map *map;
     struct victims victims;
@@ -89,6 +91,7 @@ void ingest_close(struct ingest *ingest)
         }
         map_close(ingest->map);
         header_unbind(&ingest->binding);
+        repair_close(ingest->repair);
         records_close(ingest->records);
         decode_close(ingest->decode);
         source_close(ingest->source);
@@ -126,9 +129,10 @@ static enum ingest_step stop(struct ingest *ingest, struct tally_err *err)
 
     ingest->stage = STAGE_OVER;
     note_read(ingest);
-    if (ingest->records) {
-        err_place(err, "%.70s:%llu", ingest->name,
-                  (unsigned long long)records_line(ingest->records));
+    if (ingest->records || ingest->repair) {
+        uint64_t line =
+            ingest->repair ? repair_line(ingest->repair) : records_line(ingest->records);
+        err_place(err, "%.70s:%llu", ingest->name, (unsigned long long)line);
     } else {
         err_place(err, "%.90s", ingest->name);
     }
@@ -152,7 +156,8 @@ static ssize_t pull_source(void *context, void *data, size_t count, struct tally
     return source_read(context, data, count, err);
 }
 
-static bool choose_feed(struct ingest *ingest, struct tally_err *err)
+// What the first bytes of the content tell: an ordinary file and its feed, or rejected rows.
+static bool look_at_head(struct ingest *ingest, struct tally_err *err)
 {
     const unsigned char *head;
     size_t head_count;
@@ -164,6 +169,12 @@ static bool choose_feed(struct ingest *ingest, struct tally_err *err)
         return err_set(err, TALLY_REFUSED,
                        "the file is empty; a file without incidents still has "
                        "a header");
+    }
+    if (!repair_recognises(head, head_count, &ingest->limits, &ingest->summary.repair, err)) {
+        return false;
+    }
+    if (ingest->summary.repair) {
+        return true;
     }
     ingest->summary.feed = header_choose(ingest->feeds, ingest->feeds_count, ingest->name, head,
                                          head_count, &ingest->limits, err);
@@ -186,10 +197,10 @@ static bool open_records(struct ingest *ingest, struct tally_err *err)
            records_skip_lines(ingest->records, feed->preamble_lines, &ended, err);
 }
 
-static bool bind_columns(struct ingest *ingest, const struct record *record, struct tally_err *err)
+static bool bind_columns(struct ingest *ingest, const struct text *cells, size_t count,
+                         struct tally_err *err)
 {
-    return header_bind(ingest->summary.feed, record->fields, record->fields_count, &ingest->binding,
-                       err) &&
+    return header_bind(ingest->summary.feed, cells, count, &ingest->binding, err) &&
            (ingest->binding.missing == 0 ||
             err_set(err, TALLY_REFUSED, "the header lacks %s", ingest->binding.missing_names));
 }
@@ -230,7 +241,7 @@ static bool read_header(struct ingest *ingest, struct tally_err *err)
     if (records_next(ingest->records, &record, err) != RECORDS_RECORD) {
         return err_set(err, TALLY_REFUSED, "the header cannot be read");
     }
-    if (!bind_columns(ingest, record, err)) {
+    if (!bind_columns(ingest, record->fields, record->fields_count, err)) {
         return false;
     }
     if (ingest->summary.feed->headerless) {
@@ -246,18 +257,43 @@ static bool read_header(struct ingest *ingest, struct tally_err *err)
     return skip_hxl(ingest, &cell, 1, err);
 }
 
+static bool begin_file(struct ingest *ingest, struct tally_err *err)
+{
+    return open_records(ingest, err) && read_header(ingest, err) &&
+           records_pick(ingest->records, ingest->binding.slot, ingest->binding.columns,
+                        ingest->binding.fields, err);
+}
+
+// The rows have the header of the file that they stood in, or that of their headerless feed.
+static bool begin_repair(struct ingest *ingest, struct tally_err *err)
+{
+    const struct record *header;
+
+    ingest->decode = decode_open(NULL, pull_source, ingest->source, err);
+    if (!ingest->decode) {
+        return false;
+    }
+    ingest->repair = repair_open(&ingest->limits, decode_read, ingest->decode, err);
+    if (!ingest->repair) {
+        return false;
+    }
+    ingest->summary.feed =
+        repair_begin(ingest->repair, ingest->feeds, ingest->feeds_count, &header, err);
+    if (!ingest->summary.feed) {
+        return false;
+    }
+    return header ? bind_columns(ingest, header->fields, header->fields_count, err) &&
+                        keep_header(ingest, header, err)
+                  : bind_columns(ingest, NULL, ingest->summary.feed->column_counts[0], err);
+}
+
 static bool begin(struct ingest *ingest, struct tally_err *err)
 {
-    const struct feed *feed;
-
-    if (!choose_feed(ingest, err) || !open_records(ingest, err) || !read_header(ingest, err)) {
+    if (!look_at_head(ingest, err) ||
+        !(ingest->summary.repair ? begin_repair(ingest, err) : begin_file(ingest, err))) {
         return false;
     }
-    feed = ingest->summary.feed;
-    if (!records_pick(ingest->records, ingest->binding.slot, ingest->binding.columns,
-                      ingest->binding.fields, err)) {
-        return false;
-    }
+    const struct feed *feed = ingest->summary.feed;
     ingest->map = map_open(feed, &ingest->binding, ingest->limits.memory_bytes_max, err);
     if (!ingest->map) {
         return false;
@@ -272,11 +308,12 @@ static bool begin(struct ingest *ingest, struct tally_err *err)
 
 // --- records ---
 
+// The budget tells a file of another kind; among rejected rows any number may be wrong again.
 static bool check_budget(const struct ingest *ingest, struct tally_err *err)
 {
     int64_t max = ingest->summary.feed->reject_max;
 
-    return max < 0 || ingest->summary.rejected <= (uint64_t)max ||
+    return max < 0 || ingest->summary.repair || ingest->summary.rejected <= (uint64_t)max ||
            err_set(err, TALLY_REFUSED,
                    "more than reject_max = %lld rows cannot be read; the first: %.120s",
                    (long long)max, ingest->first_reject);
@@ -286,7 +323,7 @@ static bool set_aside(struct ingest *ingest, const struct record *record, const 
                       const char *detail, struct rows *chunk, struct tally_err *err)
 {
     size_t raw_bytes =
-        record->raw.bytes < REJECT_RAW_BYTES_MAX ? record->raw.bytes : REJECT_RAW_BYTES_MAX;
+        record->raw.bytes < RECORDS_RAW_BYTES_MAX ? record->raw.bytes : RECORDS_RAW_BYTES_MAX;
     struct rows_reject *reject = rows_add_reject(chunk, err);
 
     if (!reject) {
@@ -351,10 +388,16 @@ static bool accept(struct ingest *ingest, const struct record *record, struct ro
     return true;
 }
 
+// Whether ids that the file lacks are withdrawn. Repaired rows are never all that a feed has.
+static bool is_snapshot(const struct ingest *ingest)
+{
+    return ingest->summary.feed->mode == FEED_SNAPSHOT && !ingest->summary.repair;
+}
+
 // A snapshot does not withdraw the incident of a row that cannot be read.
 static bool keep(struct ingest *ingest, struct rows *chunk, struct tally_err *err)
 {
-    if (ingest->summary.feed->mode != FEED_SNAPSHOT) {
+    if (!is_snapshot(ingest)) {
         return true;
     }
     ingest->incident.op = ROWS_KEEP;
@@ -368,7 +411,6 @@ static bool take_record(struct ingest *ingest, const struct record *record, stru
 {
     char detail[RECORDS_DETAIL_BYTES];
     const char *reason = "";
-    bool snapshot = ingest->summary.feed->mode == FEED_SNAPSHOT;
 
     ingest->summary.records++;
     switch (map_record(ingest->map, record, ingest->summary.records, chunk, &ingest->incident,
@@ -378,8 +420,8 @@ static bool take_record(struct ingest *ingest, const struct record *record, stru
     case MAP_REJECTED:
         return set_aside(ingest, record, reason, detail, chunk, err) && keep(ingest, chunk, err);
     case MAP_REJECTED_NO_ID:
-        return snapshot ? refuse_unidentified(ingest, record, detail, err)
-                        : set_aside(ingest, record, reason, detail, chunk, err);
+        return is_snapshot(ingest) ? refuse_unidentified(ingest, record, detail, err)
+                                   : set_aside(ingest, record, reason, detail, chunk, err);
     case MAP_ERROR:
         break;
     }
@@ -390,7 +432,7 @@ static bool take_broken(struct ingest *ingest, const struct record *record, stru
                         struct tally_err *err)
 {
     ingest->summary.records++;
-    return ingest->summary.feed->mode == FEED_SNAPSHOT
+    return is_snapshot(ingest)
                ? refuse_unidentified(ingest, record, record->detail, err)
                : set_aside(ingest, record, record->reason, record->detail, chunk, err);
 }
@@ -409,7 +451,8 @@ static bool check_end(const struct ingest *ingest, struct tally_err *err)
         return err_set(err, TALLY_REFUSED, "none of its %llu rows can be read; the first: %.150s",
                        (unsigned long long)summary->records, ingest->first_reject);
     }
-    if (ppm >= 0 && (bytes_i128)summary->rejected * 1000000 > (bytes_i128)summary->records * ppm) {
+    if (ppm >= 0 && !summary->repair &&
+        (bytes_i128)summary->rejected * 1000000 > (bytes_i128)summary->records * ppm) {
         return err_set(err, TALLY_REFUSED,
                        "%llu of %llu rows cannot be read, more than reject_max; the first: %.120s",
                        (unsigned long long)summary->rejected, (unsigned long long)summary->records,
@@ -431,6 +474,13 @@ static bool check_records_max(const struct ingest *ingest, struct tally_err *err
                    (unsigned long long)ingest->limits.records_max);
 }
 
+static enum records_step next_record(struct ingest *ingest, const struct record **out_record,
+                                     struct tally_err *err)
+{
+    return ingest->repair ? repair_next(ingest->repair, &ingest->binding, out_record, err)
+                          : records_next(ingest->records, out_record, err);
+}
+
 // Reads until the chunk is full or the records end. *out_ended says which.
 static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_ended,
                          struct tally_err *err)
@@ -440,7 +490,7 @@ static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_en
 
     *out_ended = false;
     while (ok && !*out_ended && !is_full(ingest, chunk)) {
-        switch (records_next(ingest->records, &record, err)) {
+        switch (next_record(ingest, &record, err)) {
         case RECORDS_RECORD:
             ingest->summary.unterminated = record->unterminated;
             ok = check_records_max(ingest, err) && take_record(ingest, record, chunk, err);

@@ -3,6 +3,9 @@
 //   read callback -> digest -> inflate -> decode -> CSV records -> mapped rows -> chunk
 //                     (raw bytes)  gz, zstd   to UTF-8
 //
+// A CSV of rejected rows (daemon/rejects.h) that somebody corrected is recognised by its columns
+// before any feed is asked: its rows are mapped as those of the feed that they name.
+//
 // Pure: no event loop, no globals, no store. The happy path: ingest_open, then ingest_next until
 // it says END. A bad row goes into the chunk's rejects and never stops the file. A file that
 // cannot be taken in as a whole (no feed has such a header, cut short, over budget, over a
@@ -51,6 +54,7 @@ struct ingest_summary {
     uint64_t rejected;
     uint64_t disordered; // rows whose low, best, high are out of order
     bool unterminated;   // the last record had no line end
+    bool repair;         // repaired rows: never a snapshot, whatever the feed's mode
     bool any_day;        // first_day and last_day are set
     int32_t first_day;   // of all mapped rows
     int32_t last_day;    // the feed's coverage after this file

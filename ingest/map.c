@@ -3,11 +3,13 @@
 #include "ingest/feed_map.h"
 #include "ingest/integer.h"
 
+#include "base/day.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_BYTES_MAX = 1024, DETAIL_TEXT_BYTES = 60 };
+enum { ID_BYTES_MAX = 1024, DETAIL_TEXT_BYTES = 60, DETAIL_NAME_BYTES = 40 };
 
 // The codes of one dimension.
 struct map_dim {
@@ -22,6 +24,7 @@ struct map {
     struct date_rules date_rules;
     struct date_rules revision_rules;
     size_t bytes_max;
+    size_t dims_bytes; // that the dims take of it
     struct map_dim *dims;
 };
 
@@ -79,7 +82,7 @@ void map_close(struct map *map)
 // --- pieces ---
 
 // The trimmed value of a role. False: the file has no such column, or the value is unknown.
-static bool find_value(const struct mapping *mapping, size_t role, struct text *out)
+static inline bool find_value(const struct mapping *mapping, size_t role, struct text *out)
 {
     int32_t field = mapping->map->binding->field_of_role[role];
 
@@ -87,34 +90,51 @@ static bool find_value(const struct mapping *mapping, size_t role, struct text *
         return false;
     }
     *out = text_trim(mapping->record->fields[field]);
-    return !feed_is_unknown(mapping->map->feed, *out);
+    return out->bytes > 0 &&
+           (mapping->map->feed->unknown.count == 0 || !feed_is_unknown(mapping->map->feed, *out));
 }
 
-static const char *column_name(const struct mapping *mapping, size_t role)
+// As much of a text as a message shows, cut where a character begins.
+static struct text cut(struct text text, size_t bytes_max)
+{
+    size_t bytes = text.bytes < bytes_max ? text.bytes : bytes_max;
+
+    while (bytes > 0 && bytes < text.bytes && ((unsigned char)text.at[bytes] & 0xc0) == 0x80) {
+        bytes--;
+    }
+    return (struct text){.at = text.at, .bytes = bytes};
+}
+
+static struct text column_name(const struct mapping *mapping, size_t role)
 {
     const struct feed_list *columns = feed_role_columns(mapping->map->feed, role);
 
-    return columns->count > 0 ? columns->items[0].at : "";
+    return columns->count > 0 ? cut(columns->items[0], DETAIL_NAME_BYTES) : text_of("");
 }
 
 static bool reject(struct mapping *mapping, const char *reason, size_t role, struct text value,
                    const char *what)
 {
-    // Cut where a character begins, so that the detail stays UTF-8 if the value is.
-    size_t bytes = value.bytes < DETAIL_TEXT_BYTES ? value.bytes : DETAIL_TEXT_BYTES;
-    while (bytes > 0 && bytes < value.bytes && ((unsigned char)value.at[bytes] & 0xc0) == 0x80) {
-        bytes--;
+    struct text name = column_name(mapping, role);
+    struct text part = cut(value, DETAIL_TEXT_BYTES);
+    bool readable = text_is_utf8(part);
+    char shown[DETAIL_TEXT_BYTES];
+
+    for (size_t i = 0; i < part.bytes; i++) {
+        shown[i] = readable || (unsigned char)part.at[i] < 0x80 ? part.at[i] : '?';
     }
     mapping->reason = reason;
-    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.40s: \"%.*s\" %s",
-             column_name(mapping, role), (int)bytes, value.at, what);
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.*s: \"%.*s\" %s", (int)name.bytes, name.at,
+             (int)part.bytes, shown, what);
     return false;
 }
 
 static bool reject_missing(struct mapping *mapping, const char *reason, size_t role)
 {
+    struct text name = column_name(mapping, role);
+
     mapping->reason = reason;
-    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.40s is empty", column_name(mapping, role));
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.*s is empty", (int)name.bytes, name.at);
     return false;
 }
 
@@ -209,8 +229,8 @@ static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known
                       struct date_days *out)
 {
     struct text value = {0};
-    int64_t part[3];
-    size_t digits[3];
+    int64_t part[3] = {0};
+    size_t digits[3] = {0};
 
     *out_known = find_value(mapping, year_role, &value);
     for (size_t i = 0; i < 3; i++) {
@@ -236,37 +256,6 @@ static bool map_date(struct mapping *mapping, size_t role, bool *out_known, stru
     }
     const char *reason = date_parse(value, &mapping->map->date_rules, out);
     return !reason || reject(mapping, reason, role, value, explain_date(reason));
-}
-
-static bool map_days(struct mapping *mapping)
-{
-    const struct feed *feed = mapping->map->feed;
-    struct date_days start = {0};
-    struct date_days end = {0};
-    bool known = false;
-    bool end_known = false;
-    size_t role = feed->fixed[FEED_DATE].count > 0 ? FEED_DATE : FEED_YEAR;
-
-    if (!(role == FEED_DATE ? map_date(mapping, role, &known, &start)
-                            : map_parts(mapping, role, &known, &start))) {
-        return false;
-    }
-    if (!known) {
-        return reject_missing(mapping, "date-missing", role);
-    }
-    if (!(feed->fixed[FEED_END_YEAR].count > 0
-              ? map_parts(mapping, FEED_END_YEAR, &end_known, &end)
-              : map_date(mapping, FEED_END_DATE, &end_known, &end))) {
-        return false;
-    }
-    mapping->out->first_day = start.first;
-    mapping->out->last_day = end_known ? end.last : start.last;
-    if (mapping->out->last_day < mapping->out->first_day) {
-        mapping->reason = "date-order";
-        snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "the last day is before the first");
-        return false;
-    }
-    return true;
 }
 
 static bool is_unknown_number(const struct feed *feed, int64_t number)
@@ -306,6 +295,81 @@ static bool map_number(struct mapping *mapping, size_t role, bool *out_known, in
         return !*out_known || reject(mapping, "number-negative", role, value,
                                      "is negative, and is not listed as unknown");
     }
+    return true;
+}
+
+// How many days, where a column says so; 0: it does not.
+static bool map_length(struct mapping *mapping, int64_t *out_days)
+{
+    struct text value = {0};
+    bool known = false;
+
+    if (!map_number(mapping, FEED_DAYS, &known, out_days)) {
+        return false;
+    }
+    if (known && (*out_days < 1 || *out_days > DAY_MAX - DAY_MIN)) {
+        find_value(mapping, FEED_DAYS, &value);
+        return reject(mapping, "days-impossible", FEED_DAYS, value, "is no number of days");
+    }
+    *out_days = known ? *out_days : 0;
+    return true;
+}
+
+static bool map_start(struct mapping *mapping, bool *out_known, struct date_days *out)
+{
+    return mapping->map->feed->fixed[FEED_YEAR].count > 0
+               ? map_parts(mapping, FEED_YEAR, out_known, out)
+               : map_date(mapping, FEED_DATE, out_known, out);
+}
+
+static bool map_end(struct mapping *mapping, bool *out_known, struct date_days *out)
+{
+    if (!(mapping->map->feed->fixed[FEED_END_YEAR].count > 0
+              ? map_parts(mapping, FEED_END_YEAR, out_known, out)
+              : map_date(mapping, FEED_END_DATE, out_known, out))) {
+        return false;
+    }
+    return *out_known || map_date(mapping, FEED_DAYS_END, out_known, out);
+}
+
+static bool reject_days(struct mapping *mapping, const char *reason, const char *what)
+{
+    mapping->reason = reason;
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%s", what);
+    return false;
+}
+
+// Two of first day, last day and number of days make the third; the first day alone is one day.
+static bool map_days(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+    struct date_days start = {0};
+    struct date_days end = {0};
+    bool known = false;
+    bool end_known = false;
+    int64_t days = 0;
+
+    if (!map_start(mapping, &known, &start) || !map_end(mapping, &end_known, &end) ||
+        !map_length(mapping, &days)) {
+        return false;
+    }
+    if (!known && (!end_known || days == 0)) {
+        return reject_missing(mapping, "date-missing",
+                              feed->fixed[FEED_YEAR].count > 0 ? FEED_YEAR : FEED_DATE);
+    }
+    int64_t first = known ? start.first : end.last - days + 1;
+    int64_t last = end_known ? end.last : days > 0 ? first + days - 1 : start.last;
+    if (last < first) {
+        return reject_days(mapping, "date-order", "the last day is before the first");
+    }
+    if (days > 0 && last - first + 1 != days) {
+        return reject_days(mapping, "days-disagree", "first day, last day and days disagree");
+    }
+    if (first < DAY_MIN || last > DAY_MAX) {
+        return reject_days(mapping, "days-impossible", "reaches past the calendar");
+    }
+    mapping->out->first_day = (int32_t)first;
+    mapping->out->last_day = (int32_t)last;
     return true;
 }
 
@@ -354,6 +418,23 @@ static bool map_measures(struct mapping *mapping)
     return true;
 }
 
+// Adds a text that is absent, as long as all of them fit in memory.
+static bool add_text(struct mapping *mapping, size_t dim, struct dict *dict, struct text text,
+                     uint32_t code)
+{
+    struct map *map = mapping->map;
+    size_t bytes = dict_bytes(dict);
+
+    if (!dict_add(dict, text, code, mapping->err)) {
+        return false;
+    }
+    map->dims_bytes += dict_bytes(dict) - bytes;
+    return map->dims_bytes <= map->bytes_max ||
+           err_set(mapping->err, TALLY_LIMIT,
+                   "too many different texts for memory_bytes_max = %zu; dimension %s has %u",
+                   map->bytes_max, map->feed->dims[dim].name, map->dims[dim].next_code - 1);
+}
+
 static bool add_code(struct mapping *mapping, size_t dim, struct dict *dict, struct text text,
                      uint32_t *out_code)
 {
@@ -362,26 +443,11 @@ static bool add_code(struct mapping *mapping, size_t dim, struct dict *dict, str
 
     if (!rows_add_text(mapping->chunk, text.at, text.bytes, &span, mapping->err) ||
         !rows_add_new_text(mapping->chunk, (uint32_t)dim, span, mapping->err) ||
-        !dict_add(dict, text, map_dim->next_code, mapping->err)) {
+        !add_text(mapping, dim, dict, text, map_dim->next_code)) {
         return false;
     }
     *out_code = map_dim->next_code++;
     return true;
-}
-
-static bool check_memory(struct mapping *mapping, size_t dim)
-{
-    size_t bytes = 0;
-
-    for (size_t i = 0; i < mapping->map->feed->dims_count; i++) {
-        bytes += dict_bytes(&mapping->map->dims[i].codes);
-        bytes += dict_bytes(&mapping->map->dims[i].mapped);
-    }
-    return bytes <= mapping->map->bytes_max ||
-           err_set(mapping->err, TALLY_LIMIT,
-                   "too many different texts for memory_bytes_max = %zu; dimension %s has %u",
-                   mapping->map->bytes_max, mapping->map->feed->dims[dim].name,
-                   mapping->map->dims[dim].next_code - 1);
 }
 
 // A text that the file did not have before. False: rejected, or failed where reason is NULL.
@@ -394,9 +460,6 @@ static bool map_new_text(struct mapping *mapping, size_t dim, size_t role, struc
     if (!text_is_utf8(text)) {
         return reject(mapping, "text-encoding", role, text, "is not UTF-8");
     }
-    if (!check_memory(mapping, dim)) {
-        return failed(mapping);
-    }
     if (!feed->dims[dim].map) {
         return add_code(mapping, dim, &map_dim->codes, text, out_code) || failed(mapping);
     }
@@ -406,7 +469,7 @@ static bool map_new_text(struct mapping *mapping, size_t dim, size_t role, struc
         !add_code(mapping, dim, &map_dim->mapped, meant, out_code)) {
         return failed(mapping);
     }
-    return dict_add(&map_dim->codes, text, *out_code, mapping->err) || failed(mapping);
+    return add_text(mapping, dim, &map_dim->codes, text, *out_code) || failed(mapping);
 }
 
 static bool map_dims(struct mapping *mapping)
@@ -416,14 +479,66 @@ static bool map_dims(struct mapping *mapping)
     for (size_t i = 0; i < feed->dims_count; i++) {
         size_t role = FEED_FIXED_ROLES + i;
         struct text value = feed->dims[i].constant;
-        uint32_t *code = &mapping->out->dims[i];
-        *code = 0;
-        if (value.at ? value.bytes == 0 : !find_value(mapping, role, &value)) {
-            continue;
-        }
-        if (!dict_find(&mapping->map->dims[i].codes, value, code) &&
-            !map_new_text(mapping, i, role, value, code)) {
+        uint32_t code = 0;
+        bool known = value.at ? value.bytes > 0 : find_value(mapping, role, &value);
+        if (known && !dict_find(&mapping->map->dims[i].codes, value, &code) &&
+            !map_new_text(mapping, i, role, value, &code)) {
             return false;
+        }
+        mapping->out->dims[i] = code;
+    }
+    return true;
+}
+
+static bool claim_text(const struct mapping *mapping, enum claim_text which, struct text *out)
+{
+    int dim = mapping->map->feed->claim_dims[which];
+
+    if (dim < 0) {
+        return false;
+    }
+    *out = mapping->map->feed->dims[dim].constant;
+    return out->at || find_value(mapping, FEED_FIXED_ROLES + (size_t)dim, out);
+}
+
+// What is wrong with one text of a claim, with the code of the reason; NULL: nothing.
+static const char *claim_problem(const struct mapping *mapping, enum claim_text which,
+                                 struct text value, const char **out_reason)
+{
+    struct date_days ignored;
+
+    if (which == CLAIM_STATED_ON) {
+        *out_reason = date_parse(value, &mapping->map->date_rules, &ignored);
+        return *out_reason ? explain_date(*out_reason) : NULL;
+    }
+    if (which == CLAIM_PART_OF && text_equal(value, mapping->out->id)) {
+        *out_reason = "claim-part";
+        return "is the claim itself";
+    }
+    return claim_check(which, value.at, value.bytes, out_reason);
+}
+
+// What makes a row of claims one that can be compared.
+static bool map_claim(struct mapping *mapping)
+{
+    const struct feed *feed = mapping->map->feed;
+
+    if (mapping->out->reported == 0) {
+        return reject_missing(mapping, "claim-value", FEED_FIXED_ROLES + feed->dims_count);
+    }
+    for (size_t i = 0; i < CLAIM_TEXTS; i++) {
+        enum claim_text which = (enum claim_text)i;
+        size_t role = FEED_FIXED_ROLES + (size_t)feed->claim_dims[i];
+        struct text value = {0};
+        const char *reason = NULL;
+        if (claim_text(mapping, which, &value)) {
+            const char *wrong = claim_problem(mapping, which, value, &reason);
+            if (wrong) {
+                return reject(mapping, reason, role, value, wrong);
+            }
+        } else if (which == CLAIM_MEASURE || which == CLAIM_QUALIFIER) {
+            reason = which == CLAIM_MEASURE ? "claim-measure" : "claim-qualifier";
+            return reject_missing(mapping, reason, role);
         }
     }
     return true;
@@ -439,9 +554,9 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
         .record = record,
         .chunk = chunk,
         .out = out,
-        .detail = detail,
         .err = err,
     };
+    mapping.detail = detail;
     out->op = deletion ? ROWS_WITHDRAW : ROWS_PUT;
     out->record = number;
     out->line = record->line;
@@ -453,7 +568,8 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
         return MAP_REJECTED_NO_ID;
     }
     if (map_revision(&mapping) &&
-        (deletion || (map_days(&mapping) && map_measures(&mapping) && map_dims(&mapping)))) {
+        (deletion || (map_days(&mapping) && map_measures(&mapping) &&
+                      (!map->feed->claims || map_claim(&mapping)) && map_dims(&mapping)))) {
         return MAP_INCIDENT;
     }
     *out_reason = mapping.reason;

@@ -8,7 +8,6 @@
 
 enum {
     PULL_BYTES = 128 * 1024,
-    RAW_BYTES_MAX = 32 * 1024, // of a broken record, kept to be set aside
     LIBCSV_BLOCK_BYTES = 4096,
     REREAD_RECORDS = 64, // re-reading that is free, in records of the greatest size
     REREAD_FACTOR = 4,   // and per byte of text
@@ -43,11 +42,10 @@ struct records {
     uint64_t next_line;
     uint64_t reread_bytes; // fed to libcsv beyond the first time
 
-    int32_t *slot;       // by column; NULL: every field is kept, in order
-    size_t columns;      // that a record must have; 0: any number
-    size_t slots;        // fields that are kept; 0: every one
-    struct text *fields; // by slot; `at` is set once the record is complete
-    size_t *value_at;    // by slot, in values, which may move while a record is parsed
+    int32_t *slot;  // by column; NULL: every field is kept, in order
+    size_t columns; // that a record must have; 0: any number
+    size_t field_bytes_max;
+    struct text *fields; // by slot, in values
     size_t fields_capacity;
     char *values;
     size_t values_count;
@@ -56,6 +54,8 @@ struct records {
     bool no_memory;
     size_t long_field; // its column number, or 0
 
+    enum records_step step; // of the record at hand
+    bool again;             // it is to be given once more
     struct record record;
 };
 
@@ -89,6 +89,7 @@ struct records *records_open(struct records_dialect dialect, const struct ingest
     }
     records->dialect = dialect;
     records->limits = limits;
+    records->field_bytes_max = limits->field_bytes_max;
     records->pull = pull;
     records->context = context;
     records->line_feed.byte = '\n';
@@ -112,7 +113,6 @@ void records_close(struct records *records)
         csv_free(&records->csv);
         free(records->slot);
         free(records->fields);
-        free(records->value_at);
         free(records->values);
         free(records->buffer);
         free(records);
@@ -129,17 +129,17 @@ static bool reserve_fields(struct records *records, size_t count)
     size_t capacity = records->fields_capacity ? records->fields_capacity * 2 : 64;
     capacity = capacity < count ? count : capacity;
     struct text *fields = realloc(records->fields, capacity * sizeof *fields);
-    records->fields = fields ? fields : records->fields;
-    size_t *value_at = realloc(records->value_at, capacity * sizeof *value_at);
-    records->value_at = value_at ? value_at : records->value_at;
-    if (!fields || !value_at) {
+    if (!fields) {
         return false;
     }
+    memset(fields + records->fields_capacity, 0,
+           (capacity - records->fields_capacity) * sizeof *fields);
+    records->fields = fields;
     records->fields_capacity = capacity;
     return true;
 }
 
-// Room for all values of a record of `bytes` bytes.
+// Room for all values of a record of `bytes` bytes. Fields that are there already move along.
 static bool reserve_values(struct records *records, size_t bytes)
 {
     if (bytes <= records->values_capacity) {
@@ -147,13 +147,49 @@ static bool reserve_values(struct records *records, size_t bytes)
     }
     size_t capacity = records->values_capacity ? records->values_capacity * 2 : 4096;
     capacity = capacity < bytes ? bytes : capacity;
-    char *values = realloc(records->values, capacity);
+    char *values = malloc(capacity);
     if (!values) {
         return false;
     }
+    if (records->values_count > 0) {
+        memcpy(values, records->values, records->values_count);
+    }
+    for (size_t i = 0; i < records->fields_capacity; i++) {
+        struct text *field = &records->fields[i];
+        field->at = field->at ? values + (field->at - records->values) : NULL;
+    }
+    free(records->values);
     records->values = values;
     records->values_capacity = capacity;
     return true;
+}
+
+// Kept out of line, so that a field that nobody asked for costs a look at its slot and no more.
+__attribute__((noinline)) static void keep_field(struct records *records, size_t slot,
+                                                 const void *data, size_t bytes)
+{
+    char *value = records->values + records->values_count;
+
+    memcpy(value, data, bytes);
+    records->fields[slot] = (struct text){.at = value, .bytes = bytes};
+    records->values_count += bytes;
+}
+
+// Of a header, too long, or more than there should be.
+__attribute__((noinline)) static void keep_other_field(struct records *records, size_t column,
+                                                       const void *data, size_t bytes)
+{
+    if (bytes > records->limits->field_bytes_max && records->long_field == 0) {
+        records->long_field = column + 1;
+    }
+    if (records->slot || column >= records->limits->columns_max) {
+        return;
+    }
+    if (!reserve_fields(records, column + 1)) {
+        records->no_memory = true;
+        return;
+    }
+    keep_field(records, column, data, bytes);
 }
 
 static void on_field_parsed(void *data, size_t bytes, void *context)
@@ -161,23 +197,10 @@ static void on_field_parsed(void *data, size_t bytes, void *context)
     struct records *records = context;
     size_t column = records->record.fields_count++;
 
-    if (bytes > records->limits->field_bytes_max && records->long_field == 0) {
-        records->long_field = column + 1;
-    }
-    int64_t slot = (int64_t)column;
-    if (records->slot) {
-        slot = column < records->columns ? records->slot[column] : -1;
-    } else if (column >= records->limits->columns_max) {
-        slot = -1;
-    } else if (!reserve_fields(records, column + 1)) {
-        records->no_memory = true;
-        return;
-    }
-    if (slot >= 0) {
-        memcpy(records->values + records->values_count, data, bytes);
-        records->value_at[slot] = records->values_count;
-        records->fields[slot].bytes = bytes;
-        records->values_count += bytes;
+    if (column >= records->columns || bytes > records->field_bytes_max) {
+        keep_other_field(records, column, data, bytes);
+    } else if (records->slot[column] >= 0) {
+        keep_field(records, (size_t)records->slot[column], data, bytes);
     }
 }
 
@@ -202,7 +225,6 @@ bool records_pick(struct records *records, const int32_t *slot, size_t columns, 
     free(records->slot);
     records->slot = copy;
     records->columns = columns;
-    records->slots = slots;
     return true;
 }
 
@@ -229,6 +251,11 @@ static void move_back(struct records *records, size_t at)
     records->nul.at = at;
 }
 
+static void shift_back(struct seeker *seeker, size_t bytes)
+{
+    seeker->at -= seeker->at < bytes ? seeker->at : bytes;
+}
+
 // Puts the record at hand at the front of the buffer.
 static void compact(struct records *records)
 {
@@ -240,10 +267,9 @@ static void compact(struct records *records)
     records->record_at = 0;
     records->next_at -= gone;
     records->second_at -= records->second_at < gone ? records->second_at : gone;
-    struct seeker *seekers[] = {&records->line_feed, &records->carriage_return, &records->nul};
-    for (size_t i = 0; i < sizeof seekers / sizeof *seekers; i++) {
-        seekers[i]->at -= seekers[i]->at < gone ? seekers[i]->at : gone;
-    }
+    shift_back(&records->line_feed, gone);
+    shift_back(&records->carriage_return, gone);
+    shift_back(&records->nul, gone);
 }
 
 static bool pull_more(struct records *records, struct tally_err *err)
@@ -451,7 +477,7 @@ static bool keep_raw(struct records *records, size_t end)
 {
     size_t bytes = end - records->record_at;
 
-    bytes = bytes < RAW_BYTES_MAX ? bytes : RAW_BYTES_MAX;
+    bytes = bytes < RECORDS_RAW_BYTES_MAX ? bytes : RECORDS_RAW_BYTES_MAX;
     if (!reserve_values(records, bytes)) {
         return false;
     }
@@ -515,8 +541,10 @@ static enum records_step give_too_long(struct records *records, struct tally_err
     if (records->second_at > 0) {
         return give_broken(records, records->next_at, false, err);
     }
-    place_record(records, records->end);
-    if (!keep_raw(records, records->end)) {
+    // As much of it as is at hand whatever the blocks in which the text came.
+    size_t end = records->record_at + records->limits->record_bytes_max;
+    place_record(records, end);
+    if (!keep_raw(records, end)) {
         return out_of_memory(err);
     }
     bool terminated;
@@ -531,10 +559,6 @@ static enum records_step give_record(struct records *records, size_t end, struct
 {
     if (!check_record(records)) {
         return give_broken(records, end, records->record.unterminated, err);
-    }
-    size_t count = records->slot ? records->slots : records->record.fields_count;
-    for (size_t i = 0; i < count; i++) {
-        records->fields[i].at = records->values + records->value_at[i];
     }
     place_record(records, end);
     records->next_at = end;
@@ -594,13 +618,15 @@ static enum records_step next_record(struct records *records, struct tally_err *
 enum records_step records_next(struct records *records, const struct record **out_record,
                                struct tally_err *err)
 {
-    enum records_step step = next_record(records, err);
-
+    if (!records->again) {
+        records->step = next_record(records, err);
+    }
+    records->again = false;
     if (records->no_memory) {
         return out_of_memory(err);
     }
     *out_record = &records->record;
-    return step;
+    return records->step;
 }
 
 uint64_t records_line(const struct records *records)
@@ -608,8 +634,13 @@ uint64_t records_line(const struct records *records)
     return records->record_line;
 }
 
+// What was no record has been passed over already and stays as it was reported.
 void records_again(struct records *records)
 {
+    if (records->step != RECORDS_RECORD) {
+        records->again = true;
+        return;
+    }
     records->next_line = records->record_line;
     move_back(records, records->record_at);
     restart_libcsv(records);

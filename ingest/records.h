@@ -21,7 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORDS_BYTES_HARD_MAX = 256 << 20, RECORDS_DETAIL_BYTES = 160 };
+enum {
+    RECORDS_BYTES_HARD_MAX = 256 << 20,
+    RECORDS_DETAIL_BYTES = 160,
+    RECORDS_RAW_BYTES_MAX = 32 * 1024, // of a record that is set aside
+};
 
 struct records_dialect {
     unsigned char delimiter;

@@ -9,23 +9,6 @@ struct text text_of(const char *terminated)
     return (struct text){.at = terminated, .bytes = strlen(terminated)};
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-struct text text_trim(struct text text)
-{
-    while (text.bytes > 0 && is_blank(text.at[text.bytes - 1])) {
-        text.bytes--;
-    }
-    while (text.bytes > 0 && is_blank(text.at[0])) {
-        text.at++;
-        text.bytes--;
-    }
-    return text;
-}
-
 bool text_equal(struct text a, struct text b)
 {
     return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.at, b.at, a.bytes) == 0);
@@ -80,12 +63,37 @@ static size_t character_bytes(const unsigned char *at, size_t left)
     return bytes;
 }
 
+// Bytes of ASCII at the start: eight at a time, since most texts hold nothing else.
+static size_t plain_bytes(const unsigned char *at, size_t left)
+{
+    const uint64_t high_bits = UINT64_C(0x8080808080808080);
+    size_t count = 0;
+    uint64_t word;
+
+    for (; left - count >= sizeof word; count += sizeof word) {
+        memcpy(&word, at + count, sizeof word);
+        if (word & high_bits) {
+            break;
+        }
+    }
+    while (count < left && at[count] < 0x80) {
+        count++;
+    }
+    return count;
+}
+
 bool text_is_utf8(struct text text)
 {
     const unsigned char *at = (const unsigned char *)text.at;
     size_t left = text.bytes;
 
     while (left > 0) {
+        size_t plain = plain_bytes(at, left);
+        at += plain;
+        left -= plain;
+        if (left == 0) {
+            break;
+        }
         size_t bytes = character_bytes(at, left);
         if (bytes == 0) {
             return false;

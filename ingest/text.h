@@ -12,8 +12,27 @@ struct text {
 
 struct text text_of(const char *terminated);
 
+static inline bool text_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 // Without blanks, tabs and line ends on either side.
-struct text text_trim(struct text text);
+static inline struct text text_trim(struct text text)
+{
+    if (text.bytes > 0 && (unsigned char)text.at[0] > ' ' &&
+        (unsigned char)text.at[text.bytes - 1] > ' ') {
+        return text; // as nearly all of them
+    }
+    while (text.bytes > 0 && text_is_blank(text.at[text.bytes - 1])) {
+        text.bytes--;
+    }
+    while (text.bytes > 0 && text_is_blank(text.at[0])) {
+        text.at++;
+        text.bytes--;
+    }
+    return text;
+}
 
 bool text_equal(struct text a, struct text b);
 bool text_is(struct text text, const char *terminated);

@@ -97,7 +97,7 @@ bool diff_incidents(struct diff *diff, struct tally_err *err)
 
     sheet_add_column(sheet, SHEET_TEXT, 0, "", "change", "");
     sheet_add_column(sheet, SHEET_TEXT, 0, "", "feed", "");
-    sheet_add_column(sheet, SHEET_TEXT, 0, "", "id", "");
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_WHOLE, "", "id", "");
     add_side_columns(diff, "before_");
     add_side_columns(diff, "after_");
     if (!changes_find(&before, &after, on_change, diff, err)) {

@@ -6,15 +6,20 @@
 
 size_t figures_add_columns(struct sheet *sheet, const struct rollup_def *def, const char *prefix)
 {
+    // A year ago goes before what was right before, and both before the figures themselves.
+    unsigned rank = prefix[0] == 'y' ? 5 : prefix[0] == 'p' ? 4 : 0;
     size_t first = sheet_add_column(sheet, SHEET_COUNT, 0, prefix, "incidents", "");
 
     for (size_t m = 0; m < def->measures_count; m++) {
         const char *measure = def->measures[m];
-        sheet_add_column(sheet, SHEET_COUNT, 0, prefix, measure, "");
+        size_t sum = sheet_add_column(sheet, SHEET_COUNT, 0, prefix, measure, "");
         size_t reported =
             sheet_add_column(sheet, SHEET_COUNT, SHEET_REPORTED, prefix, measure, "_reported");
         sheet->column[reported].beside = first;
+        sheet->column[sum].rank = rank ? rank : 1;
+        sheet->column[reported].rank = rank ? 7 : 6; // the notes below say it as well
     }
+    sheet->column[first].rank = rank;
     return first;
 }
 

@@ -6,15 +6,18 @@
 //   run_*.c       one file a command: asks the core, fills a sheet, prints it
 //   where.c select.c series.c     the core: which groups, which rows, which sums; no I/O
 //   period.c figures.c            what commands share: days, columns of sums, warnings
+//   claims.c recorded.c verdict.c the core of tally claims
 //   sheet.c       columns and rows; sorting
 //   print*.c glyphs.c number.c    CSV, JSON, tables
 //   tally.c       libtally, for programs; the command does not need it
+#include "report/number.h"
 #include "report/options.h"
 #include "report/run.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -25,7 +28,7 @@ typedef bool run_command(const struct options *options, struct print *print, str
 static run_command *const run[] = {
     [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window, [COMMAND_SERIES] = run_series,
     [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,     [COMMAND_FILES] = run_files,
-    [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,
+    [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,     [COMMAND_CLAIMS] = run_claims,
 };
 
 static int exit_status(const struct tally_err *err)
@@ -75,6 +78,19 @@ static int finish_text(void)
     return EX_OK;
 }
 
+// COLUMNS, or what the terminal says; 0: not known.
+static size_t terminal_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    struct winsize size;
+    uint64_t width;
+
+    if (columns && number_parse(columns, UINT16_MAX, &width)) {
+        return (size_t)width;
+    }
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static struct print open_print(const struct options *options)
 {
     bool terminal = isatty(STDOUT_FILENO);
@@ -83,6 +99,7 @@ static struct print open_print(const struct options *options)
 
     return (struct print){.out = stdout,
                           .warnings = stderr,
+                          .width = terminal_width(),
                           .format = options->format_given ? options->format
                                     : terminal            ? PRINT_TABLE
                                                           : PRINT_CSV,

@@ -29,6 +29,8 @@ static const struct command commands[] = {
                          "the incidents behind the figures of a window"},
     [COMMAND_DIFF] = {"diff", "ROLLUP --from TIME|BATCH --to TIME|BATCH", ARGS_ROLLUP,
                       "what changed between two states, by group or by incident"},
+    [COMMAND_CLAIMS] = {"claims", "ROLLUP", ARGS_ROLLUP,
+                        "what was claimed against what is recorded, and against its own parts"},
     [COMMAND_FILES] = {"files", "", ARGS_NONE,
                        "every file that came in and what it did, or the rejected rows"},
     [COMMAND_VERIFY] = {"verify", "[FILE]...", ARGS_FILES,
@@ -244,11 +246,11 @@ static const struct option_row rows[] = {
     {"basis", "BASIS", ON_INCIDENTS, 0, set_basis,
      "which incidents belong to a window: start (default), end, overlap, inside"},
     {"by", "DIM,...", ON_FIGURES, 0, set_by, "one row for each combination of these dimensions"},
-    {"where", "DIM=LIST", ON_INCIDENTS | ON(COMMAND_DUMP), 'w', add_where,
+    {"where", "DIM=LIST", ON_INCIDENTS | ON(COMMAND_CLAIMS) | ON(COMMAND_DUMP), 'w', add_where,
      "only these values: a,b either; !a not; a* any that start so; repeat for more"},
     {"compare", "LIST", ON(COMMAND_WINDOW), 0, set_compare,
      "previous: the window right before; year-ago: the same a year earlier; or both"},
-    {"as-of", "TIME|BATCH", ON_INCIDENTS & ~ON(COMMAND_DIFF), 0, set_as_of,
+    {"as-of", "TIME|BATCH", (ON_INCIDENTS | ON(COMMAND_CLAIMS)) & ~ON(COMMAND_DIFF), 0, set_as_of,
      "the figures as they stood then: 3 is batch 3, 2020-10-24 or 2020-10-24T12:30:00Z a time"},
     {"incidents", NULL, ON(COMMAND_DIFF), 0, set_incidents, "list the incidents that changed"},
     {"rejected", NULL, ON(COMMAND_FILES), 0, set_rejected, "list the rows that were set aside"},
@@ -445,6 +447,25 @@ static void help_columns(enum options_command command, FILE *out)
             "With --incidents: change (appeared, withdrawn, moved-day, moved-group, counts), "
             "feed,\n"
             "id, then before_ and after_ first_day, last_day, dimensions and measures",
+        [COMMAND_CLAIMS] =
+            "id, speaker, stated_on, first_day, last_day, measure, filter, qualifier, value,\n"
+            "recorded_inside, recorded_start, recorded_overlap, recorded_low, recorded_high,\n"
+            "reported, incidents, verdict, reason, parts_sum, parts_verdict, responses, part_of,\n"
+            "feed, batch, file, digest, record, line.\n"
+            "\n"
+            "A claim stands for a set of numbers: at least N is N or more, over N is N+1 or more,\n"
+            "at most N is 0 to N, under N is 0 to N-1, exactly N is N, about N is all within a\n"
+            "tenth of N. What is recorded reaches from recorded_low, the least of the figures by\n"
+            "basis inside and of M.low, to recorded_high, the greatest of those by overlap and of\n"
+            "M.high. The verdict is\n"
+            "  consistent      they have a number in common\n"
+            "  above           all that is claimed lies above all that is recorded\n"
+            "  below           all that is claimed lies below it\n"
+            "  not-comparable  and reason says why\n"
+            "It is about what is recorded: where incidents did not report the measure, more may\n"
+            "have happened, and the reason of a claim above says so. --where on id, speaker,\n"
+            "stated_on, measure, filter, qualifier, responses or part_of chooses claims; on a\n"
+            "dimension of the rollup it holds for what is recorded",
         [COMMAND_FILES] =
             "file, digest, bytes, outcome, rows, added, revised, withdrawn, unchanged,\n"
             "rejected, batch, time, feed, older, conflicts, disordered, first_day, last_day,\n"

@@ -172,7 +172,7 @@ struct rollup *origin_open_file(const struct options *options, const char *name,
     return rollup;
 }
 
-bool origin_open(struct origin *origin, const struct options *options, bool incidents,
+bool origin_open(struct origin *origin, const struct options *options, enum origin_depth depth,
                  struct tally_err *err)
 {
     struct replay_until until = replay_all;
@@ -182,10 +182,12 @@ bool origin_open(struct origin *origin, const struct options *options, bool inci
         return false;
     }
     origin->rollup = origin->file;
-    if (!options->as_of && !incidents) {
+    if (!options->as_of && depth == ORIGIN_FIGURES) {
         return true;
     }
-    until.batch = rollup_generation(origin->file);
+    if (depth != ORIGIN_LEDGER) {
+        until.batch = rollup_generation(origin->file);
+    }
     if (options->as_of && !replay_until_parse(options->as_of, &until, err)) {
         origin_close(origin);
         return err_wrap(err, "--as-of");

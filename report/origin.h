@@ -23,9 +23,14 @@ struct origin {
     const struct rollup *rollup;
 };
 
-// Opens ROLLUP; with --as-of, as it stood then. `incidents`: the state as well, at the moment
-// that the figures are of.
-bool origin_open(struct origin *origin, const struct options *options, bool incidents,
+enum origin_depth {
+    ORIGIN_FIGURES,   // the rollup is enough
+    ORIGIN_INCIDENTS, // the state as well, at the moment that the rollup file is of
+    ORIGIN_LEDGER,    // the state at the end of the ledger, whose last batches the file may lack
+};
+
+// Opens ROLLUP; with --as-of, as it stood then.
+bool origin_open(struct origin *origin, const struct options *options, enum origin_depth depth,
                  struct tally_err *err);
 void origin_close(struct origin *origin);
 

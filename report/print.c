@@ -36,7 +36,7 @@ bool print_end(struct print *print, struct sheet *sheet, struct tally_err *err)
 {
     print_rows(print, sheet);
     if (print->format == PRINT_TABLE) {
-        print_table(print->out, sheet, print->styled);
+        print_table(print->out, sheet, print->styled, print->width);
     } else if (print->format == PRINT_JSON) {
         fputs(print->any_row ? "\n]\n" : "]\n", print->out);
     }

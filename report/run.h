@@ -14,6 +14,7 @@ bool run_series(const struct options *options, struct print *print, struct tally
 bool run_explain(const struct options *options, struct print *print, struct tally_err *err);
 bool run_diff(const struct options *options, struct print *print, struct tally_err *err);
 bool run_files(const struct options *options, struct print *print, struct tally_err *err);
+bool run_claims(const struct options *options, struct print *print, struct tally_err *err);
 bool run_verify(const struct options *options, struct print *print, struct tally_err *err);
 bool run_dump(const struct options *options, struct print *print, struct tally_err *err);
 

@@ -24,9 +24,15 @@ static void add_columns(struct diff *diff)
     sheet_add_column(sheet, SHEET_COUNT, 0, "", "after_incidents", "");
     sheet_add_column(sheet, SHEET_COUNT, 0, "", "change", "");
     for (size_t m = 0; m < diff->def->measures_count; m++) {
-        sheet_add_column(sheet, SHEET_COUNT, 0, "before_", diff->def->measures[m], "");
-        sheet_add_column(sheet, SHEET_COUNT, 0, "after_", diff->def->measures[m], "");
-        sheet_add_column(sheet, SHEET_COUNT, 0, "change_", diff->def->measures[m], "");
+        size_t before =
+            sheet_add_column(sheet, SHEET_COUNT, 0, "before_", diff->def->measures[m], "");
+        size_t after =
+            sheet_add_column(sheet, SHEET_COUNT, 0, "after_", diff->def->measures[m], "");
+        size_t change =
+            sheet_add_column(sheet, SHEET_COUNT, 0, "change_", diff->def->measures[m], "");
+        sheet->column[before].rank = 3; // it is the difference of the other two
+        sheet->column[after].rank = 2;
+        sheet->column[change].rank = 1;
     }
 }
 

@@ -131,7 +131,7 @@ bool run_dump(const struct options *options, struct print *print, struct tally_e
     struct origin origin;
     struct where where;
 
-    if (!origin_open(&origin, options, false, err)) {
+    if (!origin_open(&origin, options, ORIGIN_FIGURES, err)) {
         return false;
     }
     struct dump dump = {.rollup = origin.rollup, .def = rollup_def(origin.rollup), .where = &where};

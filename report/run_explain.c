@@ -114,7 +114,7 @@ static void add_columns(struct explain *explain)
     if (rollup_def_find_dim(def, ROLLUP_DIM_FEED) < 0) {
         sheet_add_column(sheet, SHEET_TEXT, 0, "", "feed", "");
     }
-    sheet_add_column(sheet, SHEET_TEXT, 0, "", "id", "");
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_WHOLE, "", "id", "");
     sheet_add_column(sheet, SHEET_DAY, 0, "", "first_day", "");
     sheet_add_column(sheet, SHEET_DAY, 0, "", "last_day", "");
     for (size_t m = 0; m < def->measures_count; m++) {
@@ -126,6 +126,11 @@ static void add_columns(struct explain *explain)
     sheet_add_column(sheet, SHEET_TEXT, SHEET_NOT_IN_TABLE, "", "digest", "");
     sheet_add_column(sheet, SHEET_NUMBER, 0, "", "record", "");
     sheet_add_column(sheet, SHEET_NUMBER, 0, "", "line", "");
+    sheet_rank(sheet, "revision", 4);
+    sheet_rank(sheet, "record", 3);
+    sheet_rank(sheet, "batch", 2);
+    sheet_rank(sheet, "line", 1);
+    sheet_rank(sheet, "file", 1);
 }
 
 static struct sheet_value measure_value(const struct explain *explain,
@@ -226,7 +231,7 @@ bool run_explain(const struct options *options, struct print *print, struct tall
 {
     struct origin origin;
 
-    if (!origin_open(&origin, options, true, err)) {
+    if (!origin_open(&origin, options, ORIGIN_INCIDENTS, err)) {
         return false;
     }
     struct explain explain = {.options = options,

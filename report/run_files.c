@@ -40,11 +40,16 @@ static void add_file_columns(struct sheet *sheet)
         {"first_day", SHEET_DAY, 0},
         {"last_day", SHEET_DAY, 0},
         {"unterminated", SHEET_NUMBER, SHEET_UNLESS_ZERO},
-        {"reason", SHEET_TEXT, SHEET_UNLESS_ZERO},
+        {"reason", SHEET_TEXT, SHEET_UNLESS_ZERO | SHEET_FOLDS},
     };
+    static const char *const least[] = {"rows",  "unchanged", "feed",      "time",
+                                        "bytes", "last_day",  "first_day", "unterminated"};
 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         sheet_add_column(sheet, columns[i].kind, columns[i].flags, "", columns[i].name, "");
+    }
+    for (size_t i = 0; i < sizeof least / sizeof least[0]; i++) {
+        sheet_rank(sheet, least[i], (unsigned)i + 1);
     }
     sheet->title = "Files, in the order in which they were taken in";
 }
@@ -58,8 +63,10 @@ static void add_reject_columns(struct sheet *sheet)
     sheet_add_column(sheet, SHEET_NUMBER, 0, "", "line", "");
     sheet_add_column(sheet, SHEET_NUMBER, 0, "", "offset", "");
     sheet_add_column(sheet, SHEET_TEXT, 0, "", "reason", "");
-    sheet_add_column(sheet, SHEET_TEXT, 0, "", "explanation", "");
-    sheet_add_column(sheet, SHEET_TEXT, 0, "", "raw", "");
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_FOLDS, "", "explanation", "");
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_FOLDS, "", "raw", "");
+    sheet_rank(sheet, "offset", 2);
+    sheet_rank(sheet, "record", 1);
     sheet->title = "Rejected rows; record 0 is a whole file";
 }
 

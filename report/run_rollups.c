@@ -20,6 +20,10 @@ static void add_columns(struct sheet *sheet)
     sheet_add_column(sheet, SHEET_NUMBER, 0, "", "generation", "");
     sheet_add_column(sheet, SHEET_COUNT, 0, "", "bytes", "");
     sheet_add_column(sheet, SHEET_TEXT, 0, "", "digest", "");
+    sheet_rank(sheet, "digest", 3);
+    sheet_rank(sheet, "bytes", 2);
+    sheet_rank(sheet, "cells", 2);
+    sheet_rank(sheet, "groups", 1);
 }
 
 static const char *join_feeds(struct sheet *sheet, const struct rollup_def *def)

@@ -60,6 +60,7 @@ static void add_columns(struct view *view)
     sheet_add_column(sheet, SHEET_DAY, 0, "", "window_end", "");
     sheet_add_column(sheet, SHEET_NUMBER, SHEET_NOT_IN_TABLE, "", "days", "");
     sheet_add_column(sheet, SHEET_TEXT, SHEET_NOT_IN_TABLE, "", "basis", "");
+    sheet_rank(sheet, "window_start", 2);
     size_t first = figures_add_columns(sheet, view->def, "");
     sheet->bar_column =
         figures_bar_column(sheet, first, view->def->measures_count, view->options->sort);
@@ -214,7 +215,7 @@ bool run_series(const struct options *options, struct print *print, struct tally
 {
     struct origin origin;
 
-    if (!origin_open(&origin, options, false, err)) {
+    if (!origin_open(&origin, options, ORIGIN_FIGURES, err)) {
         return false;
     }
     struct view view = {.options = options,

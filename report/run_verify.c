@@ -268,7 +268,7 @@ bool run_verify(const struct options *options, struct print *print, struct tally
     sheet_init(&check.sheet);
     sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "thing", "");
     sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "state", "");
-    sheet_add_column(&check.sheet, SHEET_TEXT, 0, "", "detail", "");
+    sheet_add_column(&check.sheet, SHEET_TEXT, SHEET_FOLDS, "", "detail", "");
     bool done = options->args_count > 0 ? check_files(&check, options, err)
                                         : check_state(&check, options, err);
     done = done && print_end(print, &check.sheet, err);

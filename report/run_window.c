@@ -213,7 +213,7 @@ bool run_window(const struct options *options, struct print *print, struct tally
 {
     struct origin origin;
 
-    if (!origin_open(&origin, options, false, err)) {
+    if (!origin_open(&origin, options, ORIGIN_FIGURES, err)) {
         return false;
     }
     struct view *view = calloc(1, sizeof *view);

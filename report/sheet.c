@@ -49,6 +49,14 @@ int sheet_find_column(const struct sheet *sheet, const char *name)
     return -1;
 }
 
+void sheet_rank(struct sheet *sheet, const char *name, unsigned rank)
+{
+    int column = sheet_find_column(sheet, name);
+
+    assert(column >= 0);
+    sheet->column[column].rank = rank;
+}
+
 struct sheet_value *sheet_add_row(struct sheet *sheet, struct tally_err *err)
 {
     size_t row_bytes = sheet->columns_count * sizeof *sheet->value;

@@ -28,6 +28,8 @@ enum sheet_flags {
     SHEET_NOT_IN_TABLE = 1, // said by the title already, or of no use to the eye
     SHEET_REPORTED = 2,     // left out of tables where it equals column `beside` in every row
     SHEET_UNLESS_ZERO = 4,  // left out of tables where it is empty or 0 in every row
+    SHEET_FOLDS = 8,        // stands below its row in tables that would be too wide
+    SHEET_WHOLE = 16,       // a text that is never cut: half an id names nothing
 };
 
 struct sheet_column {
@@ -36,6 +38,7 @@ struct sheet_column {
     const char *under;
     enum sheet_kind kind;
     unsigned flags;
+    unsigned rank; // which goes first where a table is too wide: the greatest; 0 stays
     size_t beside;
 };
 
@@ -78,6 +81,8 @@ void sheet_done(struct sheet *sheet);
 // running out of memory or columns shows at the first sheet_add_row.
 size_t sheet_add_column(struct sheet *sheet, enum sheet_kind kind, unsigned flags,
                         const char *prefix, const char *name, const char *suffix);
+// Requires: there is such a column.
+void sheet_rank(struct sheet *sheet, const char *name, unsigned rank);
 int sheet_find_column(const struct sheet *sheet, const char *name); // -1: absent
 
 // A new row of empty values, valid until the next call. NULL: TALLY_NO_MEMORY.

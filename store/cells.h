@@ -35,7 +35,7 @@ bool cells_matches(struct cells *cells, const struct state *state, const struct 
 
 // What a rollup file says of its making, beside its content.
 struct cells_provenance {
-    uint64_t generation;                // last batch that the state holds
+    uint64_t generation;                // the last batch of the rollup's feeds
     uint64_t batches;                   // of the rollup's feeds
     const struct rollup_source *source; // the last ones, oldest first, at most CELLS_SOURCES_MAX
     size_t sources_count;

@@ -48,7 +48,7 @@ bool batch_begin_decode(struct batch_begin *begin, struct cursor in, struct tall
     begin->file = cursor_take_text(&in, &begin->file_bytes);
     begin->header = cursor_take_text(&in, &begin->header_bytes);
     begin->shape = in;
-    if (!in.ok || begin->mode > BATCH_DELETIONS || scope_dim < -1 || scope_dim >= SHAPE_DIMS_MAX) {
+    if (!in.ok || begin->mode > BATCH_CLAIMS || scope_dim < -1 || scope_dim >= SHAPE_DIMS_MAX) {
         return err_set(err, TALLY_CORRUPT, "malformed begin of a batch");
     }
     begin->scope_dim = (int)scope_dim;
@@ -134,7 +134,8 @@ bool batch_end_decode(struct batch_end *end, struct cursor in, struct tally_err 
     end->newest = take_revision(&in);
     end->scopes = cursor_take_varint(&in);
     end->scope_list = in;
-    if (!in.ok || end->outcome > FILE_SUPERSEDED) {
+    // A scope takes two bytes at least: a count beyond that stands behind no list.
+    if (!in.ok || end->outcome > FILE_SUPERSEDED || end->scopes > cursor_left(&in) / 2) {
         return err_set(err, TALLY_CORRUPT, "malformed end of a batch");
     }
     return true;

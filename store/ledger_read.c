@@ -257,14 +257,35 @@ static bool proves_damage(const unsigned char *data, size_t count, struct ledger
     return false;
 }
 
-static bool segment_exists(const struct ledger_reader *reader, uint32_t segment)
+// Whether any segment with a greater number is there.
+static bool later_segment_exists(const struct ledger_reader *reader)
+{
+    struct disk_names names;
+    struct tally_err ignored;
+    bool found = false;
+
+    if (!disk_list(reader->dir_fd, ".", &names, &ignored)) {
+        return false;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        char name[LEDGER_SEGMENT_NAME_BYTES];
+        unsigned long number = strtoul(names.name[i], NULL, 10);
+        found = found || (number > reader->at.segment && number <= UINT32_MAX &&
+                          strcmp(ledger_segment_name((uint32_t)number, name), names.name[i]) == 0);
+    }
+    disk_names_done(&names);
+    return found;
+}
+
+bool ledger_reader_check_end(struct ledger_reader *reader, struct tally_err *err)
 {
     char name[LEDGER_SEGMENT_NAME_BYTES];
-    struct tally_err ignored;
-    int fd = disk_open(reader->dir_fd, ledger_segment_name(segment, name), O_RDONLY, 0, &ignored);
 
-    disk_close(fd);
-    return fd >= 0;
+    if (!later_segment_exists(reader)) {
+        return true;
+    }
+    err_set(err, TALLY_CORRUPT, "damaged ledger: a segment is missing or ends too early");
+    return err_place(err, "ledger/%s", ledger_segment_name(reader->at.segment, name));
 }
 
 bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches, struct tally_err *err)
@@ -274,7 +295,7 @@ bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches, st
     unsigned char *data;
     size_t count;
 
-    if (segment_exists(reader, reader->at.segment + 1)) {
+    if (later_segment_exists(reader)) {
         return err_wrap(err, "damaged ledger");
     }
     // Segments are small next to memory; a batch of one frame may exceed the limit a little.

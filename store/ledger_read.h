@@ -68,6 +68,9 @@ enum ledger_step ledger_reader_next(struct ledger_reader *reader, struct ledger_
 // Behind the last frame that was returned; of a torn one: its start.
 struct ledger_position ledger_reader_position(const struct ledger_reader *reader);
 
+// After END: false with TALLY_CORRUPT when a later segment is there, so that one is missing.
+bool ledger_reader_check_end(struct ledger_reader *reader, struct tally_err *err);
+
 // After TORN, with `batches` committed before: may these bytes be the tail of a batch that was
 // never committed? False keeps err when something behind them proves that they were: a further
 // segment, the end of a unit followed by another one, or a later batch.
@@ -77,8 +80,8 @@ bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches,
 const char *ledger_segment_name(uint32_t segment, char name[LEDGER_SEGMENT_NAME_BYTES]);
 uint64_t ledger_frame_seed(struct ledger_position at);
 
-// How a batch changes the incidents of its feed.
-enum batch_mode { BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_DELETIONS };
+// How a batch changes the incidents of its feed. Claims are upserts that no rollup adds up.
+enum batch_mode { BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_DELETIONS, BATCH_CLAIMS };
 
 enum file_outcome {
     FILE_ACCEPTED = 0, // in COMMIT

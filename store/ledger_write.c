@@ -92,16 +92,19 @@ static bool cut_tail(struct ledger *ledger, struct tally_err *err)
     return ok && (!cut || disk_sync_dir(ledger->dir_fd, err));
 }
 
+// Goes on behind the last commit. Where there is none, the first segment is made anew: what stands
+// there may be a header that a crash left half written.
 static bool take_up(struct ledger *ledger, struct tally_err *err)
 {
-    ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
-    if (ledger->segment_fd >= 0) {
-        ledger->written = ledger->committed;
-        return cut_tail(ledger, err);
-    }
     bool fresh =
         ledger->committed.segment == 1 && ledger->committed.offset == LEDGER_SEGMENT_HEADER_BYTES;
-    return fresh ? start_segment(ledger, 1, err) : false;
+
+    if (fresh) {
+        return start_segment(ledger, 1, err) && cut_tail(ledger, err);
+    }
+    ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
+    ledger->written = ledger->committed;
+    return ledger->segment_fd >= 0 && cut_tail(ledger, err);
 }
 
 struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segment_bytes_max,

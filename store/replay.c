@@ -10,37 +10,48 @@ const struct replay_until replay_all = {.batch = UINT64_MAX, .time_ms = INT64_MA
 
 // ---- until --------------------------------------------------------------------------------
 
+// "12:30:00" or "12:30:00.123", an optional Z behind it: milliseconds of the day.
+static bool parse_clock(const char *at, int64_t *out_ms)
+{
+    unsigned part[3];
+
+    for (int i = 0; i < 3; i++, at += 2) {
+        if (i > 0 && *at++ != ':') {
+            return false;
+        }
+        if (at[0] < '0' || at[0] > '5' || at[1] < '0' || at[1] > '9') {
+            return false;
+        }
+        part[i] = (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
+    }
+    unsigned ms = 999; // of a second that is named without its parts, all of it
+    if (*at == '.') {
+        ms = 0;
+        at++;
+        for (unsigned weight = 100; *at >= '0' && *at <= '9'; weight /= 10) {
+            ms += (unsigned)(*at++ - '0') * weight;
+        }
+    }
+    at += *at == 'Z';
+    *out_ms = (part[0] * 3600 + part[1] * 60 + part[2]) * INT64_C(1000) + ms;
+    return *at == '\0' && part[0] <= 23;
+}
+
 static bool parse_time(const char *text, int64_t *out_time_ms)
 {
     enum { DATE_BYTES = 10, DAY_MS = 86400000 };
+    int64_t clock_ms = DAY_MS - 1; // a date alone is the whole day
     int32_t day;
-    unsigned hour = 23;
-    unsigned minute = 59;
-    unsigned second = 59;
-    size_t bytes = strlen(text);
 
-    if (bytes < DATE_BYTES || !day_parse_iso(text, DATE_BYTES, &day)) {
+    if (strlen(text) < DATE_BYTES || !day_parse_iso(text, DATE_BYTES, &day)) {
         return false;
     }
-    if (bytes > DATE_BYTES) { // "T12:30:00" and an optional "Z"
-        const char *at = text + DATE_BYTES;
-        unsigned *const part[] = {&hour, &minute, &second};
-        if ((*at != 'T' && *at != ' ') || (bytes != 19 && !(bytes == 20 && text[19] == 'Z'))) {
-            return false;
-        }
-        for (int i = 0; i < 3; i++, at += 3) {
-            if (at[1] < '0' || at[1] > '5' || at[2] < '0' || at[2] > '9' ||
-                (i > 0 && at[0] != ':')) {
-                return false;
-            }
-            *part[i] = (unsigned)(at[1] - '0') * 10 + (unsigned)(at[2] - '0');
-        }
-        if (hour > 23) {
-            return false;
-        }
+    const char *clock = text + DATE_BYTES;
+    if (*clock != '\0' &&
+        ((*clock != 'T' && *clock != ' ') || !parse_clock(clock + 1, &clock_ms))) {
+        return false;
     }
-    *out_time_ms =
-        (int64_t)day * DAY_MS + (hour * 3600 + minute * 60 + second) * INT64_C(1000) + 999;
+    *out_time_ms = (int64_t)day * DAY_MS + clock_ms;
     return true;
 }
 
@@ -364,7 +375,9 @@ static bool apply_unit(struct unit *unit, enum found found, struct tally_err *er
 {
     const struct replay_visitor *visitor = unit->visitor;
 
-    if (found == FOUND_BATCH && !apply_batch(unit, err)) {
+    if (found == FOUND_FILE) {
+        state_apply_note(unit->state, &unit->end);
+    } else if (!apply_batch(unit, err)) {
         return false;
     }
     return !visitor || !visitor->on_file || visitor->on_file(visitor->context, &unit->file, err);
@@ -442,7 +455,8 @@ static bool replay_units(struct unit *unit, const struct replay_until *until,
         enum found found = find_unit(unit, end->at, &torn, err);
         if (found == FOUND_NOTHING) {
             end->torn = torn || unit->file.batch != 0;
-            return !torn || ledger_reader_check_tail(unit->reader, end->batches, err);
+            return torn ? ledger_reader_check_tail(unit->reader, end->batches, err)
+                        : ledger_reader_check_end(unit->reader, err);
         }
         if (found == FOUND_ERROR) {
             return false;

@@ -53,17 +53,86 @@ struct revision revision_of_number(int64_t number)
     return (struct revision){.kind = REVISION_NUMBER, .number = number};
 }
 
+// A decimal number in parts; leading zeros of the whole and trailing ones of the fraction are left
+// out, so that equal numbers have equal parts.
+struct decimal {
+    bool negative;
+    const char *whole;
+    size_t whole_bytes;
+    const char *fraction;
+    size_t fraction_bytes;
+};
+
+static size_t digits(const char *text, size_t bytes)
+{
+    size_t count = 0;
+
+    while (count < bytes && text[count] >= '0' && text[count] <= '9') {
+        count++;
+    }
+    return count;
+}
+
+static bool parse_decimal(const char *text, size_t bytes, struct decimal *out)
+{
+    *out = (struct decimal){.negative = bytes > 0 && text[0] == '-', .fraction = ""};
+    size_t sign = bytes > 0 && (text[0] == '-' || text[0] == '+');
+    text += sign;
+    bytes -= sign;
+    out->whole = text;
+    out->whole_bytes = digits(text, bytes);
+    size_t read = out->whole_bytes;
+    if (read > 0 && read < bytes && text[read] == '.') {
+        out->fraction = text + read + 1;
+        out->fraction_bytes = digits(out->fraction, bytes - read - 1);
+        read += 1 + out->fraction_bytes;
+    }
+    while (out->whole_bytes > 0 && out->whole[0] == '0') {
+        out->whole++;
+        out->whole_bytes--;
+    }
+    while (out->fraction_bytes > 0 && out->fraction[out->fraction_bytes - 1] == '0') {
+        out->fraction_bytes--;
+    }
+    out->negative = out->negative && out->whole_bytes + out->fraction_bytes > 0;
+    return read > 0 && read == bytes;
+}
+
+static int compare_bytes(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
+{
+    int order = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
+    return order != 0 ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
+}
+
+static int compare_decimals(const struct decimal *a, const struct decimal *b)
+{
+    if (a->negative != b->negative) {
+        return a->negative ? -1 : 1;
+    }
+    int order = a->whole_bytes != b->whole_bytes
+                    ? (a->whole_bytes > b->whole_bytes) - (a->whole_bytes < b->whole_bytes)
+                    : memcmp(a->whole, b->whole, a->whole_bytes);
+    if (order == 0) {
+        order = compare_bytes(a->fraction, a->fraction_bytes, b->fraction, b->fraction_bytes);
+    }
+    return a->negative ? -order : order;
+}
+
 static int compare_texts(const struct revision *a, const struct revision *b)
 {
     char number_a[REVISION_NUMBER_BYTES];
     char number_b[REVISION_NUMBER_BYTES];
+    struct decimal decimal_a;
+    struct decimal decimal_b;
     size_t bytes_a;
     size_t bytes_b;
     const char *text_a = revision_format(a, number_a, &bytes_a);
     const char *text_b = revision_format(b, number_b, &bytes_b);
 
-    int order = memcmp(text_a, text_b, bytes_a < bytes_b ? bytes_a : bytes_b);
-    return order != 0 ? order : (bytes_a > bytes_b) - (bytes_a < bytes_b);
+    if (parse_decimal(text_a, bytes_a, &decimal_a) && parse_decimal(text_b, bytes_b, &decimal_b)) {
+        return compare_decimals(&decimal_a, &decimal_b);
+    }
+    return compare_bytes(text_a, bytes_a, text_b, bytes_b);
 }
 
 int revision_compare(const struct revision *a, const struct revision *b)

@@ -11,7 +11,7 @@
 enum revision_kind {
     REVISION_NONE,
     REVISION_NUMBER, // a decimal integer of up to 18 digits; "007" is 7
-    REVISION_TEXT,   // anything else, longer numbers and decimal fractions too
+    REVISION_TEXT,   // anything else; longer numbers and fractions still compare as numbers
 };
 
 struct revision {

@@ -62,6 +62,18 @@ static bool take_header(struct rollup *rollup, uint32_t *out_sections, struct ta
                                                 : damaged(err, "header", "too many sections");
 }
 
+// Zeros up to the next multiple of 8, which is *out_next.
+static bool is_filled(const struct rollup *rollup, uint64_t at, uint64_t *out_next)
+{
+    for (; at % ROLLUP_ALIGNMENT != 0; at++) {
+        if (at >= rollup->bytes || rollup->data[at] != 0) {
+            return false;
+        }
+    }
+    *out_next = at;
+    return true;
+}
+
 static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_err *err)
 {
     size_t table_bytes = ROLLUP_HEADER_BYTES + (size_t)sections * ROLLUP_TABLE_ENTRY_BYTES;
@@ -77,22 +89,25 @@ static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_er
     }
     struct cursor in =
         cursor_over(rollup->data + ROLLUP_HEADER_BYTES, table_bytes - ROLLUP_HEADER_BYTES);
+    uint64_t next = body;
     for (uint32_t i = 0; i < sections; i++) {
         uint32_t id = cursor_take_u32(&in);
         cursor_take_u32(&in);
         uint64_t offset = cursor_take_u64(&in);
         uint64_t bytes = cursor_take_u64(&in);
         uint64_t checksum = cursor_take_u64(&in);
-        if (offset < body || offset > rollup->bytes || bytes > rollup->bytes - offset ||
-            offset % ROLLUP_ALIGNMENT != 0) {
-            return damaged(err, "header", "a section lies outside the file");
+        if (offset != next || offset > rollup->bytes || bytes > rollup->bytes - offset ||
+            !is_filled(rollup, offset + bytes, &next)) {
+            return damaged(err, "header", "the sections do not follow one another");
         }
         if (id >= ROLLUP_SCHEMA && id <= ROLLUP_PROVENANCE) { // others are skipped
             rollup->section[id] = (struct section){
                 .data = rollup->data + offset, .bytes = (size_t)bytes, .checksum = checksum};
         }
     }
-    return true;
+    return next == rollup->bytes - ROLLUP_MAGIC_BYTES
+               ? true
+               : damaged(err, "trailer", "the sections do not end where it begins");
 }
 
 static bool check_section(const struct rollup *rollup, enum rollup_section id,

@@ -34,15 +34,7 @@ static void put_sums(struct digesting *digesting, const struct rollup_sums *sums
 
 static void put_head(struct digesting *digesting)
 {
-    const struct rollup_def *def = rollup_def(digesting->rollup);
-
-    rollup_def_encode(def, &digesting->chunk);
-    for (size_t i = 0; i < def->feeds_count; i++) {
-        struct rollup_coverage coverage = rollup_coverage(digesting->rollup, i);
-        bytes_put_u8(&digesting->chunk, coverage.any);
-        bytes_put_u32(&digesting->chunk, (uint32_t)coverage.first_day);
-        bytes_put_u32(&digesting->chunk, (uint32_t)coverage.last_day);
-    }
+    rollup_def_encode(rollup_def(digesting->rollup), &digesting->chunk);
     bytes_put_u64(&digesting->chunk, rollup_groups(digesting->rollup));
 }
 

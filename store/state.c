@@ -468,6 +468,18 @@ bool state_equals(const struct state *state, const struct incident *incident, ui
                    names->measures_count * sizeof *row->measures) == 0);
 }
 
+uint32_t state_kept_scope(const struct state *state, const struct incident *incident,
+                          uint16_t shape, int scope_dim)
+{
+    if (scope_dim < 0) {
+        return 0;
+    }
+    int dim = incident->shape == shape ? scope_dim
+                                       : shape_find_dim(state_shape(state, incident),
+                                                        state->shape[shape]->dims[scope_dim]);
+    return dim < 0 ? 0 : incident_dims(incident)[dim];
+}
+
 // Whether a row is newer than what is kept, or says something else at the same revision.
 enum verdict { OLDER, SAME, CHANGED };
 
@@ -477,6 +489,7 @@ static enum verdict judge(const struct state *state, const struct incident *inci
 {
     const struct revision kept = incident_revision(state, incident);
     int order = revision_compare(&row->revision, &kept);
+    // A snapshot is one word: only its own rows are compared with each other.
     bool one_word = batch->mode == BATCH_SNAPSHOT && incident->batch != batch->number;
 
     if (incident->flags & INCIDENT_TOMBSTONE && row->revision.kind != REVISION_NONE) {
@@ -645,6 +658,7 @@ bool state_apply_end(struct state *state, const struct state_batch *batch,
     struct cursor list = end->scope_list;
 
     cover(&state->feed[batch->feed], end);
+    state->feed[batch->feed].claims |= batch->mode == BATCH_CLAIMS;
     for (uint64_t i = 0; i < end->scopes; i++) {
         uint64_t text = cursor_take_varint(&list);
         bool in_force = cursor_take_u8(&list) != 0;
@@ -656,4 +670,14 @@ bool state_apply_end(struct state *state, const struct state_batch *batch,
         }
     }
     return true;
+}
+
+void state_apply_note(struct state *state, const struct batch_end *end)
+{
+    for (size_t i = 0; end->outcome == FILE_SUPERSEDED && i < state->feeds_count; i++) {
+        if (strlen(state->feed[i].name) == end->feed_bytes &&
+            memcmp(state->feed[i].name, end->feed, end->feed_bytes) == 0) {
+            cover(&state->feed[i], end);
+        }
+    }
 }

@@ -60,6 +60,7 @@ struct state_feed {
     bool any_day;
     int32_t first_day; // of all rows ever accepted: the coverage
     int32_t last_day;
+    bool claims;   // its rows are claims (store/claim.h)
     uint64_t live; // incidents that count
     struct state_scope *scope;
     size_t scopes_count;
@@ -157,6 +158,14 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 // What a batch says beside its rows: coverage and snapshots in force.
 bool state_apply_end(struct state *state, const struct state_batch *batch,
                      const struct batch_end *end, struct tally_err *err);
+
+// A file that made no batch: a superseded snapshot still says which days its feed covers.
+void state_apply_note(struct state *state, const struct batch_end *end);
+
+// The text code under which an incident is kept for a scope that dimension `scope_dim` of `shape`
+// names; 0 when scope_dim is -1.
+uint32_t state_kept_scope(const struct state *state, const struct incident *incident,
+                          uint16_t shape, int scope_dim);
 
 // The snapshot in force for a scope value, or NULL.
 const struct state_scope *state_find_scope(const struct state *state, uint32_t feed, uint32_t text);

@@ -77,6 +77,15 @@ static bool rollup_has_feed(const struct store_rollup *rollup, const char *feed)
     return false;
 }
 
+void store_mark_feed(struct store *store, const char *feed)
+{
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        if (rollup_has_feed(&store->rollup[i], feed)) {
+            store->rollup[i].dirty = true;
+        }
+    }
+}
+
 static void note_source(struct store *store, struct store_rollup *rollup,
                         const struct accepted *accepted)
 {
@@ -340,7 +349,7 @@ static void fill_sources(const struct store *store, const struct store_rollup *r
                                             .file = accepted->file,
                                             .file_bytes = strlen(accepted->file)};
     }
-    *out = (struct cells_provenance){.generation = store->batches,
+    *out = (struct cells_provenance){.generation = count ? sources[count - 1].batch : 0,
                                      .batches = rollup->batches,
                                      .source = sources,
                                      .sources_count = (size_t)count};

@@ -10,8 +10,14 @@ enum {
     FRAME_ROWS_MAX = 4096,
     FRAME_BYTES = 256 * 1024, // a frame is closed behind this
     ID_BYTES_MAX = 4096,      // of an id or revision; incidents stand in chunks of memory
-    SEEN_SKIPPED = 0,         // incident.seen = mark + one of these
-    SEEN_WRITTEN = 1,
+};
+
+// What the batch at hand has said of an incident so far: incident.seen = mark + one of these.
+enum seen {
+    SEEN_KEPT,    // a rejected row of a snapshot names it
+    SEEN_EQUAL,   // a row says what is kept: left out of the ledger
+    SEEN_WRITTEN, // a row stands in the ledger
+    SEEN_COUNT,
 };
 
 // ---- begin --------------------------------------------------------------------------------
@@ -43,10 +49,10 @@ static void reset(struct pending *pending)
     pending->puts = 0;
 }
 
-// The next pair of marks; after 2^31 batches all marks start afresh.
+// The next marks; when the numbers run out all start afresh.
 static void next_mark(struct store *store)
 {
-    if (store->mark > UINT32_MAX - 4) {
+    if (store->mark > UINT32_MAX - 2 * SEEN_COUNT) {
         struct state_walk walk = {0};
         struct incident *incident;
         while ((incident = state_next(&store->state, &walk)) != NULL) {
@@ -54,7 +60,7 @@ static void next_mark(struct store *store)
         }
         store->mark = 0;
     }
-    store->mark += 2;
+    store->mark += SEEN_COUNT;
 }
 
 bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err)
@@ -260,13 +266,15 @@ static bool append_put(struct store *store, const struct ledger_row *row, struct
     }
     bool live = !(incident->flags & INCIDENT_WITHDRAWN);
     bool written = incident->seen == store->mark + SEEN_WRITTEN;
+    bool equal = incident->seen == store->mark + SEEN_EQUAL;
     if (live && !written && state_equals(&store->state, incident, pending->shape, row)) {
-        incident->seen = store->mark + SEEN_SKIPPED;
+        incident->seen = store->mark + SEEN_EQUAL;
         pending->skipped_unchanged++;
         return true;
     }
+    // A snapshot is not compared with what is kept, but the rows of one file are with each other.
     const struct revision kept = incident_revision(&store->state, incident);
-    if (pending->mode == BATCH_UPSERT && revision_compare(&row->revision, &kept) < 0) {
+    if ((pending->mode != BATCH_SNAPSHOT || equal) && revision_compare(&row->revision, &kept) < 0) {
         pending->skipped_older++;
         return true;
     }
@@ -306,8 +314,8 @@ static bool append_row(struct store *store, const struct rows *rows, size_t inde
     }
     struct incident *incident = state_find(&store->state, pending->feed, row.id, row.id_bytes);
     if (from->op == ROWS_KEEP) {
-        if (incident && incident->seen != store->mark + SEEN_WRITTEN) {
-            incident->seen = store->mark + SEEN_SKIPPED;
+        if (incident && incident->seen < store->mark) {
+            incident->seen = store->mark + SEEN_KEPT;
         }
         return true;
     }
@@ -350,29 +358,15 @@ static size_t scopes_in_force(const struct store *store)
     return count;
 }
 
-// The scope value under which an incident is kept now.
-static uint32_t kept_scope(const struct store *store, const struct incident *incident)
-{
-    const struct pending *pending = &store->pending;
-
-    if (pending->scope_dim < 0) {
-        return 0;
-    }
-    const char *name = store->state.shape[pending->shape]->dims[pending->scope_dim];
-    int dim = shape_find_dim(state_shape(&store->state, incident), name);
-    return dim < 0 ? 0 : incident_dims(incident)[dim];
-}
-
 static bool is_missing(const struct store *store, const struct incident *incident)
 {
     const struct pending *pending = &store->pending;
 
-    if (incident->flags & INCIDENT_WITHDRAWN || incident->seen == store->mark + SEEN_SKIPPED ||
-        incident->seen == store->mark + SEEN_WRITTEN ||
+    if (incident->flags & INCIDENT_WITHDRAWN || incident->seen >= store->mark ||
         store->state.shape_feed[incident->shape] != pending->feed) {
         return false;
     }
-    uint32_t scope = kept_scope(store, incident);
+    uint32_t scope = state_kept_scope(&store->state, incident, pending->shape, pending->scope_dim);
     for (size_t i = 0; i < pending->scopes_count; i++) {
         if (pending->scope[i] == scope) {
             return scope_in_force(store, scope);
@@ -511,7 +505,8 @@ bool store_commit(struct store *store, const struct store_file_end *end,
         return drop(store, end, FILE_DUPLICATE, before->batch, reason, out_outcome, err);
     }
     if (pending->mode == BATCH_SNAPSHOT && pending->puts == 0) {
-        return err_set(err, TALLY_REFUSED,
+        return store_abort(store, err) &&
+               err_set(err, TALLY_REFUSED,
                        "a snapshot without incidents would withdraw everything of feed %s; "
                        "withdraw by a deletions file if that is meant",
                        pending->feed_name);
@@ -548,6 +543,9 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
                             .records = file->records,
                             .rejected = file->rejected,
                             .unterminated = file->unterminated,
+                            .any_day = file->any_day && outcome == FILE_SUPERSEDED,
+                            .first_day = file->first_day,
+                            .last_day = file->last_day,
                             .file = name,
                             .file_bytes = strlen(name),
                             .feed = feed,
@@ -563,6 +561,10 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
     bool ok = ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
               ledger_commit(store->ledger, err);
     bytes_done(&payload);
+    if (ok && outcome == FILE_SUPERSEDED) {
+        state_apply_note(&store->state, &end);
+        store_mark_feed(store, feed);
+    }
     if (!ok && !ledger_is_broken(store->ledger)) {
         struct tally_err ignored;
         ledger_abort(store->ledger, &ignored); // a half-written note must not stay in the way

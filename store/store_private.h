@@ -64,7 +64,7 @@ struct store {
     uint64_t batches;
     int64_t last_time_ms; // of the newest batch or note: times in the ledger never step back
     uint64_t recovered_bytes;
-    uint32_t mark; // of the batch at hand in incident.seen; two values a batch
+    uint32_t mark; // of the batch at hand in incident.seen; a few values a batch
     struct accepted *accepted;
     size_t accepted_count;
     size_t accepted_capacity;
@@ -78,6 +78,7 @@ struct store {
 // Remembers an accepted batch and marks the rollups of its feed as dirty.
 bool store_add_accepted(struct store *store, const struct accepted *accepted,
                         struct tally_err *err);
+void store_mark_feed(struct store *store, const char *feed); // its rollups are to be published
 const struct accepted *store_lookup(const struct store *store, struct digest digest);
 
 #endif

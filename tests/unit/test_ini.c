@@ -72,7 +72,8 @@ static void entries_know_their_section_and_line(void **state)
     (void)state;
     reads_as("", "");
     reads_as("[tallyd]\n; comment\nstate = /var/lib/tallyd ; inline\n\n[feed ucdp]\nmode=snapshot",
-             "3 tallyd.state=/var/lib/tallyd\n6 feed ucdp.mode=snapshot\n");
+             "1 tallyd.=\n3 tallyd.state=/var/lib/tallyd\n5 feed ucdp.=\n"
+             "6 feed ucdp.mode=snapshot\n");
     reads_as("a = 1\n", "1 .a=1\n");
 }
 
@@ -80,7 +81,8 @@ static void an_indented_line_continues_the_value(void **state)
 {
     (void)state;
     reads_as("[rollup r]\nmeasures = killed\n    wounded\nby = a\n",
-             "2 rollup r.measures=killed\n3+ rollup r.measures=wounded\n4 rollup r.by=a\n");
+             "1 rollup r.=\n2 rollup r.measures=killed\n3+ rollup r.measures=wounded\n4 rollup "
+             "r.by=a\n");
 }
 
 static void every_mistake_has_its_line(void **state)

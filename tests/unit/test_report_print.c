@@ -136,6 +136,66 @@ static void a_table_has_bars_a_total_and_notes(void **state)
                        "\nall of it\n");
 }
 
+static void fill_wide(struct sheet *sheet)
+{
+    struct tally_err err;
+
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_WHOLE, "", "id", "");
+    sheet_add_column(sheet, SHEET_TEXT, 0, "", "place", "");
+    sheet_add_column(sheet, SHEET_COUNT, 0, "", "killed", "");
+    sheet->column[sheet_add_column(sheet, SHEET_COUNT, 0, "", "wounded", "")].rank = 1;
+    sheet->column[sheet_add_column(sheet, SHEET_COUNT, 0, "", "last", "")].rank = 4;
+    sheet_add_column(sheet, SHEET_TEXT, SHEET_FOLDS, "", "why", "");
+    for (int i = 0; i < 2; i++) {
+        struct sheet_value *row = sheet_add_row(sheet, &err);
+        row[0] = sheet_name(i ? "a-long-identifier-2" : "a-long-identifier-1");
+        row[1] = sheet_name("a place with quite a long name");
+        row[2] = sheet_number(i ? 1000000 : 500000);
+        row[3] = sheet_number(7);
+        row[4] = sheet_number(123456789);
+        row[5] = i ? (struct sheet_value){0} : sheet_name("a reason");
+    }
+    sheet->bar_column = 2;
+}
+
+static void show_wide(size_t width, const char *want)
+{
+    struct page page;
+
+    open_page(&page, PRINT_TABLE);
+    fill_wide(&page.sheet);
+    page.print.width = width;
+    assert_page(&page, want);
+}
+
+static void a_wide_table_fits_and_says_what_is_missing(void **state)
+{
+    (void)state;
+    show_wide(0, "id                   place                              killed  wounded  "
+                 "       last  why\n"
+                 "a-long-identifier-1  a place with quite a long name    500,000        7  "
+                 "123,456,789  a reason  ████████\n"
+                 "a-long-identifier-2  a place with quite a long name  1,000,000        7  "
+                 "123,456,789            ████████████████\n");
+    show_wide(95, "id                   place                              killed  wounded  "
+                  "       last\n"
+                  "a-long-identifier-1  a place with quite a long name    500,000        7  "
+                  "123,456,789  ████▌\n"
+                  "    why: a reason\n"
+                  "a-long-identifier-2  a place with quite a long name  1,000,000        7  "
+                  "123,456,789  █████████\n");
+    show_wide(72, "id                   place                            killed  wounded\n"
+                  "a-long-identifier-1  a place with quite a long n…    500,000        7\n"
+                  "    why: a reason\n"
+                  "a-long-identifier-2  a place with quite a long n…  1,000,000        7\n"
+                  "\nNot shown for lack of room: last (--format csv has them)\n");
+    show_wide(10, "id                   place            killed\n"
+                  "a-long-identifier-1  a place wit…    500,000\n"
+                  "    why: a reason\n"
+                  "a-long-identifier-2  a place wit…  1,000,000\n"
+                  "\nNot shown for lack of room: wounded,\nlast (--format csv has them)\n");
+}
+
 static void unknown_absent_and_zero_differ(void **state)
 {
     struct rollup_sums sums = {.incidents = 2, .measure[0] = {.sum = 0, .reported = 1}};
@@ -259,6 +319,7 @@ int main(void)
         cmocka_unit_test(parts_make_one_document),
         cmocka_unit_test(tables_are_aligned_and_harmless),
         cmocka_unit_test(a_table_has_bars_a_total_and_notes),
+        cmocka_unit_test(a_wide_table_fits_and_says_what_is_missing),
         cmocka_unit_test(unknown_absent_and_zero_differ),
         cmocka_unit_test(sorting_is_by_number_and_stable),
         cmocka_unit_test(widths_count_what_is_seen),
