@@ -1,0 +1,46 @@
+"""What the tests of this folder share: the sandbox of tests/crash and one small feed."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "crash"))
+
+from sandbox import *  # noqa: F401,F403,E402
+
+HEADER = "id,revision,date,province,killed,wounded\n"
+GOOD = HEADER + "G-1,1,2020-10-01,Kabul,1,2\nG-2,1,2020-10-02,Herat,3,\n"
+
+CONFIG = """\
+scan_interval = 200ms
+settle = 300ms
+{tallyd}
+[feed attacks]
+id = id
+revision = revision
+date = date
+dim.province = province
+measure.killed = killed
+measure.wounded = wounded
+
+[rollup all]
+feeds = attacks
+by = province
+measures = killed wounded
+windows = 7d
+"""
+
+
+def config(tallyd=""):
+    return CONFIG.format(tallyd=tallyd)
+
+
+def rows(prefix, count, first=0):
+    """Made-up rows, one killed each."""
+    return HEADER + "".join(f"{prefix}-{i},1,2020-10-{i % 28 + 1:02d},Kabul,1,\n"
+                            for i in range(first, first + count))
+
+
+def killed(box, name="all"):
+    """The dead of all days."""
+    row = box.table("window", name, "--days", "366", "--end", "2020-12-31")[0]
+    return int(row["killed"] or 0)

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""What stands in the inbox, what it is called, and how it gets there."""
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+
+import fault
+from fault import GOOD, HEADER, Skip, must
+
+NOBODY = 65534
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        here = os.getcwd()
+        os.chdir(path.parent)  # a path of a socket is short
+        server.bind(path.name)
+        os.chdir(here)
+
+
+def make_hard_link(path):
+    beside = path.parents[2] / "beside"
+    beside.write_text(GOOD)
+    os.link(beside, path)
+
+
+NO_FEEDS = [
+    ("folder.csv", os.mkdir, "directory"),
+    ("link.csv", lambda path: os.symlink("/etc/passwd", path), "symbolic link"),
+    ("dangling.csv", lambda path: os.symlink("nowhere", path), "symbolic link"),
+    ("loop.csv", lambda path: os.symlink("loop.csv", path), "symbolic link"),
+    ("pipe.csv", os.mkfifo, "FIFO"),
+    ("socket.csv", make_socket, "socket"),
+    ("linked.csv", make_hard_link, "2 hard links"),
+]
+
+
+def test_what_is_no_regular_file_stays(options, stack):
+    """Told about once, left where it is, and the next file counts."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    things = list(NO_FEEDS)
+    if os.geteuid() == 0:
+        things.append(("zero.csv", lambda path: os.mknod(path, 0o020600, os.makedev(1, 5)),
+                       "character device"))
+    else:
+        print("SKIP  a device in the inbox: only root makes devices")
+    for name, make, _ in things:
+        make(box.inbox / name)
+    box.drop("good.csv", GOOD)
+    run = box.once().ended(0)
+    for name, _, word in things:
+        run.says("file_unfit", name, word)
+    box.holds("done", "good.csv")
+    box.start()
+    time.sleep(0.7)  # three looks at the inbox
+    box.drop("more.csv", fault.rows("M", 5))
+    box.wait(lambda: b"more.csv" in box.names("done"), "the next file is done")
+    box.stop()
+    told = sum("file_unfit" in line for line in box.log().splitlines())
+    must(told == len(things), f"told {told} times of {len(things)} things:\n{box.log()}")
+    box.holds("inbox", *(name for name, _, _ in things))
+
+
+def test_an_unreadable_file(options, stack):
+    """Told once; taken in when it becomes readable."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.drop("secret.csv", fault.rows("S", 5))
+    (box.inbox / "secret.csv").chmod(0)
+    box.drop("good.csv", GOOD)
+    command = [box.programs / "tallyd", "-c", box.config, "--once"]
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            raise Skip("root reads everything, and there is no setpriv to stop being root")
+        for path in (box.folder, box.state, box.inbox):
+            os.chown(path, NOBODY, NOBODY)
+        shutil.copytree(options.bin, box.folder / "bin")  # that nobody may run
+        (box.folder / "share").symlink_to(options.bin.parent / "share")
+        command[:1] = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                       box.folder / "bin" / "tallyd"]
+    fault.run(command).ended(0).says("file_unfit", "secret.csv", "Permission denied")
+    box.holds("inbox", "secret.csv")
+    box.holds("done", "good.csv")
+    (box.inbox / "secret.csv").chmod(0o644)
+    fault.run(command).ended(0).says("file_accepted", "secret.csv")
+
+
+def test_names_that_wait(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        waiting = (".hidden.csv", "upload.csv.tmp", "upload.csv.part", ".part", "..csv")
+        for name in waiting:
+            box.drop(name, GOOD)
+        box.drop("good.csv", GOOD)
+        run = box.once().ended(0)
+        must("hidden" not in run.err and "upload" not in run.err, str(run))
+        box.holds("inbox", *waiting)
+        box.holds("done", "good.csv")
+        os.rename(box.inbox / "upload.csv.part", box.inbox / "upload.csv")
+        box.once().ended(0).says("file_duplicate", "upload.csv")
+
+
+def test_odd_names(options, _):
+    """Newline, escape sequences, quotes, 255 bytes, invalid UTF-8, a leading dash, globs."""
+    names = [b"new\nline.csv", b"\x1b[31mred\x1b]0;title\x07.csv", b'quo"te\\.csv',
+             b"x" * 251 + b".csv", b"inv\xff\xfealid.csv", b"-rf.csv", b"*.csv", b"a b.csv", b"csv",
+             "naïve-日本.csv".encode(), b"%s%n%d.csv", b"=.csv"]
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        for i, name in enumerate(names):
+            box.drop(name, fault.rows(f"N{i}", 3) + "bad row\n")
+        run = box.once().ended(0)
+        box.holds("done", *names)
+        must(len(box.names("rejected")) == len(names), f"rejects: {box.names('rejected')}")
+        must("\x1b" not in run.err and "\x07" not in run.err, "a control character in the log")
+        lines = [line for line in run.err.splitlines() if "event=" not in line]
+        must(not lines, f"a file name breaks a line of the log: {lines}")
+        must(fault.killed(box) == 3 * len(names), "not all files count")
+        answer = box.tally("files", "--format", "table").ended(0)
+        must("\x1b" not in answer.out, "a control character in the table of files")
+        box.tally("files", "--format", "json").ended(0)
+        box.tally("verify").ended(0)
+
+
+def test_odd_names_of_refused_files(options, _):
+    names = [b"new\nline.csv", b"\x1b[31mred.csv", b"x" * 250 + b"1.csv", b"x" * 250 + b"2.csv",
+             b"inv\xff.csv"]
+    names = [name[-255:] for name in names]
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        for i, name in enumerate(names):
+            box.drop(name, f"nothing,known\n{i},1\n")
+        box.once().ended(1)
+        there = box.names("rejected")
+        must(all(name in there for name in names), f"rejected/ holds {there}")
+        must(len(there) == 2 * len(names), f"each should have a reason of its own: {there}")
+
+
+def test_two_files_of_one_name(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        for i in range(4):
+            box.drop("same.csv", fault.rows(f"S{i}", 2))
+            box.once().ended(0).says("file_accepted", "same.csv")
+        box.holds("done", "same.csv", "same.csv.2", "same.csv.3", "same.csv.4")
+        must(len(box.accepted()) == 4 and fault.killed(box) == 8, "all four count")
+
+
+def test_reasons_never_replace_a_file(options, _):
+    """A refused file that is called as the reason of another would be."""
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        box.drop("a.csv.reason.txt", "somebody's,notes\n1,2\n")
+        box.once().ended(1)
+        box.drop("a.csv", "also,refused\n3,4\n")
+        box.once().ended(1)
+        content = (box.state / "rejected" / "a.csv.reason.txt").read_text()
+        must(content == "somebody's,notes\n1,2\n",
+             f"the file a.csv.reason.txt was replaced by: {content}")
+
+
+def test_a_file_that_is_still_being_written(options, stack):
+    """Bit by bit under its own name; with pauses longer than `settle`."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start()
+    content = fault.rows("W", 400)
+    with open(box.inbox / "slow.csv", "w", encoding="utf-8") as out:
+        for at in range(0, len(content), 2000):
+            out.write(content[at:at + 2000])
+            out.flush()
+            time.sleep(0.1)
+        time.sleep(0.8)
+        must(not box.names("done"), "it was taken while it was open for writing")
+        box.drop("good.csv", GOOD)
+        box.wait(lambda: b"good.csv" in box.names("done"), "the other file does not wait for it")
+    box.settled()
+    box.stop()
+    box.holds("done", "good.csv", "slow.csv")
+    must(fault.killed(box) == 404, "not all of it counts")
+
+
+def test_once_leaves_what_is_being_written(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        with open(box.inbox / "open.csv", "w", encoding="utf-8") as out:
+            out.write(GOOD)
+            out.flush()
+            box.once().ended(0).says("open.csv", "still being written")
+            box.holds("inbox", "open.csv")
+        box.once().ended(0).says("file_accepted", "open.csv")
+
+
+MANY = 10_000
+
+
+def drop_many(box, count):
+    for i in range(count):
+        with open(box.inbox / f"m{i:05d}.csv", "w", encoding="utf-8") as out:
+            out.write(f"{HEADER}M-{i},1,2020-10-01,Kabul,1,\n")
+
+
+def test_ten_thousand_files_at_once(options, stack):
+    """None missed, though the daemon stands still while they come."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start()
+    box.daemon.send_signal(signal.SIGSTOP)
+    drop_many(box, MANY)
+    box.daemon.send_signal(signal.SIGCONT)
+    box.settled(120)
+    box.wait(lambda: len(box.names("done")) == MANY, "all of them are done")
+    box.stop()
+    must(fault.killed(box) == MANY, f"{fault.killed(box)} of {MANY} count")
+    must(len(box.accepted()) == MANY, "not all of them are accepted")
+
+
+def goes_away(options, how):
+    """The daemon says so and ends with a status that systemd restarts; a start makes it anew."""
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        box.start()
+        how(box)
+        box.wait(lambda: box.daemon.poll() is not None or "inbox_lost" in box.log(),
+                 "the daemon notices", 3)
+        status = box.daemon.wait(15)
+        must(status == 71, f"exit status {status}\n{box.log()}")
+        must("inbox_lost" in box.log() and str(box.inbox) in box.log(), box.log())
+        box.start()
+        box.drop("good.csv", GOOD)
+        box.wait(lambda: b"good.csv" in box.names("done"), "it works again")
+        box.stop()
+
+
+def test_the_inbox_is_removed(options, _):
+    goes_away(options, lambda box: box.inbox.rmdir())
+
+
+def test_the_inbox_is_renamed(options, _):
+    goes_away(options, lambda box: box.inbox.rename(box.folder / "moved"))
+
+
+def test_two_daemons_on_one_state(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start()
+    box.drop("good.csv", GOOD)
+    box.once().ended(75).says("start_failed", str(box.state), "another tallyd")
+    box.settled()
+    box.stop()
+    must(fault.killed(box) == 4, "the first one did not go on")
+
+
+def test_a_second_daemon_leaves_claimed_files_alone(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    (box.state / "claimed").mkdir()
+    (box.state / "claimed" / "mine.csv").write_text(fault.rows("C", 3))
+    box.start()
+    box.wait(lambda: b"mine.csv" in box.names("done"), "what stood in claimed/ is done")
+    box.once().ended(75)
+    box.stop()
+
+
+def test_no_parent_of_the_state_directory(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        config = box.folder / "other.conf"
+        config.write_text(box.config.read_text().replace(str(box.state), "/nowhere/at/all"))
+        fault.run([box.programs / "tallyd", "-c", config, "--once"]).ended(74).says(
+            "start_failed", "/nowhere/at/all", "No such file or directory")
+
+
+def test_a_state_directory_that_is_a_file(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        config = box.folder / "other.conf"
+        config.write_text(box.config.read_text().replace(str(box.state), str(box.config)))
+        fault.run([box.programs / "tallyd", "-c", config, "--once"]).ended(74).says(
+            "start_failed", str(box.config), "Not a directory")
+
+
+def test_a_file_that_goes_away_again(options, stack):
+    """Dropped and removed, over and over, while the daemon looks."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start()
+    stop = threading.Event()
+
+    def flicker():
+        while not stop.is_set():
+            box.drop("flicker.csv", GOOD)
+            (box.inbox / "flicker.csv").unlink(missing_ok=True)
+
+    thread = threading.Thread(target=flicker, daemon=True)
+    thread.start()
+    time.sleep(1)
+    stop.set()
+    thread.join()
+    box.drop("last.csv", fault.rows("L", 5))
+    box.wait(lambda: b"last.csv" in box.names("done"), "it goes on with the next file")
+    box.stop()
+    box.tally("verify").ended(0)
+
+
+if __name__ == "__main__":
+    fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault inbox")

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""A broken ledger: `tally verify` says what is damaged, or the daemon refuses it with exit 78.
+
+What was accepted is in the ledger's frames, so a flipped byte there must never pass unnoticed, and
+the daemon must never go on as if a batch had not been there. Bytes behind the last commit are
+nobody's.
+"""
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import damage
+import fault
+from fault import must
+
+REFUSED = 65
+CONFIG_ERROR = 78
+
+
+def small_ledger(options, stack, with_rollup=True, note_last=False):
+    config = fault.config()
+    if not with_rollup:
+        config = config[:config.index("[rollup")]
+    box = stack.enter_context(fault.Sandbox(options.bin, config))
+    box.drop("a.csv", fault.GOOD)
+    box.once().ended(0)
+    box.drop("b.csv", fault.HEADER + "G-1,2,2020-10-07,Kabul,5,\nbad row\n")
+    box.once().ended(0)
+    if note_last:
+        box.drop("c.csv", "no,such,columns\n1,2,3\n")
+        box.once().ended(1)
+    return box, (box.state / "ledger" / "000001.seg").read_bytes()
+
+
+def refused_by_daemon(options, state, config, want):
+    """Whether a start refuses the ledger; if not, whether it holds all it held."""
+    before = {path.name: path.read_bytes() for path in (state / "ledger").iterdir()}
+    run = damage.not_crashed(fault.run([options.bin / "tallyd", "-c", config, "--once"]))
+    if run.status == CONFIG_ERROR:
+        run.says("000001.seg") if "made of" not in run.err else run.says("rollup")
+        after = {path.name: path.read_bytes() for path in (state / "ledger").iterdir()}
+        must(after == before, "a refused ledger was changed")
+        return True
+    files = fault.run([options.bin / "tally", "--state", state, "files", "--format", "csv"])
+    return False if files.out != want else None
+
+
+def check_flips(options, box, data):
+    """Offsets by what happened: nothing was noticed, or only by one of the two."""
+    want = box.tally("files", "--format", "csv").ended(0).out
+    lost, unseen_by_verify = [], []
+
+    def check(offset, changed):
+        with tempfile.TemporaryDirectory(dir=fault.fast_directory()) as folder:
+            state, config = damage.copy_state(box, pathlib.Path(folder))
+            (state / "ledger" / "000001.seg").write_bytes(changed)
+            verify = damage.not_crashed(
+                fault.run([options.bin / "tally", "--state", state, "verify"]))
+            if verify.status != REFUSED or "DAMAGED" not in verify.out:
+                unseen_by_verify.append(offset)
+            if refused_by_daemon(options, state, config, want) is False:
+                lost.append(offset)
+
+    damage.each(check, list(damage.flips(data)))
+    print(f"      {len(data)} bytes; not noticed by verify: "
+          f"{damage.ranges(unseen_by_verify) or 'none'}; "
+          f"the daemon goes on without what they held: {damage.ranges(lost) or 'none'}")
+    return unseen_by_verify, lost
+
+
+def test_each_byte_flipped(options, stack):
+    box, data = small_ledger(options, stack)
+    unseen, lost = check_flips(options, box, data)
+    must(not unseen and not lost, "damage to what was committed passes unnoticed")
+
+
+def cuts_only_the_last_unit(options, box, data, start):
+    """Flips from `start` on: each is refused, or cut off with a word about it and no other loss."""
+    want = box.table("files")
+    cut = []
+
+    def check(offset, changed):
+        with tempfile.TemporaryDirectory(dir=fault.fast_directory()) as folder:
+            state, config = damage.copy_state(box, pathlib.Path(folder))
+            (state / "ledger" / "000001.seg").write_bytes(changed)
+            run = damage.not_crashed(fault.run([options.bin / "tallyd", "-c", config, "--once"]))
+            if run.status == CONFIG_ERROR:
+                return
+            cut.append(offset)
+            run.ended(0).says("tail_cut", "bytes=")
+            files = fault.run([options.bin / "tally", "--state", state, "files",
+                               "--format", "csv"]).ended(0).out
+            must(len(files.splitlines()) == len(want), f"byte {offset}: more than the last unit "
+                                                       f"is gone:\n{files}")
+
+    damage.each(check, list(damage.flips(data))[start::5])
+    print(f"      {len(data)} bytes; taken for an unfinished tail, and said so: "
+          f"{cut[0]}-{cut[-1]}" if cut else "      none passes")
+
+
+def test_last_note_flipped(options, stack):
+    """No rollup counts the entries of refused files, so that the last one looks unfinished."""
+    before = len(small_ledger(options, stack)[1])
+    box, data = small_ledger(options, stack, note_last=True)
+    cuts_only_the_last_unit(options, box, data, before)
+
+
+def test_last_batch_flipped_without_any_rollup(options, stack):
+    """With a rollup it is refused, since the rollup knows of more batches."""
+    box, data = small_ledger(options, stack, with_rollup=False)
+    cuts_only_the_last_unit(options, box, data, 24)
+
+
+def test_cut_at_a_length_that_loses_a_batch(options, stack):
+    box, data = small_ledger(options, stack)
+    want = box.tally("files", "--format", "csv").ended(0).out
+    for cut in range(0, len(data), 29):
+        with tempfile.TemporaryDirectory(dir=fault.fast_directory()) as folder:
+            state, config = damage.copy_state(box, pathlib.Path(folder))
+            (state / "ledger" / "000001.seg").write_bytes(data[:cut])
+            must(refused_by_daemon(options, state, config, want),
+                 f"cut to {cut} bytes, which loses a batch, and the daemon goes on")
+
+
+def test_a_tail_that_was_never_committed_is_cut_off(options, stack):
+    box, data = small_ledger(options, stack)
+    want = box.tally("files", "--format", "csv").ended(0).out
+    for tail in (b"\0", b"\0" * 5000, data[24:100], bytes(range(256))):
+        (box.state / "ledger" / "000001.seg").write_bytes(data + tail)
+        box.once().ended(0).says("tail_cut", f"bytes={len(tail)}")
+        must((box.state / "ledger" / "000001.seg").read_bytes() == data, "more was cut off")
+        must(box.tally("files", "--format", "csv").ended(0).out == want, "a file is gone")
+
+
+def test_segments_missing(options, stack):
+    """The first, one in the middle, the last of several: refused, each."""
+    config = fault.config("segment_max = 64K")
+    for lost in ("first", "middle", "last"):
+        with fault.Sandbox(options.bin, config) as box:
+            for i in range(4):
+                box.drop(f"{i}.csv", fault.rows(f"R{i}", 6000))
+                box.once().ended(0)
+            names = sorted((box.state / "ledger").iterdir())
+            must(len(names) > 2, f"only {names}")
+            gone = {"first": names[0], "middle": names[len(names) // 2], "last": names[-1]}[lost]
+            shutil.move(gone, box.folder / "gone")
+            run = box.once().ended(CONFIG_ERROR)
+            must(run.err.strip(), "no message")
+            shutil.move(box.folder / "gone", gone)
+            box.once().ended(0)
+            must(fault.killed(box) == 24_000, f"{lost} segment back: {fault.killed(box)} count")
+
+
+if __name__ == "__main__":
+    fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault ledger_damage")
