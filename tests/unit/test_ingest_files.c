@@ -170,6 +170,10 @@ static void deletions_list_ids_with_or_without_revision(void **state)
     case_run("mode = deletions\ndeletes = acled\nid = event_id_cnty\nrevision = t\n",
              "event_id_cnty,t\nAFG1,1700\nAFG2,\n",
              "-AFG1 rev=1700\n-AFG2\nEND 2 rows, 0 rejected\n");
+    struct feed *feed = case_feed("gone", "mode = deletions\ndeletes = acled\nid = id\n");
+    assert_string_equal(feed_name(feed), "gone");
+    assert_string_equal(feed_shape(feed)->feed, "acled"); // whose incidents they are
+    feed_close(feed);
 }
 
 static void snapshot_keeps_rows_whose_id_can_be_read(void **state)

@@ -184,6 +184,53 @@ static void too_long_records_are_rejected_within_bounded_memory(void **state)
     case_close(&test);
 }
 
+static void first_record_may_be_broken(void **state)
+{
+    struct ingest_case test = case_open(plain);
+    char text[200];
+    char want[200];
+    char raw[61];
+
+    (void)state;
+    test.limits.record_bytes_max = 40;
+    for (int bytes = 41; bytes < 100; bytes++) {
+        snprintf(text, sizeof text, "id,date,killed\n1,2020-01-01,%0*d\n2,2020-01-02,4\n",
+                 bytes - 13, 0);
+        snprintf(raw, sizeof raw, "%.40s", text + 15);
+        snprintf(want, sizeof want,
+                 "+2 2020-01-02..2020-01-02 r2 l3 4\n!record-too-long r1 l2 @15 \"%s\"\n"
+                 "END 2 rows, 1 rejected\n",
+                 raw);
+        case_expect(&test, text, want);
+    }
+    case_close(&test);
+    case_run(plain, "id,date,killed\n1,\"2020-01-01,3\n2,2020-01-02,4\n",
+             "+2 2020-01-02..2020-01-02 r2 l3 4\n!open-quote r1 l2 @15 \"1,\"2020-01-01,3\"\n"
+             "END 2 rows, 1 rejected\n");
+}
+
+static void values_move_along_when_a_record_grows(void **state)
+{
+    static const char start[] = "id,a,note,date\n7,first,\"";
+    static const char end[] = "\",2020-01-01\n";
+    struct ingest_case test = case_open("id = id\ndate = date\ndim.a = a\n");
+    struct bytes text;
+
+    (void)state;
+    bytes_init(&text);
+    bytes_put(&text, start, sizeof start - 1);
+    for (int i = 0; i < 200000; i++) {
+        bytes_put_u8(&text, '\n');
+    }
+    bytes_put(&text, end, sizeof end - 1);
+    char *outcome = case_outcome(&test, text.data, text.count, 1000);
+    assert_string_equal(outcome, "+7 2020-01-01..2020-01-01 r1 l2 [first]\n"
+                                 "END 1 rows, 0 rejected\n");
+    free(outcome);
+    bytes_done(&text);
+    case_close(&test);
+}
+
 static void long_field_rejects_its_record(void **state)
 {
     struct ingest_case test = case_open(plain);
@@ -217,6 +264,8 @@ int main(void)
         cmocka_unit_test(quote_none_takes_quotes_as_they_are),
         cmocka_unit_test(other_delimiters_are_words),
         cmocka_unit_test(too_long_records_are_rejected_within_bounded_memory),
+        cmocka_unit_test(first_record_may_be_broken),
+        cmocka_unit_test(values_move_along_when_a_record_grows),
         cmocka_unit_test(long_field_rejects_its_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

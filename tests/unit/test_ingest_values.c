@@ -1,7 +1,10 @@
 // What the values of a row mean: dates, numbers, unknown, conditions, texts.
 #include "tests/unit/ingest_case.h"
 
+#include <assert.h>
+#include <locale.h>
 #include <uchar.h>
+#include <wchar.h>
 
 static void rejects(const char *lines, const char *row, const char *reason)
 {
@@ -184,6 +187,31 @@ static void estimates_out_of_order_are_counted_and_kept(void **state)
              "+1 2020-01-01..2020-01-01 r1 l2 1 2 3\n+2 2020-01-01..2020-01-01 r2 l3 3 2 4\n"
              "+3 2020-01-01..2020-01-01 r3 l4 5 ? 4\n+4 2020-01-01..2020-01-01 r4 l5 ? ? 4\n"
              "END 4 rows, 0 rejected, 2 disordered\n");
+    case_run("id = id\ndate = date\nmeasure.k.high = c\nmeasure.k.low = a\n",
+             "id,date,a,c\n1,2020-01-01,1,3\n2,2020-01-01,3,2\n",
+             "+1 2020-01-01..2020-01-01 r1 l2 3 1\n+2 2020-01-01..2020-01-01 r2 l3 2 3\n"
+             "END 2 rows, 0 rejected, 1 disordered\n");
+}
+
+static void message_about_a_text_is_utf8_whatever_the_text(void **state)
+{
+    static const char name[] = "\u062a\u0627\u0631\u064a\u062e \u0627\u0644\u062d\u0627"
+                               "\u062f\u062b\u0629 \u0627\u0644\u0623\u0648\u0644\u0649";
+    char lines[200];
+    char text[200];
+
+    (void)state;
+    snprintf(lines, sizeof lines, "id = id\ndate = %s\ndim.x = x\n", name);
+    struct ingest_case test = case_open(lines);
+    snprintf(text, sizeof text, "id,%s,x\n1,2020-01-01,a\xff\n", name);
+    char *outcome = case_outcome(&test, text, strlen(text), SIZE_MAX);
+    assert_non_null(strstr(outcome, "the first: line 2, x: \"a?\" is not UTF-8"));
+    free(outcome);
+    snprintf(text, sizeof text, "id,%s,x\n1,soon,a\n", name);
+    outcome = case_outcome(&test, text, strlen(text), SIZE_MAX);
+    assert_int_not_equal(mbsrtowcs(NULL, &(const char *){outcome}, 0, &(mbstate_t){0}), SIZE_MAX);
+    free(outcome);
+    case_close(&test);
 }
 
 static void invalid_utf8_rejects_the_row_where_it_is_read(void **state)
@@ -295,6 +323,7 @@ static void constants_and_first_of_several_columns(void **state)
 
 int main(void)
 {
+    assert(setlocale(LC_CTYPE, "C.UTF-8"));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(iso_dates_are_read_with_or_without_a_time),
         cmocka_unit_test(imprecise_dates_become_intervals),
@@ -307,6 +336,7 @@ int main(void)
         cmocka_unit_test(ids_lose_a_zero_fraction_and_blanks),
         cmocka_unit_test(measures_count_rows_and_meet_conditions),
         cmocka_unit_test(estimates_out_of_order_are_counted_and_kept),
+        cmocka_unit_test(message_about_a_text_is_utf8_whatever_the_text),
         cmocka_unit_test(invalid_utf8_rejects_the_row_where_it_is_read),
         cmocka_unit_test(latin1_and_windows_1252_are_converted),
         cmocka_unit_test(utf16_is_told_by_its_mark),

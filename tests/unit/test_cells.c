@@ -1,0 +1,439 @@
+// Day cells of a rollup: exact, and the same bytes whatever came and went.
+#include "store/cells.h"
+
+#include "tests/unit/report_fixture.h"
+
+#include <stdlib.h>
+
+static struct fixture_incident incident(const char *id, int32_t day, const char *country,
+                                        int64_t killed)
+{
+    return (struct fixture_incident){.id = id,
+                                     .first_day = day,
+                                     .last_day = day,
+                                     .country = country,
+                                     .actor = "army",
+                                     .killed = killed,
+                                     .wounded = FIXTURE_UNKNOWN,
+                                     .revision = 1};
+}
+
+static void put(struct fixture *fixture, struct fixture_incident from)
+{
+    fixture_put(fixture, &from);
+}
+
+static void withdraw(struct fixture *fixture, struct fixture_incident from)
+{
+    fixture_apply(fixture, ROWS_WITHDRAW, &from);
+}
+
+// The file that these cells give now, coverage aside: that of a feed only grows.
+static struct bytes encode(struct fixture *fixture, struct cells *cells)
+{
+    struct cells_provenance provenance = {.generation = 1};
+    struct bytes bytes;
+
+    for (size_t i = 0; i < fixture->state.feeds_count; i++) {
+        fixture->state.feed[i].any_day = false;
+    }
+    bytes_init(&bytes);
+    assert_true(cells_encode(cells, &fixture->state, &provenance, &bytes, &fixture->err));
+    return bytes;
+}
+
+static void same_bytes(struct bytes a, struct bytes b)
+{
+    assert_int_equal(a.count, b.count);
+    assert_memory_equal(a.data, b.data, a.count);
+    bytes_done(&a);
+    bytes_done(&b);
+}
+
+static struct rollup *read_back(struct fixture *fixture, struct cells *cells)
+{
+    struct bytes bytes = encode(fixture, cells);
+    struct rollup *rollup = rollup_open_memory(bytes.data, bytes.count, &fixture->err);
+
+    if (!rollup || !rollup_verify(rollup, &fixture->err)) {
+        fail_msg("%s: %s", fixture->err.place, fixture->err.message);
+    }
+    return rollup;
+}
+
+static struct cells *open_cells(struct fixture *fixture)
+{
+    struct cells *cells = cells_open(&fixture->state, &fixture->def, &fixture->err);
+
+    assert_non_null(cells);
+    return cells;
+}
+
+static void adding_and_taking_off_in_any_order_restores_the_bytes(void **state)
+{
+    static const char *const countries[] = {"Chad", "Mali", "Peru", ""};
+    struct fixture fixture;
+    struct fixture plain;
+    char id[16];
+
+    (void)state;
+    fixture_open(&fixture);
+    fixture_open(&plain);
+    struct cells *cells = open_cells(&fixture);
+    struct cells *want = open_cells(&plain);
+    for (int i = 0; i < 200; i++) { // some come and go, the rest stays
+        snprintf(id, sizeof id, "%d", i * 7919 % 200);
+        struct fixture_incident one = incident(id, i * 31 % 17, countries[i % 4], i);
+        one.last_day += i % 3;
+        put(&fixture, one);
+    }
+    for (int i = 199; i >= 0; i--) {
+        snprintf(id, sizeof id, "%d", i * 7919 % 200);
+        struct fixture_incident one = incident(id, i * 31 % 17, countries[i % 4], i);
+        one.last_day += i % 3;
+        if (i % 5 == 0) {
+            put(&plain, one);
+        } else {
+            one.revision = 2;
+            withdraw(&fixture, one);
+        }
+    }
+    same_bytes(encode(&fixture, cells), encode(&plain, want));
+    cells_close(cells);
+    cells_close(want);
+    fixture_close(&fixture);
+    fixture_close(&plain);
+}
+
+static void correction_that_is_taken_back_restores_the_bytes(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    struct bytes before = encode(&fixture, cells);
+    struct fixture_incident moved = incident("a", 20, "Mali", INT64_MAX);
+    moved.revision = 2;
+    moved.last_day = 40;
+    put(&fixture, moved);
+    struct fixture_incident again = incident("a", 10, "Chad", 3);
+    again.revision = 3;
+    put(&fixture, again);
+    same_bytes(before, encode(&fixture, cells));
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void groups_that_became_empty_disappear(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    put(&fixture, incident("b", 11, "Mali", 3));
+    withdraw(&fixture, incident("a", 10, "Chad", 3));
+    struct rollup *rollup = read_back(&fixture, cells);
+    size_t bytes;
+    assert_int_equal(rollup_groups(rollup), 1);
+    assert_int_equal(rollup_values(rollup, 0), 1);
+    assert_memory_equal(rollup_text(rollup, 0, 0, &bytes), "Mali", 4);
+    assert_int_equal(rollup_first_day(rollup), 11);
+    rollup_close(rollup);
+    withdraw(&fixture, incident("b", 11, "Mali", 3));
+    rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 0);
+    assert_false(rollup_any_day(rollup));
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void sums_beyond_64_bits_are_exact(void **state)
+{
+    struct fixture fixture;
+    struct rollup_sums sums;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", INT64_MAX));
+    put(&fixture, incident("b", 10, "Chad", INT64_MAX));
+    put(&fixture, incident("c", 10, "Chad", 2));
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_cell(rollup, 0, &sums), 10);
+    assert_true(sums.measure[0].sum == ((bytes_i128)1 << 64));
+    assert_int_equal(sums.measure[0].reported, 3);
+    rollup_close(rollup);
+    withdraw(&fixture, incident("b", 10, "Chad", INT64_MAX));
+    rollup = read_back(&fixture, cells);
+    rollup_cell(rollup, 0, &sums);
+    assert_true(sums.measure[0].sum == (bytes_i128)INT64_MAX + 2);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void smallest_values_are_exact_too(void **state)
+{
+    static const int64_t values[] = {INT64_MIN,
+                                     -1 - (int64_t)INT32_MAX,
+                                     INT32_MIN,
+                                     -32769,
+                                     -32768,
+                                     -129,
+                                     -128,
+                                     -1,
+                                     0,
+                                     127,
+                                     128,
+                                     32767,
+                                     32768,
+                                     INT32_MAX,
+                                     1 + (int64_t)INT32_MAX};
+    struct rollup_sums sums;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct fixture fixture;
+        fixture_open(&fixture);
+        struct cells *cells = open_cells(&fixture);
+        // FIXTURE_UNKNOWN is -1: two incidents make it.
+        put(&fixture, incident("a", 10, "Chad", values[i] == -1 ? -2 : values[i]));
+        put(&fixture, incident("b", 10, "Chad", values[i] == -1 ? 1 : 0));
+        struct rollup *rollup = read_back(&fixture, cells);
+        rollup_cell(rollup, 0, &sums);
+        assert_true(sums.measure[0].sum == values[i]);
+        rollup_close(rollup);
+        cells_close(cells);
+        fixture_close(&fixture);
+    }
+}
+
+static void unknown_is_not_zero(void **state)
+{
+    struct fixture fixture;
+    struct rollup_sums sums;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", FIXTURE_UNKNOWN));
+    put(&fixture, incident("b", 10, "Chad", 0));
+    put(&fixture, incident("c", 10, "Chad", 4));
+    struct rollup *rollup = read_back(&fixture, cells);
+    rollup_cell(rollup, 0, &sums);
+    assert_int_equal(sums.incidents, 3);
+    assert_int_equal(sums.measure[0].reported, 2);
+    assert_int_equal(sums.measure[1].reported, 0);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void lasting_incidents_stand_in_cells_and_spans(void **state)
+{
+    struct fixture fixture;
+    struct rollup_sums sums;
+    int32_t first;
+    int32_t last;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    struct fixture_incident lasting = incident("a", 10, "Chad", 5);
+    lasting.last_day = 12;
+    put(&fixture, lasting);
+    lasting.id = "b";
+    put(&fixture, lasting);
+    lasting.id = "c";
+    lasting.last_day = 11;
+    put(&fixture, lasting);
+    put(&fixture, incident("d", 10, "Chad", 1));
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_cells(rollup), 1);
+    assert_int_equal(rollup_spans(rollup), 2);
+    rollup_cell(rollup, 0, &sums);
+    assert_int_equal(sums.incidents, 4);
+    assert_true(sums.measure[0].sum == 16);
+    rollup_span(rollup, 1, &first, &last, &sums);
+    assert_int_equal(first, 10);
+    assert_int_equal(last, 12);
+    assert_int_equal(sums.incidents, 2);
+    assert_int_equal(rollup_last_day(rollup), 12);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void filters_choose_and_moving_out_of_them_takes_off(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    assert_true(rollup_def_add_filter(&fixture.def, "country", "Chad, M*", &fixture.err));
+    assert_true(rollup_def_add_filter(&fixture.def, "actor", "!mob", &fixture.err));
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    put(&fixture, incident("b", 10, "Peru", 3));
+    put(&fixture, incident("c", 10, "Mali", 3));
+    struct fixture_incident mob = incident("d", 10, "Chad", 3);
+    mob.actor = "mob";
+    put(&fixture, mob);
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 2);
+    rollup_close(rollup);
+    struct fixture_incident moved = incident("a", 10, "Peru", 3);
+    moved.revision = 2;
+    put(&fixture, moved);
+    moved = incident("b", 10, "Chad", 3);
+    moved.revision = 2;
+    put(&fixture, moved);
+    rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 2);
+    assert_int_equal(rollup_cells(rollup), 2);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void filter_on_a_dimension_that_a_feed_lacks_sees_the_unknown_text(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    assert_true(rollup_def_add_filter(&fixture.def, "target", "!civilians", &fixture.err));
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 1);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void feeds_do_not_mix(void **state)
+{
+    struct fixture fixture;
+    struct rollup_sums sums;
+    size_t bytes;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    struct fixture_incident other = incident("a", 10, "Chad", 40);
+    other.feed = 1;
+    put(&fixture, other);
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 2);
+    assert_memory_equal(rollup_text(rollup, 1, 2, &bytes), "ucdp", 4);
+    rollup_cell(rollup, 1, &sums);
+    assert_true(sums.measure[0].sum == 40);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void late_cells_equal_those_that_watched_from_the_start(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *early = open_cells(&fixture);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    put(&fixture, incident("b", 12, "Mali", 5));
+    put(&fixture, incident("c", 12, "Mali", 5));
+    withdraw(&fixture, incident("a", 10, "Chad", 3));
+    struct cells *late = open_cells(&fixture);
+    same_bytes(encode(&fixture, early), encode(&fixture, late));
+    put(&fixture, incident("d", -700000, "", 1));
+    same_bytes(encode(&fixture, early), encode(&fixture, late));
+    cells_close(early);
+    cells_close(late);
+    fixture_close(&fixture);
+}
+
+static void dimension_that_came_later_is_unknown_in_older_incidents(void **state)
+{
+    static const char *const narrow[] = {"country"};
+    static const char *const measures[] = {"killed"};
+    struct fixture fixture;
+    struct rollup_sums sums;
+    size_t bytes;
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *cells = open_cells(&fixture);
+    struct shape *wide = fixture.shape[0];
+    fixture.shape[0] = shape_open("acled", narrow, 1, measures, 1, &fixture.err);
+    put(&fixture, incident("old", 10, "Chad", 3));
+    shape_close(fixture.shape[0]);
+    fixture.shape[0] = wide;
+    struct fixture_incident newer = incident("new", 10, "Chad", 4);
+    newer.wounded = 9;
+    put(&fixture, newer);
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 2);
+    rollup_text(rollup, 0, 1, &bytes);
+    assert_int_equal(bytes, 0);
+    assert_memory_equal(rollup_text(rollup, 1, 1, &bytes), "army", 4);
+    rollup_cell(rollup, 0, &sums);
+    assert_int_equal(sums.measure[1].reported, 0);
+    rollup_cell(rollup, 1, &sums);
+    assert_int_equal(sums.measure[1].reported, 1);
+    rollup_close(rollup);
+    cells_close(cells);
+    fixture_close(&fixture);
+}
+
+static void rollup_without_dimensions_and_measures_counts_in_one_group(void **state)
+{
+    struct fixture fixture;
+    struct rollup_def def = {0};
+    struct rollup_sums sums = {0};
+
+    (void)state;
+    fixture_open(&fixture);
+    assert_true(rollup_def_set_name(&def, "all", &fixture.err));
+    assert_true(rollup_def_add_feed(&def, "acled", &fixture.err));
+    struct cells *cells = cells_open(&fixture.state, &def, &fixture.err);
+    assert_non_null(cells);
+    put(&fixture, incident("a", 10, "Chad", 3));
+    put(&fixture, incident("b", 11, "Mali", 3));
+    struct rollup *rollup = read_back(&fixture, cells);
+    assert_int_equal(rollup_groups(rollup), 1);
+    assert_int_equal(rollup_find_group(rollup, NULL, NULL), 0);
+    rollup_add_window(rollup, 0, BASIS_START, 10, 11, &sums);
+    assert_int_equal(sums.incidents, 2);
+    rollup_close(rollup);
+    cells_close(cells);
+    rollup_def_done(&def);
+    fixture_close(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adding_and_taking_off_in_any_order_restores_the_bytes),
+        cmocka_unit_test(correction_that_is_taken_back_restores_the_bytes),
+        cmocka_unit_test(groups_that_became_empty_disappear),
+        cmocka_unit_test(sums_beyond_64_bits_are_exact),
+        cmocka_unit_test(smallest_values_are_exact_too),
+        cmocka_unit_test(unknown_is_not_zero),
+        cmocka_unit_test(lasting_incidents_stand_in_cells_and_spans),
+        cmocka_unit_test(filters_choose_and_moving_out_of_them_takes_off),
+        cmocka_unit_test(filter_on_a_dimension_that_a_feed_lacks_sees_the_unknown_text),
+        cmocka_unit_test(feeds_do_not_mix),
+        cmocka_unit_test(late_cells_equal_those_that_watched_from_the_start),
+        cmocka_unit_test(dimension_that_came_later_is_unknown_in_older_incidents),
+        cmocka_unit_test(rollup_without_dimensions_and_measures_counts_in_one_group),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,456 @@
+// From the ledger to the state, at any past moment.
+#include "store/replay.h"
+
+#include "tests/unit/store_case.h"
+
+enum { BATCHES = 4 };
+
+// Four batches a second apart and a note between the second and the third.
+static void open_history(struct store_case *room, uint64_t segment_bytes_max,
+                         struct digest out_states[BATCHES + 1])
+{
+    static const char *const names[] = {"one", "two", "three", "four"};
+    static const struct case_row rows[BATCHES][2] = {
+        {ROW_AT("1", "a", 10, "Chad", 3), ROW_AT("1", "b", 11, "Mali", 4)},
+        {ROW_AT("2", "a", 12, "Peru", 5),
+         {.id = "c", .day = 13, .country = "Mali", .killed = 1, .revision = "1", .lasts = 5}},
+        {ROW_WITHDRAW(NULL, "b"), ROW_WITHDRAW("9", "z")},
+        {ROW_AT("1", "b", 11, "Mali", 4), ROW_AT("2020-01-01", "d", 13, "Fiji", 1)},
+    };
+
+    case_open(room);
+    room->options.segment_bytes_max = segment_bytes_max;
+    case_check(case_restart(room), &room->err);
+    out_states[0] = case_state_digest(room);
+    for (size_t i = 0; i < BATCHES; i++) {
+        case_file(room, i == 2 ? BATCH_DELETIONS : BATCH_UPSERT, names[i], rows[i], 2);
+        out_states[i + 1] = case_state_digest(room);
+        if (i == 1) {
+            struct store_file_end end = {.digest = {1, 1}, .time_ms = room->time_ms - 500};
+            assert_true(store_note(room->store, FILE_REJECTED, "acled", "bad.csv", &end,
+                                   "bad.csv:1", "no header", &room->err));
+        }
+    }
+}
+
+struct seen {
+    uint64_t files;
+    uint64_t notes;
+    uint64_t rows;
+    uint64_t skip_batch;
+    int64_t last_time_ms;
+    bool backwards;
+};
+
+static bool on_begin(void *context, const struct replay_file *file, bool *out_skip,
+                     struct tally_err *err)
+{
+    struct seen *seen = context;
+
+    (void)err;
+    *out_skip = file->batch == seen->skip_batch;
+    assert_int_equal(file->end->records, 2); // its end is known already
+    return true;
+}
+
+static bool on_row(void *context, const struct replay_file *file, const struct ledger_row *row,
+                   struct tally_err *err)
+{
+    struct seen *seen = context;
+
+    (void)err;
+    assert_true(file->batch > 0);
+    assert_true(row->record >= 1 && row->record <= 2);
+    assert_int_equal(row->line, row->record + 1);
+    seen->rows++;
+    return true;
+}
+
+static bool on_file(void *context, const struct replay_file *file, struct tally_err *err)
+{
+    struct seen *seen = context;
+
+    (void)err;
+    seen->files++;
+    seen->notes += file->batch == 0;
+    assert_true((file->batch == 0) == (file->begin == NULL));
+    seen->backwards = seen->backwards || file->end->time_ms < seen->last_time_ms;
+    seen->last_time_ms = file->end->time_ms;
+    return true;
+}
+
+static struct replay_visitor visitor_of(struct seen *seen)
+{
+    return (struct replay_visitor){
+        .context = seen, .on_begin = on_begin, .on_row = on_row, .on_file = on_file};
+}
+
+// The digest of the state at that moment.
+static struct digest state_at(struct store_case *room, const char *until_text,
+                              struct replay_end *out_end)
+{
+    struct replay_until until;
+    struct state state;
+    struct bytes bytes;
+
+    case_check(replay_until_parse(until_text, &until, &room->err), &room->err);
+    case_check(state_init(&state, &room->err), &room->err);
+    case_check(replay(&state, room->store->ledger_fd, &until, NULL, out_end, &room->err),
+               &room->err);
+    bytes_init(&bytes);
+    state_dump(&state, &bytes);
+    struct digest digest = digest_of(bytes.data, bytes.count);
+    bytes_done(&bytes);
+    state_done(&state);
+    return digest;
+}
+
+static void state_as_of_each_batch_is_what_it_was_then(void **state)
+{
+    static const uint64_t segment_bytes[] = {1, 300, STORE_SEGMENT_BYTES};
+    struct store_case room;
+    struct digest want[BATCHES + 1];
+    struct replay_end end;
+    char text[8];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        open_history(&room, segment_bytes[i], want);
+        for (unsigned batch = 0; batch <= BATCHES; batch++) {
+            snprintf(text, sizeof text, "%u", batch);
+            assert_true(digest_equal(state_at(&room, text, &end), want[batch]));
+            assert_int_equal(end.batches, batch);
+            assert_false(end.torn);
+        }
+        assert_true(digest_equal(state_at(&room, "99", &end), want[BATCHES]));
+        case_close(&room);
+    }
+}
+
+static void state_as_of_a_time_is_what_it_was_then(void **state)
+{
+    static const struct {
+        const char *time;
+        size_t batches;
+    } cases[] = {
+        {"2020-09-12", 0},          {"2020-09-12T23:59:59Z", 0}, {"2020-09-13T12:26:39", 0},
+        {"2020-09-13T12:26:40", 1}, {"2020-09-13 12:26:41Z", 2}, {"2020-09-13T12:26:42", 3},
+        {"2020-09-13T12:26:43", 4}, {"2020-09-13", 4},           {"9999-12-31", 4},
+    };
+    struct store_case room;
+    struct digest want[BATCHES + 1];
+    struct replay_end end;
+
+    (void)state;
+    open_history(&room, STORE_SEGMENT_BYTES, want);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct digest got = state_at(&room, cases[i].time, &end);
+        assert_int_equal(end.batches, cases[i].batches);
+        assert_true(digest_equal(got, want[cases[i].batches]));
+    }
+    case_close(&room);
+}
+
+// `--as-of TIME` stops at the first batch beyond it: true only while times never go back.
+static void times_in_the_ledger_never_go_backwards(void **state)
+{
+    struct store_case room;
+    struct replay_end end;
+    struct state fresh;
+    struct seen seen = {0};
+    struct replay_visitor visitor = visitor_of(&seen);
+    static const struct case_row rows[] = {ROW("a", 10, "Chad", 3), ROW("b", 10, "Chad", 3)};
+
+    (void)state;
+    case_open(&room);
+    case_file(&room, BATCH_UPSERT, "one", rows, 2);
+    room.time_ms -= 3600000; // the machine's clock was set back
+    case_file(&room, BATCH_DELETIONS, "two", rows, 2);
+    assert_true(state_init(&fresh, &room.err));
+    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    state_done(&fresh);
+    case_close(&room);
+    assert_int_equal(seen.files, 2);
+    assert_false(seen.backwards);
+}
+
+static void visitor_sees_files_rows_and_notes_in_order(void **state)
+{
+    struct store_case room;
+    struct digest want[BATCHES + 1];
+    struct replay_end end;
+    struct state fresh;
+    struct seen seen = {0};
+    struct replay_visitor visitor = visitor_of(&seen);
+
+    (void)state;
+    open_history(&room, 300, want);
+    assert_true(state_init(&fresh, &room.err));
+    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    state_done(&fresh);
+    assert_int_equal(seen.files, BATCHES + 1);
+    assert_int_equal(seen.notes, 1);
+    assert_int_equal(seen.rows, 2 * BATCHES);
+    assert_false(seen.backwards);
+    seen = (struct seen){.skip_batch = 2};
+    assert_true(state_init(&fresh, &room.err));
+    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_int_equal(seen.rows, 2 * BATCHES - 2);
+    assert_null(state_find(&fresh, 0, "c", 1));
+    assert_int_equal(end.batches, BATCHES);
+    state_done(&fresh);
+    case_close(&room);
+}
+
+static void until_is_a_batch_or_a_time(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "x",
+                                        "3x",
+                                        " 3",
+                                        "+3",
+                                        "2020-13-01",
+                                        "2020-02-30",
+                                        "2020-10-24T",
+                                        "2020-10-24T25:00:00",
+                                        "2020-10-24T12:60:00",
+                                        "2020-10-24T12:30",
+                                        "2020-10-24T12:30:00+01",
+                                        "2020-10-24x12:30:00",
+                                        "-3",
+                                        "2020-10"};
+    struct replay_until until;
+    struct tally_err err;
+
+    (void)state;
+    assert_true(replay_until_parse("3", &until, &err));
+    assert_int_equal(until.batch, 3);
+    assert_true(until.time_ms == INT64_MAX);
+    assert_true(replay_until_parse("1970-01-01", &until, &err)); // the whole day
+    assert_int_equal(until.time_ms, 86399999);
+    assert_true(until.batch == UINT64_MAX);
+    assert_true(replay_until_parse("1970-01-01T00:00:00Z", &until, &err));
+    assert_int_equal(until.time_ms, 999);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (replay_until_parse(wrong[i], &until, &err)) {
+            fail_msg("'%s' passes", wrong[i]);
+        }
+        assert_int_equal(err.code, TALLY_INVALID);
+    }
+}
+
+// ---- damage -------------------------------------------------------------------------------
+
+static void damage_before_the_last_batch_is_refused_wherever_it_is(void **state)
+{
+    struct store_case room;
+    struct digest want[BATCHES + 1];
+    struct replay_until until = replay_all;
+    size_t count;
+
+    (void)state;
+    open_history(&room, STORE_SEGMENT_BYTES, want);
+    struct ledger_position last = room.store->accepted[BATCHES - 1].at;
+    free(case_load(room.dir, "ledger/000001.seg", &count));
+    for (size_t i = 0; i < last.offset; i++) {
+        struct replay_end end;
+        struct state fresh;
+        case_flip(room.dir, "ledger/000001.seg", i);
+        assert_true(state_init(&fresh, &room.err));
+        bool ok = replay(&fresh, room.store->ledger_fd, &until, NULL, &end, &room.err);
+        if (ok || room.err.code != TALLY_CORRUPT || room.err.place[0] == '\0') {
+            fail_msg("byte %zu of %zu", i, count);
+        }
+        state_done(&fresh);
+        case_flip(room.dir, "ledger/000001.seg", i);
+    }
+    case_close(&room);
+}
+
+static void damaged_store_does_not_start_and_is_not_changed(void **state)
+{
+    struct store_case room;
+    struct digest want[BATCHES + 1];
+    size_t count;
+    size_t after_count;
+
+    (void)state;
+    open_history(&room, STORE_SEGMENT_BYTES, want);
+    case_flip(room.dir, "ledger/000001.seg", 200);
+    unsigned char *before = case_load(room.dir, "ledger/000001.seg", &count);
+    assert_false(case_restart(&room));
+    assert_int_equal(room.err.code, TALLY_CORRUPT);
+    unsigned char *after = case_load(room.dir, "ledger/000001.seg", &after_count);
+    assert_int_equal(count, after_count);
+    assert_memory_equal(before, after, count);
+    free(before);
+    free(after);
+    case_close(&room);
+}
+
+// A segment that is gone takes accepted batches with it; those behind it prove that.
+static void missing_segment_is_damage(void **state)
+{
+    static const char *const gone[] = {"000001.seg", "000003.seg"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct store_case room;
+        struct digest want[BATCHES + 1];
+        open_history(&room, 1, want); // a frame a segment
+        room.options.defs_count = 0;
+        assert_true(disk_unlink(room.store->ledger_fd, gone[i], &room.err));
+        bool started = case_restart(&room);
+        case_close(&room);
+        if (started) {
+            fail_msg("starts without %s", gone[i]);
+        }
+    }
+}
+
+static void missing_segment_between_two_batches_is_damage(void **state)
+{
+    static const struct case_row one = ROW("a", 10, "Chad", 3);
+    struct store_case room;
+
+    (void)state;
+    case_open(&room);
+    room.options.segment_bytes_max = 1;
+    room.options.defs_count = 0;
+    case_check(case_restart(&room), &room.err);
+    case_file(&room, BATCH_UPSERT, "one", &one, 1);
+    uint32_t last = ledger_committed(room.store->ledger).segment;
+    case_file(&room, BATCH_UPSERT, "two", &one, 0);
+    case_file(&room, BATCH_UPSERT, "three", &one, 0);
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+    ledger_segment_name(last + 1, name);
+    assert_true(disk_unlink(room.store->ledger_fd, name, &room.err));
+    bool started = case_restart(&room);
+    uint64_t batches = started ? store_batches(room.store) : 0;
+    case_close(&room);
+    if (started) {
+        fail_msg("starts with %llu batches of 3", (unsigned long long)batches);
+    }
+}
+
+// ---- frames with a right checksum and a wrong content ---------------------------------------
+
+struct crafted {
+    char dir[40];
+    int fd;
+    struct ledger *ledger;
+    struct shape *shape;
+    struct tally_err err;
+};
+
+static void craft_frame(struct crafted *crafted, enum ledger_kind kind, uint64_t batch,
+                        struct bytes *payload)
+{
+    assert_true(ledger_append(crafted->ledger, kind, batch, payload, &crafted->err));
+    bytes_clear(payload);
+}
+
+static void craft_begin(struct crafted *crafted, uint64_t batch)
+{
+    static const struct ledger_position start = {1, LEDGER_SEGMENT_HEADER_BYTES};
+    static const char *const names[] = {"country"};
+    struct batch_begin begin = {.feed = "f", .feed_bytes = 1, .scope_dim = -1};
+    struct bytes payload;
+
+    case_make_dir(crafted->dir);
+    crafted->fd = case_open_dir(crafted->dir, "");
+    crafted->ledger = ledger_open(crafted->fd, start, 1 << 20, &crafted->err);
+    crafted->shape = shape_open("f", names, 1, NULL, 0, &crafted->err);
+    bytes_init(&payload);
+    batch_begin_encode(&begin, crafted->shape, &payload);
+    craft_frame(crafted, LEDGER_BEGIN, batch, &payload);
+    bytes_done(&payload);
+}
+
+static void craft_end(struct crafted *crafted, uint64_t rows)
+{
+    struct batch_end end = {.rows = rows};
+    struct bytes payload;
+
+    bytes_init(&payload);
+    batch_end_encode(&end, &payload);
+    craft_frame(crafted, LEDGER_COMMIT, 1, &payload);
+    bytes_done(&payload);
+    assert_true(ledger_commit(crafted->ledger, &crafted->err));
+}
+
+static void is_corrupt(struct crafted *crafted, const char *word)
+{
+    struct replay_end end;
+    struct state state;
+
+    assert_true(state_init(&state, &crafted->err));
+    assert_false(replay(&state, crafted->fd, &replay_all, NULL, &end, &crafted->err));
+    assert_int_equal(crafted->err.code, TALLY_CORRUPT);
+    if (!strstr(crafted->err.message, word)) {
+        fail_msg("'%s' does not say '%s'", crafted->err.message, word);
+    }
+    state_done(&state);
+    ledger_close(crafted->ledger);
+    shape_close(crafted->shape);
+    disk_close(crafted->fd);
+    case_remove_dir(crafted->dir);
+}
+
+static void malformed_content_is_corrupt_and_never_believed(void **state)
+{
+    struct crafted crafted;
+    struct bytes payload;
+
+    (void)state;
+    bytes_init(&payload);
+
+    craft_begin(&crafted, 1);
+    bytes_put(&payload, "\0\1x", 3); // half a row
+    craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
+    craft_end(&crafted, 1);
+    is_corrupt(&crafted, "malformed row");
+
+    craft_begin(&crafted, 1);
+    bytes_put(&payload, "\x20\1x\0\0\0\x63", 7); // a dimension's text that is nowhere
+    craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
+    craft_end(&crafted, 1);
+    is_corrupt(&crafted, "malformed row");
+
+    craft_begin(&crafted, 1);
+    bytes_put(&payload, "\x07\4Mali", 6); // code 7 comes too early
+    craft_frame(&crafted, LEDGER_TEXTS, 1, &payload);
+    craft_end(&crafted, 0);
+    is_corrupt(&crafted, "texts out of order");
+
+    craft_begin(&crafted, 1);
+    craft_end(&crafted, 3);
+    is_corrupt(&crafted, "not as many rows");
+
+    craft_begin(&crafted, 2);
+    craft_end(&crafted, 0);
+    is_corrupt(&crafted, "without its end");
+
+    craft_begin(&crafted, 1);
+    craft_frame(&crafted, (enum ledger_kind)9, 1, &payload);
+    craft_end(&crafted, 0);
+    is_corrupt(&crafted, "unknown kind");
+    bytes_done(&payload);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(state_as_of_each_batch_is_what_it_was_then),
+        cmocka_unit_test(state_as_of_a_time_is_what_it_was_then),
+        cmocka_unit_test(times_in_the_ledger_never_go_backwards),
+        cmocka_unit_test(visitor_sees_files_rows_and_notes_in_order),
+        cmocka_unit_test(until_is_a_batch_or_a_time),
+        cmocka_unit_test(damage_before_the_last_batch_is_refused_wherever_it_is),
+        cmocka_unit_test(damaged_store_does_not_start_and_is_not_changed),
+        cmocka_unit_test(missing_segment_is_damage),
+        cmocka_unit_test(missing_segment_between_two_batches_is_damage),
+        cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,147 @@
+// Looks at the inbox: what is ready, oldest arrival first, and what was told already.
+#include "daemon/scan.h"
+
+#include "tests/unit/inbox_case.h"
+
+#include <time.h>
+
+enum { SETTLE_MS = 60000 };
+
+static void scans(struct inbox_case *room, uint64_t settle_ms, const char *want,
+                  size_t want_waiting)
+{
+    struct queue queue = {0};
+    size_t waiting;
+    char got[1024] = "";
+    char *name;
+
+    assert_true(queue_put(&queue, "left over from the last look"));
+    assert_true(scan_inbox(&room->inbox, settle_ms, &queue, &waiting, &room->err));
+    while ((name = queue_take(&queue)) != NULL) {
+        size_t used = strlen(got);
+        snprintf(got + used, sizeof got - used, "%s%s", used ? " " : "", name);
+        free(name);
+    }
+    queue_done(&queue);
+    assert_string_equal(got, want);
+    assert_int_equal(waiting, want_waiting);
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec time = {.tv_nsec = ms * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+static void files_come_in_the_order_of_their_arrival(void **state)
+{
+    struct inbox_case *room = *state;
+
+    inbox_case_drop(room, "inbox/z.csv", "1");
+    pause_ms(15);
+    inbox_case_drop(room, "inbox/a.csv", "2");
+    pause_ms(15);
+    inbox_case_drop(room, "inbox/m.csv", "3");
+    scans(room, 0, "z.csv a.csv m.csv", 0);
+    pause_ms(15);
+    inbox_case_move(room, "inbox/z.csv", "inbox/zz.csv"); // renamed in: it arrives now
+    scans(room, 0, "a.csv m.csv zz.csv", 0);
+}
+
+static void file_keeps_its_turn_whatever_its_date_says(void **state)
+{
+    struct inbox_case *room = *state;
+
+    inbox_case_drop(room, "inbox/first.csv", "1");
+    pause_ms(15);
+    inbox_case_drop(room, "inbox/second.csv", "2");
+    pause_ms(15);
+    inbox_case_drop(room, "inbox/third.csv", "3");
+    pause_ms(15);
+    inbox_case_age(room, "inbox/first.csv", 0); // touching changes the inode: it goes last
+    scans(room, 0, "second.csv third.csv first.csv", 0);
+}
+
+static void names_that_are_still_being_written_wait(void **state)
+{
+    struct inbox_case *room = *state;
+
+    inbox_case_drop(room, "inbox/.hidden.csv", "1");
+    inbox_case_drop(room, "inbox/a.csv.tmp", "1");
+    inbox_case_drop(room, "inbox/b.csv.part", "1");
+    scans(room, 0, "", 0);
+    assert_true(inbox_name_waits(".tmp"));
+    assert_true(inbox_name_waits("x.part"));
+    assert_false(inbox_name_waits("tmp"));
+    assert_false(inbox_name_waits("x.partial"));
+    assert_false(inbox_name_waits("x.tmp.csv"));
+}
+
+static void young_files_wait_and_are_counted(void **state)
+{
+    struct inbox_case *room = *state;
+
+    inbox_case_drop(room, "inbox/young.csv", "1");
+    inbox_case_drop(room, "inbox/old.csv", "1");
+    inbox_case_age(room, "inbox/old.csv", 2 * SETTLE_MS / 1000);
+    pause_ms(15);
+    inbox_case_drop(room, "inbox/future.csv", "1");
+    inbox_case_age(room, "inbox/future.csv", -3600);
+    scans(room, SETTLE_MS, "old.csv future.csv", 1);
+}
+
+static void what_is_no_file_is_named_so_that_it_can_be_told(void **state)
+{
+    struct inbox_case *room = *state;
+
+    inbox_case_make_dir(room, "inbox/folder");
+    scans(room, SETTLE_MS, "folder", 0);
+}
+
+static void claimed_files_are_found_by_name(void **state)
+{
+    struct inbox_case *room = *state;
+    struct queue queue = {0};
+
+    inbox_case_drop(room, "claimed/b.csv", "1");
+    inbox_case_drop(room, "claimed/a.csv", "1");
+    assert_true(scan_claimed(&room->inbox, &queue, &room->err));
+    char *first = queue_take(&queue);
+    assert_string_equal(first, "a.csv");
+    assert_int_equal(queue_waiting(&queue), 1);
+    free(first);
+    queue_done(&queue);
+}
+
+static void each_thing_is_told_once_until_it_changes(void **state)
+{
+    struct scan_memory memory = {0};
+
+    (void)state;
+    assert_false(scan_was_told(&memory, "a", 1));
+    assert_true(scan_is_news(&memory, "a", 1));
+    assert_true(scan_was_told(&memory, "a", 1));
+    assert_false(scan_is_news(&memory, "a", 1));
+    assert_false(scan_was_told(&memory, "a", 2));
+    assert_true(scan_is_news(&memory, "a", 2));
+    assert_false(scan_was_told(&memory, "a", 1));
+    assert_true(scan_is_news(&memory, "b", 2));
+    assert_false(scan_is_news(&memory, "b", 2));
+    assert_int_equal(memory.count, 2);
+    scan_memory_done(&memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        INBOX_TEST(files_come_in_the_order_of_their_arrival),
+        INBOX_TEST(file_keeps_its_turn_whatever_its_date_says),
+        INBOX_TEST(names_that_are_still_being_written_wait),
+        INBOX_TEST(young_files_wait_and_are_counted),
+        INBOX_TEST(what_is_no_file_is_named_so_that_it_can_be_told),
+        INBOX_TEST(claimed_files_are_found_by_name),
+        cmocka_unit_test(each_thing_is_told_once_until_it_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
