@@ -320,7 +320,7 @@ static bool add_feed(struct loading *loading, const struct config_entry *first, 
                      struct tally_err *err)
 {
     struct config *config = loading->config;
-    struct feed **feeds = realloc(config->feeds, (config->feeds_count + 1) * sizeof(*feeds));
+    struct feed **feeds = realloc(config->feeds, (config->feeds_count + 1) * sizeof(struct feed *));
 
     if (!feeds) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for feed %s", name);

@@ -14,8 +14,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-
-extern char **environ;
+#include <unistd.h>
 
 struct trial {
     const struct config *config;
@@ -104,6 +103,10 @@ static int take_in(struct trial *trial, struct inbox *inbox, struct tally_err *e
     store_close(store);
     fflush(stdout);
     for (size_t i = 0; status <= 1 && i < trial->config->defs_count; i++) {
+        if (trial->config->defs_count > 1) {
+            printf("%s# rollup %s\n", i ? "\n" : "", trial->config->defs[i].name);
+            fflush(stdout);
+        }
         int printed = print_diff(trial, trial->config->defs[i].name, batches);
         status = printed ? printed : status;
     }

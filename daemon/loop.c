@@ -542,9 +542,6 @@ static void end(struct loop *loop)
 // With --once: nothing left in the queue. Look once more, since files may have come meanwhile.
 static bool is_settled(struct loop *loop)
 {
-    if (!loop->options->once) {
-        return false;
-    }
     look_at_inbox(loop);
     for (size_t i = loop->queue.first; i < loop->queue.count; i++) {
         struct disk_entry entry;
@@ -580,16 +577,17 @@ static void advance_idle(struct loop *loop)
            queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) > 0) {
         take_next_file(loop);
     }
-    if (loop->intake || loop->stopping) {
-        advance(loop);
-    } else if (store_needs_publishing(loop->options->store) && !loop->paused) {
-        start_store_job(loop, JOB_PUBLISH);
-    } else if (is_settled(loop)) {
-        loop->stopping = true;
-        end(loop);
-    } else if (loop->options->once) {
-        advance(loop);
+    if (!loop->intake && !loop->stopping) {
+        if (store_needs_publishing(loop->options->store) && !loop->paused) {
+            start_store_job(loop, JOB_PUBLISH);
+            return;
+        }
+        if (!loop->options->once) {
+            return;
+        }
+        loop->stopping = is_settled(loop);
     }
+    advance(loop);
 }
 
 static void advance(struct loop *loop)

@@ -23,7 +23,7 @@ struct decode *decode_open(const char *encoding, decode_pull *pull, void *contex
 void decode_close(struct decode *decode); // NULL is allowed
 
 // Is a decode_pull itself, with the decode as its context.
-ssize_t decode_read(void *decode, void *data, size_t count, struct tally_err *err);
+ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *err);
 
 // Bytes of the mark that was left out; known after the first read.
 size_t decode_mark_bytes(const struct decode *decode);

@@ -14,6 +14,6 @@ struct memory {
 };
 
 // Is a decode_pull; its context is the memory. Never fails.
-ssize_t memory_pull(void *memory, void *data, size_t count, struct tally_err *err);
+ssize_t memory_pull(void *context, void *data, size_t count, struct tally_err *err);
 
 #endif

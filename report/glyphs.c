@@ -38,8 +38,7 @@ static bool in_ranges(const struct range *ranges, size_t count, uint32_t point)
 
 #define IN_RANGES(ranges, point) in_ranges(ranges, sizeof(ranges) / sizeof((ranges)[0]), point)
 
-// One code point; returns its bytes, 1 for a byte that is no UTF-8 (*out_point is UINT32_MAX).
-static size_t take_point(const unsigned char *at, size_t left, uint32_t *out_point)
+size_t glyphs_take_point(const unsigned char *at, size_t left, uint32_t *out_point)
 {
     size_t bytes = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
     uint32_t point = bytes == 1 ? at[0] : at[0] & (0x7fU >> bytes);
@@ -53,6 +52,11 @@ static size_t take_point(const unsigned char *at, size_t left, uint32_t *out_poi
             return 1;
         }
         point = point << 6 | (at[i] & 0x3f);
+    }
+    bool surrogate = point >= 0xd800 && point < 0xe000;
+    if (surrogate || point > 0x10ffff || (bytes == 3 && point < 0x800) ||
+        (bytes == 4 && point < 0x10000)) {
+        return 1;
     }
     *out_point = point;
     return bytes;
@@ -69,7 +73,7 @@ size_t glyphs_width(const char *text, size_t bytes)
 
     for (size_t i = 0; i < bytes;) {
         uint32_t point;
-        i += take_point((const unsigned char *)text + i, bytes - i, &point);
+        i += glyphs_take_point((const unsigned char *)text + i, bytes - i, &point);
         width += point_width(point);
     }
     return width;
@@ -79,7 +83,7 @@ size_t glyphs_width(const char *text, size_t bytes)
 static size_t write_glyph(const char *at, size_t left, char out[16], size_t *out_width)
 {
     uint32_t point;
-    size_t bytes = take_point((const unsigned char *)at, left, &point);
+    size_t bytes = glyphs_take_point((const unsigned char *)at, left, &point);
 
     if (point == UINT32_MAX) {
         snprintf(out, 16, "\\x%02x", (unsigned char)*at);

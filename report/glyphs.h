@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// One code point; returns its bytes, 1 for a byte that is no UTF-8 (*out_point is UINT32_MAX then).
+// Requires: left > 0. Source: RFC 3629, shortest forms only.
+size_t glyphs_take_point(const unsigned char *at, size_t left, uint32_t *out_point);
+
 // Columns that UTF-8 text takes: wide letters two, combining marks none.
 size_t glyphs_width(const char *text, size_t bytes);
 

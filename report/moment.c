@@ -72,6 +72,10 @@ static bool fill(struct moment *moment, int ledger_dir_fd, const struct rollup_d
         !replay(&moment->state, ledger_dir_fd, until, &visitor, &moment->end, err)) {
         return false;
     }
+    if (until->batch != replay_all.batch && until->batch > moment->end.batches) {
+        return err_set(err, TALLY_NOT_FOUND, "there is no batch %llu yet: the last one is %llu",
+                       (unsigned long long)until->batch, (unsigned long long)moment->end.batches);
+    }
     moment->cells = cells_open(&moment->state, def, err);
     if (!moment->cells) {
         return false;

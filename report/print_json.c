@@ -1,4 +1,5 @@
 // Source: RFC 8259. Integers are written as integers, also beyond 2^53.
+#include "report/glyphs.h"
 #include "report/number.h"
 #include "report/print.h"
 
@@ -6,11 +7,22 @@
 
 #include <string.h>
 
+// The raw text of a rejected row need not be UTF-8, but JSON has to be: U+FFFD for such bytes.
 static void put_text(FILE *out, const char *text, size_t bytes)
 {
+    const unsigned char *at = (const unsigned char *)text;
+    size_t character;
+    uint32_t point;
+
     putc_unlocked('"', out);
-    for (size_t i = 0; i < bytes; i++) {
-        unsigned char byte = (unsigned char)text[i];
+    for (size_t i = 0; i < bytes; i += character) {
+        unsigned char byte = at[i];
+        character = glyphs_take_point(at + i, bytes - i, &point);
+        if (byte >= 0x80) {
+            bool valid = point != UINT32_MAX;
+            fwrite_unlocked(valid ? text + i : "\xef\xbf\xbd", 1, valid ? character : 3, out);
+            continue;
+        }
         if (byte == '"' || byte == '\\') {
             putc_unlocked('\\', out);
             putc_unlocked(byte, out);

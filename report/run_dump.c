@@ -46,7 +46,11 @@ static bool add_row(struct dump *dump, size_t group, int32_t first_day, const in
     if (last_day) {
         *at++ = sheet_number(*last_day);
     }
-    figures_put(at, dump->def, where_measures(dump->where, dump->def, NULL, 0), sums);
+    size_t feed_bytes = 0;
+    int feed_dim = rollup_def_find_dim(dump->def, ROLLUP_DIM_FEED);
+    const char *feed =
+        feed_dim < 0 ? NULL : rollup_text(dump->rollup, group, (size_t)feed_dim, &feed_bytes);
+    figures_put(at, dump->def, where_measures(dump->where, dump->def, feed, feed_bytes), sums);
     dump->rows_left--;
     return true;
 }

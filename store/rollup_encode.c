@@ -130,7 +130,7 @@ static bool sort_groups(struct encoding *encoding, struct tally_err *err)
     size_t dims = encoding->def->dims_count;
     size_t count = encoding->order_count;
     uint32_t *rank = malloc((count + 1) * sizeof *rank);
-    uint32_t *order = malloc((count + 1) * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     uint32_t *value = malloc((count * dims + 1) * sizeof *value);
 
     if (!rank || !order || !value) {
@@ -356,7 +356,7 @@ static bool collect_groups(struct encoding *encoding, struct tally_err *err)
 {
     const struct cells_groups *groups = encoding->groups;
 
-    encoding->order = malloc((groups->count + (size_t)1) * sizeof *encoding->order);
+    encoding->order = calloc(groups->count + (size_t)1, sizeof *encoding->order);
     if (!encoding->order) {
         return err_set(err, TALLY_NO_MEMORY, "no memory to write %s", encoding->def->name);
     }

@@ -110,7 +110,7 @@ const struct state_feed *state_find_feed(const struct state *state, const char *
 static bool grow_shapes(struct state *state, struct tally_err *err)
 {
     size_t count = state->shapes_count + 1;
-    struct shape **shape = realloc(state->shape, count * sizeof(*shape));
+    struct shape **shape = realloc(state->shape, count * sizeof(struct shape *));
 
     if (shape) {
         state->shape = shape;
