@@ -71,10 +71,11 @@ static void json_escapes_and_has_nulls(void **state)
     (void)state;
     open_page(&page, PRINT_JSON);
     fill_two_rows(&page.sheet);
-    assert_page(&page, "[\n{\"place\": \"Chad, \\\"north\\\"\\u000a\", \"day\": \"2020-10-24\", "
-                       "\"killed\": 1208925819614629174706177, \"line\": -7},\n"
-                       "{\"place\": \" \\u001b[31mé\xef\xbf\xbd\", \"day\": null, \"killed\": null, "
-                       "\"line\": null}\n]\n");
+    assert_page(&page,
+                "[\n{\"place\": \"Chad, \\\"north\\\"\\u000a\", \"day\": \"2020-10-24\", "
+                "\"killed\": 1208925819614629174706177, \"line\": -7},\n"
+                "{\"place\": \" \\u001b[31mé\xef\xbf\xbd\", \"day\": null, \"killed\": null, "
+                "\"line\": null}\n]\n");
     open_page(&page, PRINT_JSON);
     assert_page(&page, "[]\n");
 }
