@@ -137,10 +137,12 @@ static bool pattern_matches(const char *pattern, const char *text, size_t bytes)
 
     while (at < bytes) {
         bool escaped = pattern[0] == '\\' && pattern[1] != '\0';
+        bool ended = *pattern == '\0'; // a text may hold a NUL, a pattern cannot
         if (!escaped && *pattern == '*') {
             star = ++pattern;
             star_at = at;
-        } else if (escaped ? pattern[1] == text[at] : *pattern == '?' || *pattern == text[at]) {
+        } else if (!ended &&
+                   (escaped ? pattern[1] == text[at] : *pattern == '?' || *pattern == text[at])) {
             pattern += 1 + escaped;
             at++;
         } else if (star) {

@@ -217,7 +217,7 @@ static void take_content(struct ledger_row *row, unsigned head, const struct sha
                          struct ledger_row_base *base, uint32_t *dims, int64_t *measures,
                          struct cursor *in)
 {
-    int64_t first = base->first_day + cursor_take_zigzag(in);
+    int64_t first = undelta(base->first_day, cursor_take_zigzag(in));
     uint64_t lasts = head & ROW_LASTS ? cursor_take_varint(in) : 0;
 
     if (first < INT32_MIN / 2 || first > INT32_MAX / 2 || lasts > INT32_MAX / 2) {

@@ -235,6 +235,38 @@ static void take_column(struct column *column, uint64_t count, struct cursor *in
     skip_to_alignment(in, start);
 }
 
+// What no writer puts there, and what would overflow when it is added up: counts beyond 32 bits,
+// sums beyond 2^32 values of 64 bits. Narrow columns cannot hold either.
+static bool numbers_are_possible(const struct column *column, uint64_t count, bool sums)
+{
+    const bytes_i128 high = sums ? (bytes_i128)1 << 96 : UINT32_MAX;
+    const bytes_i128 low = sums ? -high : 0;
+
+    if (column->width < 8 || (sums && column->width < 16)) {
+        return true;
+    }
+    struct cursor in = cursor_over(column->data, (size_t)count * column->width);
+    for (uint64_t i = 0; i < count; i++) {
+        bytes_i128 number =
+            column->width == 8 ? (int64_t)cursor_take_u64(&in) : cursor_take_i128(&in);
+        if (number < low || number > high) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool entries_are_possible(const struct entries *entries, size_t measures)
+{
+    bool possible = numbers_are_possible(&entries->incidents, entries->count, false);
+
+    for (size_t i = 0; possible && i < measures; i++) {
+        possible = numbers_are_possible(&entries->sum[i], entries->count, true) &&
+                   numbers_are_possible(&entries->reported[i], entries->count, false);
+    }
+    return possible;
+}
+
 static bool take_entries(struct rollup *rollup, enum rollup_section id, struct entries *entries,
                          struct tally_err *err)
 {
@@ -256,6 +288,9 @@ static bool take_entries(struct rollup *rollup, enum rollup_section id, struct e
     }
     if (!in.ok || entries->first_day.width != 4 || entries->last_day.width != 4) {
         return damaged(err, section_names[id], "malformed columns");
+    }
+    if (!entries_are_possible(entries, rollup->def.measures_count)) {
+        return damaged(err, section_names[id], "impossible numbers");
     }
     for (uint64_t i = 0; i < entries->count; i++) {
         if (!day_is_possible((int32_t)bytes_get_u32(entries->first_day.data + i * 4)) ||
