@@ -352,13 +352,14 @@ static bool refuse_unidentified(const struct ingest *ingest, const struct record
                    detail);
 }
 
+// What the feed covers: an incident known only to its year says nothing of the year's end.
 static void note_days(struct ingest_summary *summary, const struct incident *incident)
 {
     if (!summary->any_day || incident->first_day < summary->first_day) {
         summary->first_day = incident->first_day;
     }
-    if (!summary->any_day || incident->last_day > summary->last_day) {
-        summary->last_day = incident->last_day;
+    if (!summary->any_day || incident->covered_day > summary->last_day) {
+        summary->last_day = incident->covered_day;
     }
     summary->any_day = true;
 }

@@ -370,6 +370,8 @@ static bool map_days(struct mapping *mapping)
     }
     mapping->out->first_day = (int32_t)first;
     mapping->out->last_day = (int32_t)last;
+    int64_t covered = end_known ? end.first : days > 0 ? last : first;
+    mapping->out->covered_day = (int32_t)(covered > first ? covered : first);
     return true;
 }
 
@@ -562,6 +564,7 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
     out->line = record->line;
     out->first_day = 0;
     out->last_day = 0;
+    out->covered_day = 0;
     out->reported = 0;
     if (!map_id(&mapping)) {
         *out_reason = mapping.reason;

@@ -12,6 +12,7 @@ struct incident {
     uint64_t line;
     int32_t first_day;
     int32_t last_day;
+    int32_t covered_day; // known to have been reported on: of an imprecise date its first day
     struct revision revision;
     uint64_t reported;
     uint32_t dims[SHAPE_DIMS_MAX];
