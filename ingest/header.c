@@ -200,17 +200,15 @@ static bool contains_word(struct text cell, const char *word)
     return false;
 }
 
-// Month, year and a sum, but neither an id nor a date: totals, not incidents.
+// A month or a year and a sum, but neither an id nor a day: totals, not incidents.
 static bool look_like_totals(const struct text *cells, size_t count)
 {
-    bool month = false;
-    bool year = false;
+    bool period = false;
     bool sum = false;
 
     for (size_t i = 0; i < count; i++) {
         struct text cell = text_trim(cells[i]);
-        month = month || contains_word(cell, "month");
-        year = year || contains_word(cell, "year");
+        period = period || contains_word(cell, "month") || contains_word(cell, "year");
         sum = sum || contains_word(cell, "fatalities") || contains_word(cell, "events") ||
               contains_word(cell, "deaths") || contains_word(cell, "killed") ||
               contains_word(cell, "total");
@@ -220,7 +218,7 @@ static bool look_like_totals(const struct text *cells, size_t count)
             return false;
         }
     }
-    return month && year && sum;
+    return period && sum;
 }
 
 static void note_others(const struct header_binding *binding, const struct text *cells,
