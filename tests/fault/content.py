@@ -43,7 +43,7 @@ def sets_aside(options, content, want, counted, name="bad.csv", config=None):
 
 
 def test_no_matching_header(options, _):
-    refuses(options, "month,total\n2020-10,17\n", "no feed has such columns", "month")
+    refuses(options, "colour,size\n2020-10,17\n", "no feed has such columns", "colour")
 
 
 def test_empty_file(options, _):
