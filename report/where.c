@@ -43,7 +43,7 @@ static bool add_condition(struct where *where, const struct rollup_def *def, con
     const char *equals = strchr(text, '=');
 
     if (!equals) {
-        return err_set(err, TALLY_INVALID, "--where %.80s: write DIM=VALUE", text);
+        return err_set(err, TALLY_INVALID, "condition '%.80s': write DIM=VALUE", text);
     }
     int dim = find_dim(def, text, (size_t)(equals - text));
     if (dim < 0) {
@@ -51,10 +51,10 @@ static bool add_condition(struct where *where, const struct rollup_def *def, con
     }
     struct filter *there = find_filter(where, (size_t)dim);
     if (there) {
-        return filter_add(there, equals + 1, err) || err_wrap(err, "--where %.80s", text);
+        return filter_add(there, equals + 1, err) || err_wrap(err, "condition '%.80s'", text);
     }
     if (!filter_init(&where->filter[where->count], def->dims[dim], equals + 1, err)) {
-        return err_wrap(err, "--where %.80s", text);
+        return err_wrap(err, "condition '%.80s'", text);
     }
     where->dim[where->count++] = (size_t)dim;
     return true;
@@ -112,7 +112,7 @@ bool by_parse(struct by *by, const struct rollup_def *def, const char *list, str
             return refuse_dim(def, at, bytes, err);
         }
         if (has_dim(&parsed, (size_t)dim)) {
-            return err_set(err, TALLY_INVALID, "--by names dimension '%s' twice", def->dims[dim]);
+            return err_set(err, TALLY_INVALID, "dimension '%s' is named twice", def->dims[dim]);
         }
         parsed.dim[parsed.count++] = (size_t)dim;
         at = at[bytes] == ',' ? at + bytes + 1 : NULL;

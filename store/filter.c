@@ -57,16 +57,29 @@ static bool add_quoted(struct filter *filter, const char **at, struct tally_err 
     return ok;
 }
 
+// Length of the unquoted item at `at`, and without the blanks at its end. What has a backslash in
+// front belongs to it, also a comma or a blank.
+static size_t plain_bytes(const char *at, size_t *out_trimmed)
+{
+    size_t bytes = 0;
+
+    *out_trimmed = 0;
+    while (at[bytes] != '\0' && at[bytes] != ',') {
+        bool escaped = at[bytes] == '\\' && at[bytes + 1] != '\0';
+        bool blank = at[bytes] == ' ' || at[bytes] == '\t';
+        bytes += 1 + escaped;
+        *out_trimmed = blank ? *out_trimmed : bytes;
+    }
+    return bytes;
+}
+
 static bool add_plain(struct filter *filter, const char **at, struct tally_err *err)
 {
-    size_t bytes = strcspn(*at, ",");
-    const char *next = *at + bytes;
+    size_t trimmed;
+    size_t bytes = plain_bytes(*at, &trimmed);
+    bool ok = add_pattern(filter, *at, trimmed, err);
 
-    while (bytes > 0 && ((*at)[bytes - 1] == ' ' || (*at)[bytes - 1] == '\t')) {
-        bytes--;
-    }
-    bool ok = add_pattern(filter, *at, bytes, err);
-    *at = next;
+    *at += bytes;
     return ok;
 }
 

@@ -141,6 +141,21 @@ static void escape_and_quotes_make_wildcards_plain(void **state)
     passes("\" blanks \"", " blanks ");
 }
 
+static void any_text_can_be_written_with_backslashes(void **state)
+{
+    (void)state;
+    passes("Smith\\, John", "Smith, John");
+    stops("Smith\\, John", "Smith");
+    passes("Smith\\, John, Doe", "Doe");
+    passes("\\\\, Doe", "\\");
+    passes("\\\\, Doe", "Doe");
+    passes("\\\"so-called\\\"\\, he said", "\"so-called\", he said");
+    passes("\\!police", "!police");
+    passes("\\ a\\ ", " a ");
+    stops("\\ a\\ ", "a");
+    passes("a\\  ", "a ");
+}
+
 static void open_quote_and_text_behind_a_quote_are_mistakes(void **state)
 {
     (void)state;
@@ -220,6 +235,7 @@ int main(void)
         cmocka_unit_test(wildcards_match_runs_and_single_characters),
         cmocka_unit_test(many_stars_take_no_exponential_time),
         cmocka_unit_test(escape_and_quotes_make_wildcards_plain),
+        cmocka_unit_test(any_text_can_be_written_with_backslashes),
         cmocka_unit_test(open_quote_and_text_behind_a_quote_are_mistakes),
         cmocka_unit_test(text_with_nul_is_matched_to_its_end),
         cmocka_unit_test(second_condition_on_one_dimension_widens_the_first),
