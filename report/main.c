@@ -9,7 +9,7 @@
 //   claims.c recorded.c verdict.c the core of tally claims
 //   sheet.c       columns and rows; sorting
 //   print*.c glyphs.c number.c    CSV, JSON, tables
-//   tally.c       libtally, for programs; the command does not need it
+//   tally.c tally_selection.c     libtally, for programs; the command does not need it
 #include "report/number.h"
 #include "report/options.h"
 #include "report/run.h"

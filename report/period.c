@@ -2,6 +2,7 @@
 
 #include "base/day.h"
 #include "report/number.h"
+#include "report/select.h"
 
 bool period_of(uint32_t days, int32_t last_day, struct period *out_period, struct tally_err *err)
 {
@@ -36,22 +37,6 @@ bool period_holds(const struct period *period, enum basis basis, int32_t first_d
     return false;
 }
 
-// The last day with data, but not beyond what the feeds cover: an incident known only to its year
-// reaches to the year's end, where nothing has been reported yet.
-static int32_t last_day_with_data(const struct rollup *rollup)
-{
-    int32_t last_day = rollup_last_day(rollup);
-    int32_t covered = DAY_MIN;
-
-    for (size_t i = 0; i < rollup_def(rollup)->feeds_count; i++) {
-        struct rollup_coverage coverage = rollup_coverage(rollup, i);
-        if (coverage.any && coverage.last_day > covered) {
-            covered = coverage.last_day;
-        }
-    }
-    return covered > DAY_MIN && covered < last_day ? covered : last_day;
-}
-
 bool period_asked(const struct options *options, const struct rollup *rollup,
                   struct period *out_period, struct tally_err *err)
 {
@@ -62,7 +47,7 @@ bool period_asked(const struct options *options, const struct rollup *rollup,
         return err_set(err, TALLY_NOT_FOUND, "rollup %.64s has no data yet; give --end DATE",
                        rollup_def(rollup)->name);
     }
-    return period_of(options->days, last_day_with_data(rollup), out_period, err);
+    return period_of(options->days, select_end_day(rollup), out_period, err);
 }
 
 void period_warn_end(struct print *print, const struct rollup *rollup, const struct where *where,

@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-    SERIES_DAYS_MAX = 366000, // a thousand years
     SPARK_POINTS_MAX = 60,
     SPARK_NAME_WIDTH_MAX = 30,
     SPARK_ROWS_MAX = 20,

@@ -1,7 +1,23 @@
 #include "report/select.h"
 
+#include "base/day.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+int32_t select_end_day(const struct rollup *rollup)
+{
+    int32_t last_day = rollup_last_day(rollup);
+    int32_t covered = DAY_MIN;
+
+    for (size_t i = 0; i < rollup_def(rollup)->feeds_count; i++) {
+        struct rollup_coverage coverage = rollup_coverage(rollup, i);
+        if (coverage.any && coverage.last_day > covered) {
+            covered = coverage.last_day;
+        }
+    }
+    return covered > DAY_MIN && covered < last_day ? covered : last_day;
+}
 
 // For each dimension that has a condition: which of its distinct values pass.
 struct passes {

@@ -44,8 +44,15 @@ void select_window(const struct select *select, size_t row, enum basis basis, in
                    int32_t last_day, struct rollup_sums *out_sums);
 void sums_add(struct rollup_sums *sums, const struct rollup_sums *more, size_t measures_count);
 
+// The last day with data, but not beyond what the feeds cover: an incident known only to its year
+// reaches to the year's end, where nothing has been reported yet. Requires: rollup_any_day.
+int32_t select_end_day(const struct rollup *rollup);
+
+enum { SERIES_DAYS_MAX = 366000 }; // a thousand years
+
 // The windows of `days` days of one row that end on each day of from .. to. Cost: the row's cells
 // and spans once, then the days, whatever their length.
+// Requires: from <= to, at most SERIES_DAYS_MAX days.
 struct series {
     bytes_i128 *step; // [to - from + 1][1 + 2 * measures_count]
     size_t width;

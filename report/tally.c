@@ -1,8 +1,8 @@
-#include "report/tally.h"
+#include "report/tally_private.h"
 
 #include "base/day.h"
 #include "base/err.h"
-#include "store/rollup_read.h"
+#include "report/select.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -16,9 +16,20 @@ static_assert((int)TALLY_DAY_BYTES == (int)DAY_TEXT_BYTES, "public bound");
 static_assert((int)TALLY_INSIDE == (int)BASIS_INSIDE && (int)TALLY_END == (int)BASIS_END,
               "same bases");
 
-struct tally_rollup {
-    struct rollup *rollup;
-};
+static const struct rollup_def *def_of(const struct tally_rollup *rollup)
+{
+    return rollup_def(rollup->rollup);
+}
+
+static uint64_t measures_of_every_feed(const struct rollup_def *def)
+{
+    uint64_t measures = UINT64_MAX;
+
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        measures &= def->feeds[i].measures;
+    }
+    return measures;
+}
 
 struct tally_rollup *tally_open(const char *path, struct tally_err *err)
 {
@@ -33,6 +44,8 @@ struct tally_rollup *tally_open(const char *path, struct tally_err *err)
         free(opened);
         return NULL;
     }
+    opened->measures_every = measures_of_every_feed(def_of(opened));
+    opened->feed_dim = rollup_def_find_dim(def_of(opened), ROLLUP_DIM_FEED);
     return opened;
 }
 
@@ -42,11 +55,6 @@ void tally_close(struct tally_rollup *rollup)
         rollup_close(rollup->rollup);
         free(rollup);
     }
-}
-
-static const struct rollup_def *def_of(const struct tally_rollup *rollup)
-{
-    return rollup_def(rollup->rollup);
 }
 
 const char *tally_name(const struct tally_rollup *rollup)
@@ -148,16 +156,40 @@ int32_t tally_last_day(const struct tally_rollup *rollup)
     return rollup_any_day(rollup->rollup) ? rollup_last_day(rollup->rollup) : 0;
 }
 
+bool tally_end_day(const struct tally_rollup *rollup, int32_t *out_day, struct tally_err *err)
+{
+    if (!rollup_any_day(rollup->rollup)) {
+        return err_set(err, TALLY_NOT_FOUND, "rollup %.64s has no data yet", tally_name(rollup));
+    }
+    *out_day = select_end_day(rollup->rollup);
+    return true;
+}
+
+// ---- groups -------------------------------------------------------------------------------
+
 size_t tally_groups(const struct tally_rollup *rollup)
 {
     return rollup_groups(rollup->rollup);
 }
 
-const char *tally_text(const struct tally_rollup *rollup, size_t group, size_t dim,
-                       size_t *out_bytes)
+size_t tally_put_text(const char *text, size_t bytes, char *out, size_t capacity)
 {
+    if (capacity > 0) {
+        size_t count = bytes < capacity ? bytes : capacity - 1;
+        memcpy(out, text, count);
+        out[count] = '\0';
+    }
+    return bytes;
+}
+
+size_t tally_text(const struct tally_rollup *rollup, size_t group, size_t dim, char *out,
+                  size_t capacity)
+{
+    size_t bytes;
+
     assert(group < tally_groups(rollup) && dim < tally_dims(rollup));
-    return rollup_text(rollup->rollup, group, dim, out_bytes);
+    const char *text = rollup_text(rollup->rollup, group, dim, &bytes);
+    return tally_put_text(text, bytes, out, capacity);
 }
 
 int64_t tally_find_group(const struct tally_rollup *rollup, const char *const *texts)
@@ -169,6 +201,8 @@ int64_t tally_find_group(const struct tally_rollup *rollup, const char *const *t
     }
     return rollup_find_group(rollup->rollup, texts, bytes);
 }
+
+// ---- sums ---------------------------------------------------------------------------------
 
 static bool check_sums(const struct tally_rollup *rollup, const struct rollup_sums *sums,
                        struct tally_err *err)
@@ -183,17 +217,55 @@ static bool check_sums(const struct tally_rollup *rollup, const struct rollup_su
     return true;
 }
 
-// Outputs stay untouched when a sum does not fit.
-static bool put_sums(const struct tally_rollup *rollup, const struct rollup_sums *sums,
-                     uint64_t *out_incidents, struct tally_sum *out_sums, struct tally_err *err)
+bool tally_put_sums(const struct tally_rollup *rollup, uint64_t measures,
+                    const struct rollup_sums *sums, uint64_t *out_incidents,
+                    struct tally_sum *out_sums, struct tally_err *err)
 {
     if (out_sums && !check_sums(rollup, sums, err)) {
         return false;
     }
     *out_incidents = sums->incidents;
     for (size_t m = 0; out_sums && m < tally_measures(rollup); m++) {
-        out_sums[m] = (struct tally_sum){.sum = (int64_t)sums->measure[m].sum,
-                                         .reported = sums->measure[m].reported};
+        const struct rollup_measure_sum *sum = &sums->measure[m];
+        // What was reported is known even where the feeds of today have no such measure.
+        out_sums[m] = (struct tally_sum){.sum = sum->reported > 0 ? (int64_t)sum->sum : 0,
+                                         .reported = sum->reported,
+                                         .state = sum->reported > 0   ? TALLY_KNOWN
+                                                  : measures >> m & 1 ? TALLY_UNKNOWN
+                                                                      : TALLY_ABSENT};
+    }
+    return true;
+}
+
+// Bit m: some feed behind the group has measure m.
+static uint64_t find_measures(const struct tally_rollup *rollup, size_t group)
+{
+    static const struct where everything = {.count = 0};
+    const char *feed = NULL;
+    size_t bytes = 0;
+
+    if (rollup->feed_dim >= 0) {
+        feed = rollup_text(rollup->rollup, group, (size_t)rollup->feed_dim, &bytes);
+    }
+    return where_measures(&everything, def_of(rollup), feed, bytes);
+}
+
+// Looks at the group's feed only where that makes a difference.
+static uint64_t measures_behind(const struct tally_rollup *rollup, size_t group,
+                                const struct rollup_sums *sums)
+{
+    for (size_t m = 0; m < tally_measures(rollup); m++) {
+        if (sums->measure[m].reported == 0 && !(rollup->measures_every >> m & 1)) {
+            return find_measures(rollup, group);
+        }
+    }
+    return rollup->measures_every;
+}
+
+bool tally_check_window(int32_t first_day, int32_t last_day, struct tally_err *err)
+{
+    if (first_day > last_day) {
+        return err_set(err, TALLY_INVALID, "the window ends before it starts");
     }
     return true;
 }
@@ -212,101 +284,81 @@ bool tally_window(const struct tally_rollup *rollup, size_t group, enum tally_ba
     struct rollup_sums sums;
 
     assert(group < tally_groups(rollup));
-    clear_sums(rollup, &sums);
-    rollup_add_window(rollup->rollup, group, (enum basis)basis, first_day, last_day, &sums);
-    return put_sums(rollup, &sums, out_incidents, out_sums, err);
-}
-
-// Positions of the texts among the values of their dimensions; a group compares numbers then.
-struct wanted {
-    bool asked[ROLLUP_DIMS_MAX];
-    uint32_t value[ROLLUP_DIMS_MAX];
-};
-
-static bool find_value(const struct rollup *rollup, size_t dim, const char *text,
-                       uint32_t *out_value)
-{
-    size_t text_bytes = strlen(text);
-    size_t low = 0;
-    size_t high = rollup_values(rollup, dim);
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        size_t bytes;
-        const char *value = rollup_value(rollup, dim, middle, &bytes);
-        int order = memcmp(value, text, bytes < text_bytes ? bytes : text_bytes);
-        order = order != 0 ? order : (bytes > text_bytes) - (bytes < text_bytes);
-        if (order == 0) {
-            *out_value = (uint32_t)middle;
-            return true;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return false;
-}
-
-static bool has_values(const struct tally_rollup *rollup, size_t group, const struct wanted *wanted)
-{
-    for (size_t i = 0; i < tally_dims(rollup); i++) {
-        if (wanted->asked[i] && rollup_group_value(rollup->rollup, group, i) != wanted->value[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool tally_window_all(const struct tally_rollup *rollup, const char *const *texts,
-                      enum tally_basis basis, int32_t first_day, int32_t last_day,
-                      uint64_t *out_incidents, struct tally_sum *out_sums, struct tally_err *err)
-{
-    struct wanted wanted = {.asked = {false}};
-    struct rollup_sums sums;
-    bool possible = true;
-
-    clear_sums(rollup, &sums);
-    for (size_t i = 0; texts && possible && i < tally_dims(rollup); i++) {
-        wanted.asked[i] = texts[i];
-        possible = !texts[i] || find_value(rollup->rollup, i, texts[i], &wanted.value[i]);
-    }
-    for (size_t group = 0; possible && group < tally_groups(rollup); group++) {
-        if (has_values(rollup, group, &wanted)) {
-            rollup_add_window(rollup->rollup, group, (enum basis)basis, first_day, last_day, &sums);
-        }
-    }
-    return put_sums(rollup, &sums, out_incidents, out_sums, err);
-}
-
-uint64_t tally_cells(const struct tally_rollup *rollup, size_t group)
-{
-    uint64_t first;
-    uint64_t count;
-
-    assert(group < tally_groups(rollup));
-    rollup_group_cells(rollup->rollup, group, &first, &count);
-    return count;
-}
-
-bool tally_cell(const struct tally_rollup *rollup, size_t group, uint64_t cell, int32_t *out_day,
-                uint64_t *out_incidents, struct tally_sum *out_sums, struct tally_err *err)
-{
-    struct rollup_sums sums;
-    uint64_t first;
-    uint64_t count;
-
-    assert(group < tally_groups(rollup));
-    rollup_group_cells(rollup->rollup, group, &first, &count);
-    assert(cell < count);
-    int32_t day = rollup_cell(rollup->rollup, first + cell, &sums);
-    if (!put_sums(rollup, &sums, out_incidents, out_sums, err)) {
+    if (!tally_check_window(first_day, last_day, err)) {
         return false;
     }
-    *out_day = day;
+    clear_sums(rollup, &sums);
+    rollup_add_window(rollup->rollup, group, (enum basis)basis, first_day, last_day, &sums);
+    return tally_put_sums(rollup, measures_behind(rollup, group, &sums), &sums, out_incidents,
+                          out_sums, err);
+}
+
+// ---- entries ------------------------------------------------------------------------------
+
+struct tally_entries {
+    const struct tally_rollup *rollup;
+    enum tally_entries_kind kind;
+    uint64_t measures; // as for tally_put_sums
+    uint64_t at;
+    uint64_t end;
+};
+
+struct tally_entries *tally_entries_open(const struct tally_rollup *rollup, size_t group,
+                                         enum tally_entries_kind kind, struct tally_err *err)
+{
+    struct tally_entries *entries = malloc(sizeof *entries);
+    uint64_t first;
+    uint64_t count;
+
+    assert(group < tally_groups(rollup));
+    if (!entries) {
+        err_set(err, TALLY_NO_MEMORY, "no memory");
+        return NULL;
+    }
+    if (kind == TALLY_CELLS) {
+        rollup_group_cells(rollup->rollup, group, &first, &count);
+    } else {
+        rollup_group_spans(rollup->rollup, group, &first, &count);
+    }
+    *entries = (struct tally_entries){.rollup = rollup,
+                                      .kind = kind,
+                                      .measures = find_measures(rollup, group),
+                                      .at = first,
+                                      .end = first + count};
+    return entries;
+}
+
+void tally_entries_close(struct tally_entries *entries)
+{
+    free(entries);
+}
+
+bool tally_entries_next(struct tally_entries *entries, struct tally_entry *out_entry,
+                        struct tally_sum *out_sums, struct tally_err *err)
+{
+    const struct rollup *rollup = entries->rollup->rollup;
+    struct rollup_sums sums;
+    struct tally_entry entry;
+
+    if (entries->at == entries->end) {
+        *err = (struct tally_err){.code = TALLY_OK};
+        return false;
+    }
+    uint64_t at = entries->at++;
+    if (entries->kind == TALLY_CELLS) {
+        entry.first_day = entry.last_day = rollup_cell(rollup, at, &sums);
+    } else {
+        rollup_span(rollup, at, &entry.first_day, &entry.last_day, &sums);
+    }
+    if (!tally_put_sums(entries->rollup, entries->measures, &sums, &entry.incidents, out_sums,
+                        err)) {
+        return false;
+    }
+    *out_entry = entry;
     return true;
 }
+
+// ---- the rest -----------------------------------------------------------------------------
 
 bool tally_verify(const struct tally_rollup *rollup, struct tally_err *err)
 {
@@ -322,4 +374,27 @@ const char *tally_day_format(int32_t day, char text[TALLY_DAY_BYTES])
 {
     assert(day >= DAY_MIN && day <= DAY_MAX);
     return day_format_iso(day, text);
+}
+
+int32_t tally_day_year_ago(int32_t day)
+{
+    assert(day >= DAY_MIN && day <= DAY_MAX);
+    return day_year_ago(day);
+}
+
+const char *tally_basis_name(enum tally_basis basis)
+{
+    assert(basis >= TALLY_START && basis <= TALLY_INSIDE);
+    return basis_name((enum basis)basis);
+}
+
+bool tally_basis_parse(const char *text, enum tally_basis *out_basis)
+{
+    enum basis basis;
+
+    if (!basis_parse(text, &basis)) {
+        return false;
+    }
+    *out_basis = (enum tally_basis)basis;
+    return true;
 }

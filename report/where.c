@@ -101,20 +101,30 @@ static bool has_dim(const struct by *by, size_t dim)
     return false;
 }
 
+bool by_add(struct by *by, const struct rollup_def *def, const char *name, size_t bytes,
+            struct tally_err *err)
+{
+    int dim = find_dim(def, name, bytes);
+
+    if (dim < 0) {
+        return refuse_dim(def, name, bytes, err);
+    }
+    if (has_dim(by, (size_t)dim)) {
+        return err_set(err, TALLY_INVALID, "dimension '%s' is named twice", def->dims[dim]);
+    }
+    by->dim[by->count++] = (size_t)dim;
+    return true;
+}
+
 bool by_parse(struct by *by, const struct rollup_def *def, const char *list, struct tally_err *err)
 {
     struct by parsed = {0};
 
     for (const char *at = list; at;) {
         size_t bytes = strcspn(at, ",");
-        int dim = find_dim(def, at, bytes);
-        if (dim < 0) {
-            return refuse_dim(def, at, bytes, err);
+        if (!by_add(&parsed, def, at, bytes, err)) {
+            return false;
         }
-        if (has_dim(&parsed, (size_t)dim)) {
-            return err_set(err, TALLY_INVALID, "dimension '%s' is named twice", def->dims[dim]);
-        }
-        parsed.dim[parsed.count++] = (size_t)dim;
         at = at[bytes] == ',' ? at + bytes + 1 : NULL;
     }
     *by = parsed;

@@ -30,6 +30,9 @@ struct by {
     size_t count;
 };
 
+// Errors: TALLY_INVALID for a dimension that is not there, or named before.
+bool by_add(struct by *by, const struct rollup_def *def, const char *name, size_t bytes,
+            struct tally_err *err);
 // `list`: "DIM,DIM" or NULL for none. Errors: TALLY_INVALID.
 bool by_parse(struct by *by, const struct rollup_def *def, const char *list, struct tally_err *err);
 

@@ -1,0 +1,206 @@
+// libtally: selections and series, over the evaluation core of the commands.
+#include "report/tally_private.h"
+
+#include "base/err.h"
+#include "report/select.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert((int)TALLY_SERIES_DAYS_MAX == (int)SERIES_DAYS_MAX, "public bound");
+
+struct tally_selection {
+    const struct tally_rollup *rollup;
+    struct where where;
+    struct select select;
+};
+
+static bool take_by(struct by *by, const struct rollup_def *def, const char *const *names,
+                    size_t count, struct tally_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!by_add(by, def, names[i], strlen(names[i]), err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct tally_selection *tally_selection_open(const struct tally_rollup *rollup,
+                                             const char *const *by, size_t by_count,
+                                             const char *const *where, size_t where_count,
+                                             struct tally_err *err)
+{
+    const struct rollup_def *def = rollup_def(rollup->rollup);
+    struct tally_selection *selection = malloc(sizeof *selection);
+    struct by dims = {.count = 0};
+
+    if (!selection) {
+        err_set(err, TALLY_NO_MEMORY, "no memory");
+        return NULL;
+    }
+    selection->rollup = rollup;
+    if (!take_by(&dims, def, by, by_count, err) ||
+        !where_init(&selection->where, def, where, where_count, err)) {
+        free(selection);
+        return NULL;
+    }
+    if (!select_init(&selection->select, rollup->rollup, &selection->where, &dims, err)) {
+        where_done(&selection->where);
+        free(selection);
+        return NULL;
+    }
+    return selection;
+}
+
+void tally_selection_close(struct tally_selection *selection)
+{
+    if (selection) {
+        select_done(&selection->select);
+        where_done(&selection->where);
+        free(selection);
+    }
+}
+
+size_t tally_selection_rows(const struct tally_selection *selection)
+{
+    return selection->select.rows_count;
+}
+
+size_t tally_selection_text(const struct tally_selection *selection, size_t row, size_t position,
+                            char *out, size_t capacity)
+{
+    size_t bytes;
+
+    assert(row < selection->select.rows_count && position < selection->select.by.count);
+    const char *text = select_text(&selection->select, row, position, &bytes);
+    return tally_put_text(text, bytes, out, capacity);
+}
+
+bool tally_selection_window(const struct tally_selection *selection, size_t row,
+                            enum tally_basis basis, int32_t first_day, int32_t last_day,
+                            uint64_t *out_incidents, struct tally_sum *out_sums,
+                            struct tally_err *err)
+{
+    struct rollup_sums sums;
+
+    assert(row < selection->select.rows_count);
+    if (!tally_check_window(first_day, last_day, err)) {
+        return false;
+    }
+    select_window(&selection->select, row, (enum basis)basis, first_day, last_day, &sums);
+    return tally_put_sums(selection->rollup, selection->select.row[row].measures, &sums,
+                          out_incidents, out_sums, err);
+}
+
+bool tally_selection_has_feed(const struct tally_selection *selection, size_t feed)
+{
+    assert(feed < tally_feeds(selection->rollup));
+    return where_has_feed(&selection->where, rollup_def(selection->rollup->rollup), feed);
+}
+
+// What the list of a condition would take for something else than itself.
+static bool has_meaning(char c)
+{
+    return strchr("*?\\,\"! \t", c) != NULL;
+}
+
+// Copies as snprintf does, a character at a time.
+struct sink {
+    char *out;
+    size_t capacity;
+    size_t bytes;
+};
+
+static void put(struct sink *sink, char c)
+{
+    if (sink->bytes + 1 < sink->capacity) {
+        sink->out[sink->bytes] = c;
+    }
+    sink->bytes++;
+}
+
+size_t tally_condition(const char *dim, const char *text, char *out, size_t capacity)
+{
+    struct sink sink = {.out = out, .capacity = capacity};
+
+    for (; *dim; dim++) {
+        put(&sink, *dim);
+    }
+    put(&sink, '=');
+    for (; *text; text++) {
+        if (has_meaning(*text)) {
+            put(&sink, '\\');
+        }
+        put(&sink, *text);
+    }
+    if (capacity > 0) {
+        out[sink.bytes < capacity ? sink.bytes : capacity - 1] = '\0';
+    }
+    return sink.bytes;
+}
+
+// ---- series -------------------------------------------------------------------------------
+
+struct tally_series {
+    const struct tally_rollup *rollup;
+    uint64_t measures; // as for tally_put_sums
+    struct series series;
+};
+
+static bool check_series(uint32_t days, int32_t from, int32_t to, struct tally_err *err)
+{
+    if (days < 1) {
+        return err_set(err, TALLY_INVALID, "a window has at least a day");
+    }
+    if (from > to) {
+        return err_set(err, TALLY_INVALID, "the series ends before it starts");
+    }
+    if ((int64_t)to - from >= SERIES_DAYS_MAX) {
+        return err_set(err, TALLY_INVALID, "a series has at most %d days", SERIES_DAYS_MAX);
+    }
+    return true;
+}
+
+struct tally_series *tally_series_open(const struct tally_selection *selection, size_t row,
+                                       enum tally_basis basis, uint32_t days, int32_t from,
+                                       int32_t to, struct tally_err *err)
+{
+    assert(row < selection->select.rows_count);
+    if (!check_series(days, from, to, err)) {
+        return NULL;
+    }
+    struct tally_series *series = malloc(sizeof *series);
+    if (!series) {
+        err_set(err, TALLY_NO_MEMORY, "no memory");
+        return NULL;
+    }
+    series->rollup = selection->rollup;
+    series->measures = selection->select.row[row].measures;
+    if (!series_init(&series->series, tally_measures(selection->rollup), (enum basis)basis, days,
+                     from, to, err)) {
+        free(series);
+        return NULL;
+    }
+    series_fill(&series->series, &selection->select, row);
+    return series;
+}
+
+void tally_series_close(struct tally_series *series)
+{
+    if (series) {
+        series_done(&series->series);
+        free(series);
+    }
+}
+
+bool tally_series_window(const struct tally_series *series, int32_t last_day,
+                         uint64_t *out_incidents, struct tally_sum *out_sums, struct tally_err *err)
+{
+    struct rollup_sums sums;
+
+    assert(last_day >= series->series.from && last_day <= series->series.to);
+    series_at(&series->series, last_day, &sums);
+    return tally_put_sums(series->rollup, series->measures, &sums, out_incidents, out_sums, err);
+}
