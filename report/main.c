@@ -9,6 +9,8 @@
 //   claims.c recorded.c verdict.c the core of tally claims
 //   sheet.c       columns and rows; sorting
 //   print*.c glyphs.c number.c    CSV, JSON, tables
+//   export_*.c sqlite.c           a rollup as a SQLite database
+//   outfile.c     a file written beside and put in place
 //   tally.c tally_selection.c     libtally, for programs; the command does not need it
 #include "report/number.h"
 #include "report/options.h"
@@ -29,6 +31,7 @@ static run_command *const run[] = {
     [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window, [COMMAND_SERIES] = run_series,
     [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,     [COMMAND_FILES] = run_files,
     [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,     [COMMAND_CLAIMS] = run_claims,
+    [COMMAND_EXPORT] = run_export,
 };
 
 static int exit_status(const struct tally_err *err)

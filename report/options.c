@@ -37,6 +37,8 @@ static const struct command commands[] = {
                         "check every checksum, and the rollups against the ledger"},
     [COMMAND_DUMP] = {"dump", "ROLLUP", ARGS_ROLLUP,
                       "every day cell as it is stored, or every span"},
+    [COMMAND_EXPORT] = {"export", "ROLLUP --to FILE.db|FILE.csv", ARGS_ROLLUP,
+                        "a SQLite database for Grafana, R, DuckDB; or the day cells as CSV"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -44,7 +46,8 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 #define ON_ALL (~0U)
 #define ON_FIGURES (ON(COMMAND_WINDOW) | ON(COMMAND_SERIES) | ON(COMMAND_DIFF))
 #define ON_INCIDENTS (ON_FIGURES | ON(COMMAND_EXPLAIN))
-#define ON_SHEETS (ON_ALL & ~ON(COMMAND_VERIFY))
+#define ON_FILES ON(COMMAND_EXPORT)
+#define ON_SHEETS (ON_ALL & ~(ON(COMMAND_VERIFY) | ON_FILES))
 
 typedef bool set_option(struct options *options, const char *value, struct tally_err *err);
 
@@ -232,6 +235,14 @@ static bool set_spans(struct options *options, const char *value, struct tally_e
     return true;
 }
 
+static bool set_force(struct options *options, const char *value, struct tally_err *err)
+{
+    (void)value;
+    (void)err;
+    options->force = true;
+    return true;
+}
+
 static const struct option_row rows[] = {
     {"config", "FILE", ON_ALL, 'c', set_config,
      "configuration that names the state directory (/etc/tallyd/tallyd.conf)"},
@@ -241,8 +252,9 @@ static const struct option_row rows[] = {
      "last day of the window (default: the last day with data)"},
     {"from", "X", ON(COMMAND_SERIES) | ON(COMMAND_DIFF), 0, set_from,
      "series: first end day; diff: the state before, as for --as-of"},
-    {"to", "X", ON(COMMAND_SERIES) | ON(COMMAND_DIFF), 0, set_to,
-     "series: last end day; diff: the state after"},
+    {"to", "X", ON(COMMAND_SERIES) | ON(COMMAND_DIFF) | ON_FILES, 0, set_to,
+     "series: last end day; diff: the state after; export: the file to write"},
+    {"force", NULL, ON_FILES, 0, set_force, "replace a file that was not written by tally"},
     {"basis", "BASIS", ON_INCIDENTS, 0, set_basis,
      "which incidents belong to a window: start (default), end, overlap, inside"},
     {"by", "DIM,...", ON_FIGURES, 0, set_by, "one row for each combination of these dimensions"},
@@ -250,7 +262,8 @@ static const struct option_row rows[] = {
      "only these values: a,b either; !a not; a* any that start so; repeat for more"},
     {"compare", "LIST", ON(COMMAND_WINDOW), 0, set_compare,
      "previous: the window right before; year-ago: the same a year earlier; or both"},
-    {"as-of", "TIME|BATCH", (ON_INCIDENTS | ON(COMMAND_CLAIMS)) & ~ON(COMMAND_DIFF), 0, set_as_of,
+    {"as-of", "TIME|BATCH",
+     (ON_INCIDENTS | ON(COMMAND_CLAIMS) | ON(COMMAND_EXPORT)) & ~ON(COMMAND_DIFF), 0, set_as_of,
      "the figures as they stood then: 3 is batch 3, 2020-10-24 or 2020-10-24T12:30:00Z a time"},
     {"incidents", NULL, ON(COMMAND_DIFF), 0, set_incidents, "list the incidents that changed"},
     {"rejected", NULL, ON(COMMAND_FILES), 0, set_rejected, "list the rows that were set aside"},
@@ -375,6 +388,9 @@ static bool check_needs(const struct options *options, struct tally_err *err)
     if ((series || diff) && (!options->from || !options->to)) {
         return err_set(err, TALLY_INVALID, "tally %s needs --from and --to", command->name);
     }
+    if ((ON(options->command) & ON_FILES) && !options->to) {
+        return err_set(err, TALLY_INVALID, "tally %s needs --to FILE", command->name);
+    }
     if (diff && options->end_given && options->days == 0) {
         return err_set(err, TALLY_INVALID, "tally diff --end needs --days N as well");
     }
@@ -474,6 +490,9 @@ static void help_columns(enum options_command command, FILE *out)
         [COMMAND_VERIFY] = "thing, state (ok or DAMAGED), detail; exit status 65 if any is damaged",
         [COMMAND_DUMP] = "the rollup's dimensions, day, incidents, then M and M_reported for each\n"
                          "measure M; with --spans first_day and last_day instead of day",
+        [COMMAND_EXPORT] = "file, bytes: what was written. The name's ending decides: .db is a "
+                           "SQLite\ndatabase, .csv what tally dump prints. A file of that name is "
+                           "replaced if tally wrote it",
     };
 
     fprintf(out, "\nColumns: %s.\n", columns[command]);

@@ -26,6 +26,7 @@ enum options_command {
     COMMAND_FILES,
     COMMAND_VERIFY,
     COMMAND_DUMP,
+    COMMAND_EXPORT,
 };
 
 enum { OPTIONS_WHERE_MAX = 64 };
@@ -42,7 +43,7 @@ struct options {
     bool end_given;
     int32_t end;
     const char *from; // a date or a moment, as the command has it
-    const char *to;
+    const char *to; // or a file to write
     enum basis basis;
     const char *by;
     const char *where[OPTIONS_WHERE_MAX];
@@ -58,6 +59,7 @@ struct options {
     bool rejected;
     bool incidents;
     bool spans;
+    bool force;
 };
 
 // Errors: TALLY_INVALID with one sentence that says what is right.

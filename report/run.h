@@ -17,5 +17,6 @@ bool run_files(const struct options *options, struct print *print, struct tally_
 bool run_claims(const struct options *options, struct print *print, struct tally_err *err);
 bool run_verify(const struct options *options, struct print *print, struct tally_err *err);
 bool run_dump(const struct options *options, struct print *print, struct tally_err *err);
+bool run_export(const struct options *options, struct print *print, struct tally_err *err);
 
 #endif

@@ -28,6 +28,7 @@ ONLY_IN = {
     "zstd.h": "ingest",
     "ini.h": "base",
     "xxhash.h": "base",
+    "sqlite3.h": "report",
 }
 
 
