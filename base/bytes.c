@@ -207,17 +207,3 @@ const char *cursor_take_text(struct cursor *cursor, size_t *out_count)
     *out_count = (size_t)count;
     return (const char *)cursor_take(cursor, (size_t)count);
 }
-
-uint32_t bytes_get_u32(const void *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof value);
-    return le32toh(value);
-}
-
-uint64_t bytes_get_u64(const void *at)
-{
-    uint64_t value;
-    memcpy(&value, at, sizeof value);
-    return le64toh(value);
-}

@@ -8,9 +8,11 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 // 128-bit sums: int64 values, up to 2^63 of them, can be added without a check.
 __extension__ typedef __int128 bytes_i128;
@@ -60,8 +62,19 @@ int64_t cursor_take_zigzag(struct cursor *cursor);
 // The text is not terminated and points into the cursor's bytes. NULL when too short.
 const char *cursor_take_text(struct cursor *cursor, size_t *out_count);
 
-// Integers at an address that need not be aligned.
-uint32_t bytes_get_u32(const void *at);
-uint64_t bytes_get_u64(const void *at);
+// Integers at an address that need not be aligned. Inline: look-ups live on them.
+static inline uint32_t bytes_get_u32(const void *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return le32toh(value);
+}
+
+static inline uint64_t bytes_get_u64(const void *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return le64toh(value);
+}
 
 #endif

@@ -20,6 +20,12 @@ bool digest_equal(struct digest a, struct digest b)
     return a.low == b.low && a.high == b.high;
 }
 
+struct digest digest_add(struct digest a, struct digest b)
+{
+    uint64_t low = a.low + b.low;
+    return (struct digest){.low = low, .high = a.high + b.high + (low < a.low)};
+}
+
 const char *digest_format(struct digest digest, char text[DIGEST_TEXT_BYTES])
 {
     snprintf(text, DIGEST_TEXT_BYTES, "%016llx%016llx", (unsigned long long)digest.high,

@@ -20,6 +20,7 @@ struct exporting {
     const struct rollup *rollup;
     const struct rollup_def *def;
     int32_t last_day; // of the configured windows
+    struct select select;
 };
 
 static bool refuse(const struct exporting *exporting, const char *doing, struct tally_err *err)
@@ -105,7 +106,7 @@ static void name_group(const struct exporting *exporting, size_t group, char *ou
 
     for (size_t i = 0; i < exporting->def->dims_count && used < out_bytes; i++) {
         size_t bytes;
-        const char *text = rollup_text(exporting->rollup, group, i, &bytes);
+        const char *text = select_text(&exporting->select, group, i, &bytes);
         used += (size_t)snprintf(out + used, out_bytes - used, "%s%.*s", i ? ", " : "",
                                  bytes < 40 ? (int)bytes : 40, text);
     }
@@ -122,24 +123,13 @@ static bool refuse_sum(const struct exporting *exporting, size_t group, size_t c
                    column == 0 ? "incidents" : exporting->def->measures[(column - 1) / 2]);
 }
 
-// The measures that the feed of a group has; of any feed, where groups are not told by feed.
-static uint64_t group_measures(const struct exporting *exporting, size_t group)
-{
-    static const struct where everything;
-    int dim = rollup_def_find_dim(exporting->def, ROLLUP_DIM_FEED);
-    size_t bytes = 0;
-    const char *feed = dim < 0 ? NULL : rollup_text(exporting->rollup, group, (size_t)dim, &bytes);
-
-    return where_measures(&everything, exporting->def, feed, bytes);
-}
-
 static bool bind_figures(const struct exporting *exporting, sqlite3_stmt *insert, int at,
                          size_t group, const struct rollup_sums *sums, struct tally_err *err)
 {
     struct sheet_value figures[FIGURES_MAX] = {0};
     size_t count = 1 + 2 * exporting->def->measures_count;
 
-    figures_put(figures, exporting->def, group_measures(exporting, group), sums);
+    figures_put(figures, exporting->def, exporting->select.row[group].measures, sums);
     for (size_t i = 0; i < count; i++) {
         if (figures[i].state != SHEET_GIVEN) {
             exporting->sqlite.bind_null(insert, at + (int)i);
@@ -161,56 +151,64 @@ static bool put_group(const struct exporting *exporting, sqlite3_stmt *insert, s
     exporting->sqlite.bind_int64(insert, 1, (sqlite3_int64)group);
     for (size_t i = 0; i < exporting->def->dims_count; i++) {
         size_t bytes;
-        const char *text = rollup_text(exporting->rollup, group, i, &bytes);
+        const char *text = select_text(&exporting->select, group, i, &bytes);
         bind_text(exporting, insert, (int)i + 2, text, bytes);
     }
     return put_row(exporting, insert, err);
 }
 
+static bool put_cell(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
+                     const struct rollup_entry *cell, struct tally_err *err)
+{
+    exporting->sqlite.bind_int64(insert, 1, (sqlite3_int64)group);
+    bind_day(exporting, insert, 2, cell->first_day);
+    bind_epoch(exporting, insert, 3, cell->first_day);
+    return bind_figures(exporting, insert, 4, group, &cell->sums, err) &&
+           put_row(exporting, insert, err);
+}
+
+static bool put_span(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
+                     const struct rollup_entry *span, struct tally_err *err)
+{
+    exporting->sqlite.bind_int64(insert, 1, (sqlite3_int64)group);
+    bind_day(exporting, insert, 2, span->first_day);
+    bind_day(exporting, insert, 3, span->last_day);
+    bind_epoch(exporting, insert, 4, span->first_day);
+    bind_epoch(exporting, insert, 5, span->last_day);
+    return bind_figures(exporting, insert, 6, group, &span->sums, err) &&
+           put_row(exporting, insert, err);
+}
+
+typedef bool put_entry(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
+                       const struct rollup_entry *entry, struct tally_err *err);
+
+static bool put_entries(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
+                        enum rollup_walk_over over, put_entry *put, struct tally_err *err)
+{
+    struct rollup_walk *walk = rollup_walk_open(exporting->rollup, over, err);
+    struct rollup_entry entry;
+    bool done = walk;
+
+    if (done) {
+        rollup_walk_group(walk, group);
+    }
+    while (done && rollup_walk_next(walk, &entry, err)) {
+        done = put(exporting, insert, group, &entry, err);
+    }
+    rollup_walk_close(walk);
+    return done && err->code == TALLY_OK;
+}
+
 static bool put_cells(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
                       struct tally_err *err)
 {
-    struct rollup_sums sums;
-    uint64_t first;
-    uint64_t count;
-
-    rollup_group_cells(exporting->rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t day = rollup_cell(exporting->rollup, i, &sums);
-        exporting->sqlite.bind_int64(insert, 1, (sqlite3_int64)group);
-        bind_day(exporting, insert, 2, day);
-        bind_epoch(exporting, insert, 3, day);
-        if (!bind_figures(exporting, insert, 4, group, &sums, err) ||
-            !put_row(exporting, insert, err)) {
-            return false;
-        }
-    }
-    return true;
+    return put_entries(exporting, insert, group, ROLLUP_WALK_CELLS, put_cell, err);
 }
 
 static bool put_spans(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
                       struct tally_err *err)
 {
-    struct rollup_sums sums;
-    uint64_t first;
-    uint64_t count;
-
-    rollup_group_spans(exporting->rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t first_day;
-        int32_t last_day;
-        rollup_span(exporting->rollup, i, &first_day, &last_day, &sums);
-        exporting->sqlite.bind_int64(insert, 1, (sqlite3_int64)group);
-        bind_day(exporting, insert, 2, first_day);
-        bind_day(exporting, insert, 3, last_day);
-        bind_epoch(exporting, insert, 4, first_day);
-        bind_epoch(exporting, insert, 5, last_day);
-        if (!bind_figures(exporting, insert, 6, group, &sums, err) ||
-            !put_row(exporting, insert, err)) {
-            return false;
-        }
-    }
-    return true;
+    return put_entries(exporting, insert, group, ROLLUP_WALK_SPANS, put_span, err);
 }
 
 static bool put_window(const struct exporting *exporting, sqlite3_stmt *insert, size_t group,
@@ -223,8 +221,10 @@ static bool put_window(const struct exporting *exporting, sqlite3_stmt *insert, 
     if (last_day < DAY_MIN || !period_of(days, (int32_t)last_day, &period, err)) {
         return true; // reaches back before the calendar
     }
-    rollup_add_window(exporting->rollup, group, BASIS_START, period.first_day, period.last_day,
-                      &sums);
+    if (!rollup_add_window(exporting->rollup, NULL, group, BASIS_START, period.first_day,
+                           period.last_day, &sums, err)) {
+        return false;
+    }
     exporting->sqlite.bind_int64(insert, 1, days);
     bind_text(exporting, insert, 2, previous ? "previous" : "last", previous ? 8 : 4);
     exporting->sqlite.bind_int64(insert, 3, (sqlite3_int64)group);
@@ -457,7 +457,11 @@ bool export_database(const struct rollup *rollup, const char *path, const char *
     if (!check_names(exporting.def, err) || !sqlite_load(&exporting.sqlite, err)) {
         return false;
     }
-    bool done = open_and_fill(&exporting, path, as_of, err);
+    bool done = select_each_group(&exporting.select, rollup, NULL, err);
+    if (done) {
+        done = open_and_fill(&exporting, path, as_of, err);
+        select_done(&exporting.select);
+    }
     sqlite_unload(&exporting.sqlite);
     return done;
 }

@@ -43,7 +43,7 @@ struct options {
     bool end_given;
     int32_t end;
     const char *from; // a date or a moment, as the command has it
-    const char *to; // or a file to write
+    const char *to;   // or a file to write
     enum basis basis;
     const char *by;
     const char *where[OPTIONS_WHERE_MAX];

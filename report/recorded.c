@@ -231,12 +231,13 @@ static bool find_sums(struct search *search, struct tally_err *err)
     if (!select_init(&select, search->rollup, &search->where, &by, err)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
-        select_window(&select, 0, bases[i], days->first_day, days->last_day,
-                      &search->sums[bases[i]]);
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof bases / sizeof bases[0]; i++) {
+        ok = select_window(&select, NULL, 0, bases[i], days->first_day, days->last_day,
+                           &search->sums[bases[i]], err);
     }
     select_done(&select);
-    return true;
+    return ok;
 }
 
 // The figure of a measure by one basis; nothing is given of a measure that the rollup lacks.

@@ -57,14 +57,12 @@ static bool same_sums(const struct diff *diff, const struct rollup_sums *a,
 }
 
 // Sums of one row of one side; none where that side has no such row.
-static void side_sums(const struct diff *diff, const struct select *select, bool there, size_t row,
-                      struct rollup_sums *out_sums)
+static bool side_sums(const struct diff *diff, const struct select *select, bool there, size_t row,
+                      struct rollup_sums *out_sums, struct tally_err *err)
 {
     *out_sums = (struct rollup_sums){0};
-    if (there) {
-        select_window(select, row, diff->options->basis, diff->period.first_day,
-                      diff->period.last_day, out_sums);
-    }
+    return !there || select_window(select, NULL, row, diff->options->basis, diff->period.first_day,
+                                   diff->period.last_day, out_sums, err);
 }
 
 static void put_sums(const struct diff *diff, struct sheet_value *at, uint64_t measures,
@@ -95,7 +93,9 @@ static bool add_row(struct diff *diff, const struct pair *pair, struct tally_err
     const int side = pair->there[1] ? 1 : 0;
 
     for (int i = 0; i < 2; i++) {
-        side_sums(diff, pair->select[i], pair->there[i], pair->row[i], &sums[i]);
+        if (!side_sums(diff, pair->select[i], pair->there[i], pair->row[i], &sums[i], err)) {
+            return false;
+        }
     }
     if (diff->by.count > 0 && same_sums(diff, &sums[0], &sums[1])) {
         return true;
@@ -107,7 +107,7 @@ static bool add_row(struct diff *diff, const struct pair *pair, struct tally_err
     for (size_t i = 0; i < diff->by.count; i++) {
         size_t bytes;
         const char *text = select_text(pair->select[side], pair->row[side], i, &bytes);
-        *at++ = sheet_text(text, bytes);
+        *at++ = sheet_copy(&diff->sheet, text, bytes); // outlives the selections
     }
     put_sums(diff, at, pair->select[side]->row[pair->row[side]].measures, &sums[0], &sums[1]);
     return true;

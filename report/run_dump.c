@@ -3,14 +3,12 @@
 
 #include "report/figures.h"
 #include "report/origin.h"
-#include "report/where.h"
-
-#include <string.h>
+#include "report/select.h"
 
 struct dump {
     const struct rollup *rollup;
     const struct rollup_def *def;
-    const struct where *where;
+    struct select select;
     struct sheet sheet;
     uint64_t rows_left; // of --limit
 };
@@ -29,8 +27,8 @@ static void add_columns(struct dump *dump, bool spans)
                                      spans ? "incidents of more than a day" : "day cells");
 }
 
-static bool add_row(struct dump *dump, size_t group, int32_t first_day, const int32_t *last_day,
-                    const struct rollup_sums *sums, struct tally_err *err)
+static bool add_row(struct dump *dump, size_t row, const struct rollup_entry *entry, bool spans,
+                    struct tally_err *err)
 {
     struct sheet_value *at = sheet_add_row(&dump->sheet, err);
 
@@ -39,66 +37,50 @@ static bool add_row(struct dump *dump, size_t group, int32_t first_day, const in
     }
     for (size_t i = 0; i < dump->def->dims_count; i++) {
         size_t bytes;
-        const char *text = rollup_text(dump->rollup, group, i, &bytes);
+        const char *text = select_text(&dump->select, row, i, &bytes);
         *at++ = sheet_text(text, bytes);
     }
-    *at++ = sheet_number(first_day);
-    if (last_day) {
-        *at++ = sheet_number(*last_day);
+    *at++ = sheet_number(entry->first_day);
+    if (spans) {
+        *at++ = sheet_number(entry->last_day);
     }
-    size_t feed_bytes = 0;
-    int feed_dim = rollup_def_find_dim(dump->def, ROLLUP_DIM_FEED);
-    const char *feed =
-        feed_dim < 0 ? NULL : rollup_text(dump->rollup, group, (size_t)feed_dim, &feed_bytes);
-    figures_put(at, dump->def, where_measures(dump->where, dump->def, feed, feed_bytes), sums);
+    figures_put(at, dump->def, dump->select.row[row].measures, &entry->sums);
     dump->rows_left--;
     return true;
 }
 
-static bool add_cells(struct dump *dump, size_t group, struct tally_err *err)
+static bool add_entries(struct dump *dump, size_t row, struct rollup_walk *walk, bool spans,
+                        struct tally_err *err)
 {
-    uint64_t first;
-    uint64_t count;
-    struct rollup_sums sums;
+    struct rollup_entry entry;
 
-    rollup_group_cells(dump->rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count && dump->rows_left > 0; i++) {
-        int32_t day = rollup_cell(dump->rollup, i, &sums);
-        if (!add_row(dump, group, day, NULL, &sums, err)) {
+    err->code = TALLY_OK;
+    rollup_walk_group(walk, dump->select.group[dump->select.row[row].first]);
+    while (dump->rows_left > 0 && rollup_walk_next(walk, &entry, err)) {
+        if (!add_row(dump, row, &entry, spans, err)) {
             return false;
         }
     }
-    return true;
+    return err->code == TALLY_OK;
 }
 
-static bool add_spans(struct dump *dump, size_t group, struct tally_err *err)
+static bool add_groups(struct dump *dump, const struct options *options, struct print *print,
+                       struct tally_err *err)
 {
-    uint64_t first;
-    uint64_t count;
-    struct rollup_sums sums;
+    struct rollup_walk *walk =
+        rollup_walk_open(dump->rollup, options->spans ? ROLLUP_WALK_SPANS : ROLLUP_WALK_CELLS, err);
+    bool done = walk;
 
-    rollup_group_spans(dump->rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count && dump->rows_left > 0; i++) {
-        int32_t first_day;
-        int32_t last_day;
-        rollup_span(dump->rollup, i, &first_day, &last_day, &sums);
-        if (!add_row(dump, group, first_day, &last_day, &sums, err)) {
-            return false;
+    for (size_t row = 0; done && row < dump->select.rows_count; row++) {
+        // Without dimensions there is a row also where there is no group.
+        done =
+            dump->select.row[row].count == 0 || add_entries(dump, row, walk, options->spans, err);
+        if (done && !options->sort) {
+            print_rows(print, &dump->sheet);
         }
     }
-    return true;
-}
-
-static bool group_matches(const struct dump *dump, size_t group)
-{
-    for (size_t i = 0; i < dump->def->dims_count; i++) {
-        size_t bytes;
-        const char *text = rollup_text(dump->rollup, group, i, &bytes);
-        if (!where_matches(dump->where, i, text, bytes)) {
-            return false;
-        }
-    }
-    return true;
+    rollup_walk_close(walk);
+    return done;
 }
 
 static bool show(struct dump *dump, const struct options *options, struct print *print,
@@ -110,18 +92,8 @@ static bool show(struct dump *dump, const struct options *options, struct print 
     }
     // A sorted dump is cut after sorting.
     dump->rows_left = options->limited && !options->sort ? options->limit : UINT64_MAX;
-    for (size_t group = 0; group < rollup_groups(dump->rollup); group++) {
-        if (!group_matches(dump, group)) {
-            continue;
-        }
-        if (!(options->spans ? add_spans(dump, group, err) : add_cells(dump, group, err))) {
-            return false;
-        }
-        if (!options->sort) {
-            print_rows(print, &dump->sheet);
-        }
-    }
-    if (options->sort && !sheet_sort(&dump->sheet, options->sort, err)) {
+    if (!add_groups(dump, options, print, err) ||
+        (options->sort && !sheet_sort(&dump->sheet, options->sort, err))) {
         return false;
     }
     if (options->sort && options->limited) {
@@ -130,22 +102,34 @@ static bool show(struct dump *dump, const struct options *options, struct print 
     return print_end(print, &dump->sheet, err);
 }
 
-bool run_dump(const struct options *options, struct print *print, struct tally_err *err)
+static bool dump_rollup(const struct options *options, const struct rollup *rollup,
+                        struct print *print, struct tally_err *err)
 {
-    struct origin origin;
+    struct dump dump = {.rollup = rollup, .def = rollup_def(rollup)};
     struct where where;
 
-    if (!origin_open(&origin, options, ORIGIN_FIGURES, err)) {
+    if (!where_init(&where, dump.def, options->where, options->where_count, err)) {
         return false;
     }
-    struct dump dump = {.rollup = origin.rollup, .def = rollup_def(origin.rollup), .where = &where};
-    bool done = where_init(&where, dump.def, options->where, options->where_count, err);
+    bool done = select_each_group(&dump.select, rollup, &where, err);
     if (done) {
         sheet_init(&dump.sheet);
         done = show(&dump, options, print, err);
         sheet_done(&dump.sheet);
-        where_done(&where);
+        select_done(&dump.select);
     }
+    where_done(&where);
+    return done;
+}
+
+bool run_dump(const struct options *options, struct print *print, struct tally_err *err)
+{
+    struct origin origin;
+
+    if (!origin_open(&origin, options, ORIGIN_FIGURES, err)) {
+        return false;
+    }
+    bool done = dump_rollup(options, origin.rollup, print, err);
     origin_close(&origin);
     return done;
 }

@@ -130,7 +130,9 @@ static bool any_incident(const struct view *view)
 static bool add_rows(struct view *view, struct tally_err *err)
 {
     for (size_t row = 0; row < view->select.rows_count; row++) {
-        series_fill(&view->series, &view->select, row);
+        if (!series_fill(&view->series, &view->select, row, err)) {
+            return false;
+        }
         if (view->select.by.count > 0 && !any_incident(view)) {
             continue;
         }

@@ -20,6 +20,7 @@ struct view {
     struct period period[PERIODS_MAX]; // the window, then those to compare it with
     const char *prefix[PERIODS_MAX];
     size_t periods_count;
+    struct rollup_cursor cursor[PERIODS_MAX];
     struct rollup_sums total[PERIODS_MAX];
     struct sheet sheet;
     size_t figures_column;
@@ -95,8 +96,10 @@ static bool add_row(struct view *view, size_t row, struct tally_err *err)
 
     for (size_t i = 0; i < view->periods_count; i++) {
         const struct period *period = &view->period[i];
-        select_window(&view->select, row, view->options->basis, period->first_day, period->last_day,
-                      &sums[i]);
+        if (!select_window(&view->select, &view->cursor[i], row, view->options->basis,
+                           period->first_day, period->last_day, &sums[i], err)) {
+            return false;
+        }
         sums_add(&view->total[i], &sums[i], view->def->measures_count);
         incidents += sums[i].incidents;
     }

@@ -26,7 +26,7 @@ struct passes {
     size_t first[ROLLUP_DIMS_MAX]; // in pass, of a dimension that is asked
 };
 
-static bool passes_init(struct passes *passes, const struct rollup *rollup,
+static bool passes_init(struct passes *passes, const struct select *select,
                         const struct where *where, struct tally_err *err)
 {
     size_t count = 0;
@@ -35,7 +35,7 @@ static bool passes_init(struct passes *passes, const struct rollup *rollup,
     for (size_t i = 0; i < where->count; i++) {
         passes->asked[where->dim[i]] = true;
         passes->first[where->dim[i]] = count;
-        count += rollup_values(rollup, where->dim[i]);
+        count += rollup_values(select->rollup, where->dim[i]);
     }
     passes->pass = calloc(count + 1, sizeof *passes->pass);
     if (!passes->pass) {
@@ -43,20 +43,25 @@ static bool passes_init(struct passes *passes, const struct rollup *rollup,
     }
     for (size_t i = 0; i < where->count; i++) {
         size_t dim = where->dim[i];
-        for (size_t value = 0; value < rollup_values(rollup, dim); value++) {
+        for (size_t value = 0; value < select->texts[dim].count; value++) {
             size_t bytes;
-            const char *text = rollup_value(rollup, dim, value, &bytes);
+            const char *text = rollup_texts_get(&select->texts[dim], value, &bytes);
             passes->pass[passes->first[dim] + value] = where_matches(where, dim, text, bytes);
         }
     }
     return true;
 }
 
-static bool group_passes(const struct rollup *rollup, const struct passes *passes, size_t group)
+static uint32_t value_of(const struct select *select, size_t group, size_t dim)
 {
-    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
+    return select->values[group * rollup_def(select->rollup)->dims_count + dim];
+}
+
+static bool group_passes(const struct select *select, const struct passes *passes, size_t group)
+{
+    for (size_t dim = 0; dim < rollup_def(select->rollup)->dims_count; dim++) {
         if (passes->asked[dim] &&
-            !passes->pass[passes->first[dim] + rollup_group_value(rollup, group, dim)]) {
+            !passes->pass[passes->first[dim] + value_of(select, group, dim)]) {
             return false;
         }
     }
@@ -66,8 +71,8 @@ static bool group_passes(const struct rollup *rollup, const struct passes *passe
 static int compare_by(const struct select *select, size_t a, size_t b)
 {
     for (size_t i = 0; i < select->by.count; i++) {
-        uint32_t value_a = rollup_group_value(select->rollup, a, select->by.dim[i]);
-        uint32_t value_b = rollup_group_value(select->rollup, b, select->by.dim[i]);
+        uint32_t value_a = value_of(select, a, select->by.dim[i]);
+        uint32_t value_b = value_of(select, b, select->by.dim[i]);
         if (value_a != value_b) {
             return value_a < value_b ? -1 : 1;
         }
@@ -124,29 +129,62 @@ static void find_measures(struct select *select, const struct where *where)
     }
 }
 
-bool select_init(struct select *select, const struct rollup *rollup, const struct where *where,
-                 const struct by *by, struct tally_err *err)
+// What the groups are called, as far as it is asked for.
+static bool unpack(struct select *select, const struct where *where, struct tally_err *err)
 {
-    size_t groups = rollup_groups(rollup);
+    const struct rollup *rollup = select->rollup;
+    size_t dims = rollup_def(rollup)->dims_count;
+    bool needed[ROLLUP_DIMS_MAX] = {false};
+    bool ok = true;
+
+    for (size_t i = 0; i < where->count; i++) {
+        needed[where->dim[i]] = true;
+    }
+    for (size_t i = 0; i < select->by.count; i++) {
+        needed[select->by.dim[i]] = true;
+    }
+    for (size_t dim = 0; ok && dim < dims; dim++) {
+        ok = !needed[dim] || rollup_texts_init(&select->texts[dim], rollup, dim, err);
+    }
+    select->values = ok ? calloc(rollup_groups(rollup) * dims + 1, sizeof *select->values) : NULL;
+    if (ok && !select->values) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", rollup_groups(rollup));
+    }
+    if (ok) {
+        rollup_all_values(rollup, select->values);
+    }
+    return ok;
+}
+
+static bool find_groups(struct select *select, const struct where *where, struct tally_err *err)
+{
+    size_t groups = rollup_groups(select->rollup);
     struct passes passes;
 
-    *select = (struct select){.rollup = rollup, .by = *by};
-    if (!passes_init(&passes, rollup, where, err)) {
+    if (!passes_init(&passes, select, where, err)) {
         return false;
     }
     select->group = calloc(groups + 1, sizeof *select->group);
     select->row = calloc(groups + 1, sizeof *select->row);
-    if (!select->group || !select->row) {
-        free(passes.pass);
-        select_done(select);
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups);
-    }
-    for (size_t group = 0; group < groups; group++) {
-        if (group_passes(rollup, &passes, group)) {
+    bool ok = (select->group && select->row) ||
+              err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups);
+    for (size_t group = 0; ok && group < groups; group++) {
+        if (group_passes(select, &passes, group)) {
             select->group[select->groups_count++] = group;
         }
     }
     free(passes.pass);
+    return ok;
+}
+
+bool select_init(struct select *select, const struct rollup *rollup, const struct where *where,
+                 const struct by *by, struct tally_err *err)
+{
+    *select = (struct select){.rollup = rollup, .by = *by};
+    if (!unpack(select, where, err) || !find_groups(select, where, err)) {
+        select_done(select);
+        return false;
+    }
     if (!is_prefix(by)) {
         qsort_r(select->group, select->groups_count, sizeof *select->group, compare_groups, select);
     }
@@ -155,27 +193,52 @@ bool select_init(struct select *select, const struct rollup *rollup, const struc
     return true;
 }
 
+bool select_each_group(struct select *select, const struct rollup *rollup,
+                       const struct where *where, struct tally_err *err)
+{
+    static const struct where everything = {.count = 0};
+    struct by by = {.count = rollup_def(rollup)->dims_count};
+
+    for (size_t dim = 0; dim < by.count; dim++) {
+        by.dim[dim] = dim;
+    }
+    return select_init(select, rollup, where ? where : &everything, &by, err);
+}
+
 void select_done(struct select *select)
 {
+    for (size_t dim = 0; dim < ROLLUP_DIMS_MAX; dim++) {
+        rollup_texts_done(&select->texts[dim]);
+    }
+    free(select->values);
     free(select->group);
     free(select->row);
 }
 
 const char *select_text(const struct select *select, size_t row, size_t position, size_t *out_bytes)
 {
+    size_t dim = select->by.dim[position];
     size_t group = select->group[select->row[row].first];
-    return rollup_text(select->rollup, group, select->by.dim[position], out_bytes);
+
+    return rollup_texts_get(&select->texts[dim], value_of(select, group, dim), out_bytes);
 }
 
-void select_window(const struct select *select, size_t row, enum basis basis, int32_t first_day,
-                   int32_t last_day, struct rollup_sums *out_sums)
+bool select_window(const struct select *select, struct rollup_cursor *cursor, size_t row,
+                   enum basis basis, int32_t first_day, int32_t last_day,
+                   struct rollup_sums *out_sums, struct tally_err *err)
 {
     const struct select_row *of = &select->row[row];
+    struct rollup_cursor none = {0};
 
+    cursor = cursor ? cursor : &none;
     *out_sums = (struct rollup_sums){0};
     for (size_t i = of->first; i < of->first + of->count; i++) {
-        rollup_add_window(select->rollup, select->group[i], basis, first_day, last_day, out_sums);
+        if (!rollup_add_window(select->rollup, cursor, select->group[i], basis, first_day, last_day,
+                               out_sums, err)) {
+            return false;
+        }
     }
+    return true;
 }
 
 void sums_add(struct rollup_sums *sums, const struct rollup_sums *more, size_t measures_count)

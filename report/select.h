@@ -24,7 +24,9 @@ struct select_row {
 struct select {
     const struct rollup *rollup;
     struct by by;
-    size_t *group; // groups that match, row by row
+    struct rollup_texts texts[ROLLUP_DIMS_MAX]; // of the dimensions of --by and --where
+    uint32_t *values;                           // [groups of the rollup][dims]
+    size_t *group;                              // groups that match, row by row
     size_t groups_count;
     struct select_row *row;
     size_t rows_count;
@@ -33,15 +35,21 @@ struct select {
 
 bool select_init(struct select *select, const struct rollup *rollup, const struct where *where,
                  const struct by *by, struct tally_err *err);
+// By all dimensions: one row a group that matches, in order of the groups. NULL: each.
+bool select_each_group(struct select *select, const struct rollup *rollup,
+                       const struct where *where, struct tally_err *err);
 void select_done(struct select *select);
 
-// The text of the row's dimension number `position` of --by. Not terminated.
+// The text of the row's dimension number `position` of --by. Not terminated; lives as long as the
+// selection.
 const char *select_text(const struct select *select, size_t row, size_t position,
                         size_t *out_bytes);
 
-// The sums of a row over the days first_day .. last_day.
-void select_window(const struct select *select, size_t row, enum basis basis, int32_t first_day,
-                   int32_t last_day, struct rollup_sums *out_sums);
+// The sums of a row over the days first_day .. last_day. `cursor` may be NULL; one that goes from
+// row to row makes each cheaper. Errors: TALLY_CORRUPT.
+bool select_window(const struct select *select, struct rollup_cursor *cursor, size_t row,
+                   enum basis basis, int32_t first_day, int32_t last_day,
+                   struct rollup_sums *out_sums, struct tally_err *err);
 void sums_add(struct rollup_sums *sums, const struct rollup_sums *more, size_t measures_count);
 
 // The last day with data, but not beyond what the feeds cover: an incident known only to its year
@@ -65,7 +73,9 @@ struct series {
 bool series_init(struct series *series, size_t measures_count, enum basis basis, uint32_t days,
                  int32_t from, int32_t to, struct tally_err *err);
 void series_done(struct series *series);
-void series_fill(struct series *series, const struct select *select, size_t row);
+// Errors: TALLY_CORRUPT, TALLY_NO_MEMORY.
+bool series_fill(struct series *series, const struct select *select, size_t row,
+                 struct tally_err *err);
 void series_at(const struct series *series, int32_t last_day, struct rollup_sums *out_sums);
 
 #endif

@@ -73,41 +73,48 @@ static void add_span(struct series *series, int64_t first, int64_t last,
     add_ends(series, first_end, last_end, sums, 1);
 }
 
-static void add_group(struct series *series, const struct rollup *rollup, size_t group)
-{
-    uint64_t first;
-    uint64_t count;
-    struct rollup_sums sums;
-
-    rollup_group_cells(rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int64_t day = rollup_cell(rollup, i, &sums);
-        add_ends(series, day, day + (int64_t)series->days - 1, &sums, 1);
-    }
-    if (series->basis == BASIS_START) {
-        return;
-    }
-    rollup_group_spans(rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t first_day;
-        int32_t last_day;
-        rollup_span(rollup, i, &first_day, &last_day, &sums);
-        add_span(series, first_day, last_day, &sums);
-    }
-}
-
-void series_fill(struct series *series, const struct select *select, size_t row)
+// All groups of the row. Cells count by first day; for another basis spans are moved.
+static bool add_groups(struct series *series, const struct select *select, size_t row,
+                       enum rollup_walk_over over, struct tally_err *err)
 {
     const struct select_row *of = &select->row[row];
+    struct rollup_walk *walk = rollup_walk_open(select->rollup, over, err);
+    struct rollup_entry entry;
+
+    if (!walk) {
+        return false;
+    }
+    err->code = TALLY_OK;
+    for (size_t i = of->first; err->code == TALLY_OK && i < of->first + of->count; i++) {
+        rollup_walk_group(walk, select->group[i]);
+        while (rollup_walk_next(walk, &entry, err)) {
+            int64_t first = entry.first_day;
+            if (over == ROLLUP_WALK_CELLS) {
+                add_ends(series, first, first + (int64_t)series->days - 1, &entry.sums, 1);
+            } else {
+                add_span(series, first, entry.last_day, &entry.sums);
+            }
+        }
+    }
+    rollup_walk_close(walk);
+    return err->code == TALLY_OK;
+}
+
+bool series_fill(struct series *series, const struct select *select, size_t row,
+                 struct tally_err *err)
+{
     size_t count = (size_t)((int64_t)series->to - series->from + 1);
 
     memset(series->step, 0, count * series->width * sizeof *series->step);
-    for (size_t i = of->first; i < of->first + of->count; i++) {
-        add_group(series, select->rollup, select->group[i]);
+    if (!add_groups(series, select, row, ROLLUP_WALK_CELLS, err) ||
+        (series->basis != BASIS_START &&
+         !add_groups(series, select, row, ROLLUP_WALK_SPANS, err))) {
+        return false;
     }
     for (size_t i = series->width; i < count * series->width; i++) {
         series->step[i] += series->step[i - series->width];
     }
+    return true;
 }
 
 void series_at(const struct series *series, int32_t last_day, struct rollup_sums *out_sums)

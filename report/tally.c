@@ -185,21 +185,27 @@ size_t tally_put_text(const char *text, size_t bytes, char *out, size_t capacity
 size_t tally_text(const struct tally_rollup *rollup, size_t group, size_t dim, char *out,
                   size_t capacity)
 {
-    size_t bytes;
+    uint32_t values[ROLLUP_DIMS_MAX];
 
     assert(group < tally_groups(rollup) && dim < tally_dims(rollup));
-    const char *text = rollup_text(rollup->rollup, group, dim, &bytes);
-    return tally_put_text(text, bytes, out, capacity);
+    rollup_group_values(rollup->rollup, group, values);
+    size_t bytes = rollup_value(rollup->rollup, dim, values[dim], out, capacity);
+    if (capacity > 0) {
+        out[bytes < capacity ? bytes : capacity - 1] = '\0';
+    }
+    return bytes;
 }
 
 int64_t tally_find_group(const struct tally_rollup *rollup, const char *const *texts)
 {
-    size_t bytes[ROLLUP_DIMS_MAX];
+    uint32_t values[ROLLUP_DIMS_MAX];
 
     for (size_t i = 0; i < tally_dims(rollup); i++) {
-        bytes[i] = strlen(texts[i]);
+        if (!rollup_find_value(rollup->rollup, i, texts[i], strlen(texts[i]), &values[i])) {
+            return -1;
+        }
     }
-    return rollup_find_group(rollup->rollup, texts, bytes);
+    return rollup_find_group(rollup->rollup, values);
 }
 
 // ---- sums ---------------------------------------------------------------------------------
@@ -241,13 +247,17 @@ bool tally_put_sums(const struct tally_rollup *rollup, uint64_t measures,
 static uint64_t find_measures(const struct tally_rollup *rollup, size_t group)
 {
     static const struct where everything = {.count = 0};
-    const char *feed = NULL;
-    size_t bytes = 0;
+    char feed[ROLLUP_NAME_BYTES_MAX];
 
-    if (rollup->feed_dim >= 0) {
-        feed = rollup_text(rollup->rollup, group, (size_t)rollup->feed_dim, &bytes);
+    if (rollup->feed_dim < 0) {
+        return where_measures(&everything, def_of(rollup), NULL, 0);
     }
-    return where_measures(&everything, def_of(rollup), feed, bytes);
+    uint32_t values[ROLLUP_DIMS_MAX];
+    size_t dim = (size_t)rollup->feed_dim;
+    rollup_group_values(rollup->rollup, group, values);
+    size_t bytes = rollup_value(rollup->rollup, dim, values[dim], feed, sizeof feed);
+    // No feed has a longer name.
+    return bytes <= sizeof feed ? where_measures(&everything, def_of(rollup), feed, bytes) : 0;
 }
 
 // Looks at the group's feed only where that makes a difference.
@@ -288,7 +298,10 @@ bool tally_window(const struct tally_rollup *rollup, size_t group, enum tally_ba
         return false;
     }
     clear_sums(rollup, &sums);
-    rollup_add_window(rollup->rollup, group, (enum basis)basis, first_day, last_day, &sums);
+    if (!rollup_add_window(rollup->rollup, NULL, group, (enum basis)basis, first_day, last_day,
+                           &sums, err)) {
+        return false;
+    }
     return tally_put_sums(rollup, measures_behind(rollup, group, &sums), &sums, out_incidents,
                           out_sums, err);
 }
@@ -297,64 +310,53 @@ bool tally_window(const struct tally_rollup *rollup, size_t group, enum tally_ba
 
 struct tally_entries {
     const struct tally_rollup *rollup;
-    enum tally_entries_kind kind;
+    struct rollup_walk *walk;
     uint64_t measures; // as for tally_put_sums
-    uint64_t at;
-    uint64_t end;
 };
 
 struct tally_entries *tally_entries_open(const struct tally_rollup *rollup, size_t group,
                                          enum tally_entries_kind kind, struct tally_err *err)
 {
     struct tally_entries *entries = malloc(sizeof *entries);
-    uint64_t first;
-    uint64_t count;
 
     assert(group < tally_groups(rollup));
     if (!entries) {
         err_set(err, TALLY_NO_MEMORY, "no memory");
         return NULL;
     }
-    if (kind == TALLY_CELLS) {
-        rollup_group_cells(rollup->rollup, group, &first, &count);
-    } else {
-        rollup_group_spans(rollup->rollup, group, &first, &count);
+    *entries = (struct tally_entries){.rollup = rollup, .measures = find_measures(rollup, group)};
+    entries->walk = rollup_walk_open(
+        rollup->rollup, kind == TALLY_CELLS ? ROLLUP_WALK_CELLS : ROLLUP_WALK_SPANS, err);
+    if (!entries->walk) {
+        free(entries);
+        return NULL;
     }
-    *entries = (struct tally_entries){.rollup = rollup,
-                                      .kind = kind,
-                                      .measures = find_measures(rollup, group),
-                                      .at = first,
-                                      .end = first + count};
+    rollup_walk_group(entries->walk, group);
     return entries;
 }
 
 void tally_entries_close(struct tally_entries *entries)
 {
-    free(entries);
+    if (entries) {
+        rollup_walk_close(entries->walk);
+        free(entries);
+    }
 }
 
 bool tally_entries_next(struct tally_entries *entries, struct tally_entry *out_entry,
                         struct tally_sum *out_sums, struct tally_err *err)
 {
-    const struct rollup *rollup = entries->rollup->rollup;
-    struct rollup_sums sums;
-    struct tally_entry entry;
+    struct rollup_entry entry;
+    uint64_t incidents;
 
-    if (entries->at == entries->end) {
-        *err = (struct tally_err){.code = TALLY_OK};
-        return false;
-    }
-    uint64_t at = entries->at++;
-    if (entries->kind == TALLY_CELLS) {
-        entry.first_day = entry.last_day = rollup_cell(rollup, at, &sums);
-    } else {
-        rollup_span(rollup, at, &entry.first_day, &entry.last_day, &sums);
-    }
-    if (!tally_put_sums(entries->rollup, entries->measures, &sums, &entry.incidents, out_sums,
+    *err = (struct tally_err){.code = TALLY_OK};
+    if (!rollup_walk_next(entries->walk, &entry, err) ||
+        !tally_put_sums(entries->rollup, entries->measures, &entry.sums, &incidents, out_sums,
                         err)) {
         return false;
     }
-    *out_entry = entry;
+    *out_entry = (struct tally_entry){
+        .first_day = entry.first_day, .last_day = entry.last_day, .incidents = incidents};
     return true;
 }
 

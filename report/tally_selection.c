@@ -89,7 +89,10 @@ bool tally_selection_window(const struct tally_selection *selection, size_t row,
     if (!tally_check_window(first_day, last_day, err)) {
         return false;
     }
-    select_window(&selection->select, row, (enum basis)basis, first_day, last_day, &sums);
+    if (!select_window(&selection->select, NULL, row, (enum basis)basis, first_day, last_day, &sums,
+                       err)) {
+        return false;
+    }
     return tally_put_sums(selection->rollup, selection->select.row[row].measures, &sums,
                           out_incidents, out_sums, err);
 }
@@ -183,7 +186,10 @@ struct tally_series *tally_series_open(const struct tally_selection *selection, 
         free(series);
         return NULL;
     }
-    series_fill(&series->series, &selection->select, row);
+    if (!series_fill(&series->series, &selection->select, row, err)) {
+        tally_series_close(series);
+        return NULL;
+    }
     return series;
 }
 

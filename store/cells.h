@@ -37,10 +37,9 @@ bool cells_matches(struct cells *cells, const struct state *state, const struct 
 struct cells_provenance {
     uint64_t generation;                // the last batch of the rollup's feeds
     uint64_t batches;                   // of the rollup's feeds
-    const struct rollup_source *source; // the last ones, oldest first, at most CELLS_SOURCES_MAX
+    const struct rollup_source *source; // the last ones, oldest first, at most ROLLUP_SOURCES_MAX
     size_t sources_count;
 };
-enum { CELLS_SOURCES_MAX = 100 };
 
 // The rollup file, complete: docs/format.md. Same incidents, same definition: same content
 // sections and digest, in whatever order they came.

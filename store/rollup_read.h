@@ -1,57 +1,34 @@
 // store/rollup_read.h - a rollup file, opened for reading.
 //
-//   rollup_open -> groups 0 .. G-1, sorted by their texts -> cells by day, spans by first day
+//   rollup_open -> groups 0 .. G-1, sorted by their texts -> windows of any length, or the cells
+//                  by day and the spans by first day, one after another
 //
-// docs/format.md is the layout. A rollup that opened is safe to read to the last byte: all offsets
-// were checked then, and so were the checksums of everything but provenance. The file is mapped
+// docs/format.md is the layout. Opening maps the file and checks its header and the sections that
+// figures come from: their checksums, and every offset and length that reading relies on; what is
+// packed is checked as it is unpacked, so that no bytes make it read outside. Headline and
+// provenance are checked when they are asked for, the rest by rollup_verify. The file is mapped
 // privately; since tallyd replaces rollups by rename, an open one keeps its content.
 //
-// Threads: after opening, any number of threads may read.
+// Files of format version 1 open as well: they are packed in memory first (rollup_v1.c).
+//
+// Threads: after opening, any number of threads may read; cursors and walks belong to one.
 #ifndef STORE_ROLLUP_READ_H
 #define STORE_ROLLUP_READ_H
 
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/err.h"
+#include "store/entries.h"
 #include "store/rollup_def.h"
+#include "store/rollup_sums.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum basis {
-    BASIS_START,   // first day in the window
-    BASIS_END,     // last day in the window
-    BASIS_OVERLAP, // any day in the window
-    BASIS_INSIDE,  // all days in the window
-};
-const char *basis_name(enum basis basis);
-bool basis_parse(const char *text, enum basis *out_basis);
-
-// Exact sums: at most 2^63 int64 values fit in 128 bits.
-struct rollup_measure_sum {
-    bytes_i128 sum;
-    uint64_t reported; // how many incidents gave this measure
-};
-struct rollup_sums {
-    uint64_t incidents;
-    struct rollup_measure_sum measure[ROLLUP_MEASURES_MAX]; // the first measures_count count
-};
 
 struct rollup_coverage {
     bool any;
     int32_t first_day; // of all days that the feed ever reported on
     int32_t last_day;
-};
-
-// The batches that made the rollup: the last ones, oldest first.
-struct rollup_source {
-    uint64_t batch;
-    int64_t time_ms; // since 1970, UTC
-    struct digest digest;
-    const char *feed; // not terminated
-    size_t feed_bytes;
-    const char *file;
-    size_t file_bytes;
 };
 
 struct rollup;
@@ -66,7 +43,7 @@ const struct rollup_def *rollup_def(const struct rollup *rollup);
 struct rollup_coverage rollup_coverage(const struct rollup *rollup, size_t feed);
 uint64_t rollup_generation(const struct rollup *rollup);
 struct digest rollup_digest(const struct rollup *rollup);
-uint64_t rollup_bytes(const struct rollup *rollup);
+uint64_t rollup_bytes(const struct rollup *rollup); // of the file
 bool rollup_any_day(const struct rollup *rollup);
 int32_t rollup_first_day(const struct rollup *rollup); // Requires: any_day
 int32_t rollup_last_day(const struct rollup *rollup);  // last first_day or last_day of an incident
@@ -75,34 +52,80 @@ size_t rollup_groups(const struct rollup *rollup);
 uint64_t rollup_cells(const struct rollup *rollup);
 uint64_t rollup_spans(const struct rollup *rollup);
 
-// Text of dimension `dim` of a group; not terminated, lives as long as the rollup.
-const char *rollup_text(const struct rollup *rollup, size_t group, size_t dim, size_t *out_bytes);
-// The group with these texts, in order of the dimensions; -1: there is none.
-int64_t rollup_find_group(const struct rollup *rollup, const char *const *texts,
-                          const size_t *texts_bytes);
-// The distinct values of a dimension, sorted by bytes.
+// ---- Values: the distinct texts of a dimension, sorted by bytes ----
 size_t rollup_values(const struct rollup *rollup, size_t dim);
-const char *rollup_value(const struct rollup *rollup, size_t dim, size_t value, size_t *out_bytes);
-// Position of a group's text among them.
-uint32_t rollup_group_value(const struct rollup *rollup, size_t group, size_t dim);
+// Copies a value, or as much as fits in `capacity` bytes, not terminated. Returns its whole length.
+size_t rollup_value(const struct rollup *rollup, size_t dim, size_t value, char *out_text,
+                    size_t capacity);
+bool rollup_find_value(const struct rollup *rollup, size_t dim, const char *text, size_t bytes,
+                       uint32_t *out_value);
 
-// Adds a group's window first_day .. last_day (both ends included) to `sums`.
-void rollup_add_window(const struct rollup *rollup, size_t group, enum basis basis,
-                       int32_t first_day, int32_t last_day, struct rollup_sums *sums);
+// All values of a dimension, unpacked. Cost: all of them; the caller's memory, some ten times as
+// fast a value as rollup_value.
+struct rollup_texts {
+    char *data;
+    size_t *end; // of each text in data; text i starts where text i - 1 ends
+    size_t count;
+};
+bool rollup_texts_init(struct rollup_texts *texts, const struct rollup *rollup, size_t dim,
+                       struct tally_err *err);
+void rollup_texts_done(struct rollup_texts *texts);
+// Not terminated; lives as long as `texts`.
+const char *rollup_texts_get(const struct rollup_texts *texts, size_t value, size_t *out_bytes);
 
-// One cell or span as it is stored.
-void rollup_group_cells(const struct rollup *rollup, size_t group, uint64_t *out_first,
-                        uint64_t *out_count);
-int32_t rollup_cell(const struct rollup *rollup, uint64_t cell, struct rollup_sums *out_sums);
-void rollup_group_spans(const struct rollup *rollup, size_t group, uint64_t *out_first,
-                        uint64_t *out_count);
-void rollup_span(const struct rollup *rollup, uint64_t span, int32_t *out_first_day,
-                 int32_t *out_last_day, struct rollup_sums *out_sums);
+// ---- Groups: one value of each dimension ----
+// Shape: dims_count values each.
+void rollup_group_values(const struct rollup *rollup, size_t group, uint32_t *out_values);
+// [groups][dims_count]. Cost: a few ns a value, far less than group by group.
+void rollup_all_values(const struct rollup *rollup, uint32_t *out_values);
+// The group with these values; -1: there is none.
+int64_t rollup_find_group(const struct rollup *rollup, const uint32_t *values);
 
-// Provenance. Total number of batches, and the last ones in full.
-uint64_t rollup_batches(const struct rollup *rollup);
-size_t rollup_sources(const struct rollup *rollup);
-struct rollup_source rollup_source(const struct rollup *rollup, size_t index);
+// ---- Windows ----
+// Where the last look-up stood: makes that of the next group cheaper. Start with a zeroed one.
+struct rollup_cursor {
+    struct entries_cursor cells;
+    struct entries_cursor spans;
+};
+
+// Adds a group's window first_day .. last_day (both ends included) to `sums`. `cursor` may be NULL.
+// Errors: TALLY_CORRUPT; sums are of no use then.
+bool rollup_add_window(const struct rollup *rollup, struct rollup_cursor *cursor, size_t group,
+                       enum basis basis, int32_t first_day, int32_t last_day,
+                       struct rollup_sums *sums, struct tally_err *err);
+
+// ---- Cells and spans as they are, oldest first ----
+enum rollup_walk_over { ROLLUP_WALK_CELLS, ROLLUP_WALK_SPANS };
+struct rollup_walk;
+struct rollup_walk *rollup_walk_open(const struct rollup *rollup, enum rollup_walk_over over,
+                                     struct tally_err *err);
+void rollup_walk_close(struct rollup_walk *walk); // NULL is allowed
+// Starts on a group.
+void rollup_walk_group(struct rollup_walk *walk, size_t group);
+// False with err->code TALLY_OK: the group has no more. Errors: TALLY_CORRUPT.
+bool rollup_walk_next(struct rollup_walk *walk, struct rollup_entry *out, struct tally_err *err);
+
+// ---- Provenance: how many batches made it, and the last ones, oldest first ----
+enum { ROLLUP_SOURCES_MAX = 100 };
+struct rollup_source {
+    uint64_t batch;
+    int64_t time_ms; // since 1970, UTC
+    struct digest digest;
+    const char *feed; // not terminated; of the rollup
+    size_t feed_bytes;
+    const char *file;
+    size_t file_bytes;
+};
+struct rollup_provenance {
+    uint64_t batches;
+    size_t sources;
+    struct rollup_source source[ROLLUP_SOURCES_MAX];
+};
+bool rollup_provenance(const struct rollup *rollup, struct rollup_provenance *out,
+                       struct tally_err *err);
+
+// How many bytes of the file a section takes, by its name in docs/format.md: "cells". 0: unknown.
+uint64_t rollup_section_bytes(const struct rollup *rollup, const char *name);
 
 // Every checksum, the order of everything, the headline and the content digest, recomputed.
 bool rollup_verify(const struct rollup *rollup, struct tally_err *err);

@@ -1,242 +1,279 @@
-// store/rollup_verify.c - what a rollup says, proved: content digest, headline, order of all.
-#include "store/rollup_format.h"
+// store/rollup_verify.c - what a rollup says, proved: order of all, content digest, headline.
+//
+// Content digest (docs/format.md): XXH3-128 over the definition, the sum of a digest of each cell
+// and the sum of one of each span, modulo 2^128. Sums do not depend on order, and a changed cell
+// changes them by the difference of two digests.
+#include "store/rollup_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 // ---- content digest -----------------------------------------------------------------------
 
-enum { DIGEST_CHUNK_BYTES = 64 * 1024 };
-
-// A canonical stream of everything that the rollup says: docs/format.md, "Content digest".
 struct digesting {
     const struct rollup *rollup;
-    struct digest_stream *stream;
-    struct bytes chunk;
+    struct rollup_texts texts[ROLLUP_DIMS_MAX];
+    uint32_t *values; // [groups][dims]
+    struct bytes piece;
 };
 
-static void flush(struct digesting *digesting)
+static void put_digest(struct bytes *out, struct digest digest)
 {
-    digest_stream_add(digesting->stream, digesting->chunk.data, digesting->chunk.count);
-    digesting->chunk.count = 0;
+    bytes_put_u64(out, digest.low);
+    bytes_put_u64(out, digest.high);
 }
 
-static void put_sums(struct digesting *digesting, const struct rollup_sums *sums)
+static struct digest digest_of_piece(struct digesting *digesting)
 {
-    bytes_put_u64(&digesting->chunk, sums->incidents);
-    for (size_t i = 0; i < rollup_def(digesting->rollup)->measures_count; i++) {
-        bytes_put_i128(&digesting->chunk, sums->measure[i].sum);
-        bytes_put_u64(&digesting->chunk, sums->measure[i].reported);
-    }
-    if (digesting->chunk.count > DIGEST_CHUNK_BYTES) {
-        flush(digesting);
-    }
+    return digest_of(digesting->piece.data, digesting->piece.count);
 }
 
-static void put_head(struct digesting *digesting)
+static struct digest group_digest(struct digesting *digesting, size_t group)
 {
-    rollup_def_encode(rollup_def(digesting->rollup), &digesting->chunk);
-    bytes_put_u64(&digesting->chunk, rollup_groups(digesting->rollup));
-}
+    size_t dims = digesting->rollup->def.dims_count;
 
-static void put_group(struct digesting *digesting, size_t group)
-{
-    const struct rollup *rollup = digesting->rollup;
-    struct rollup_sums sums;
-    uint64_t first;
-    uint64_t count;
-
-    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
+    bytes_clear(&digesting->piece);
+    for (size_t dim = 0; dim < dims; dim++) {
         size_t bytes;
-        const char *text = rollup_text(rollup, group, dim, &bytes);
-        bytes_put_text(&digesting->chunk, text, bytes);
+        const char *text =
+            rollup_texts_get(&digesting->texts[dim], digesting->values[group * dims + dim], &bytes);
+        bytes_put_text(&digesting->piece, text, bytes);
     }
-    rollup_group_cells(rollup, group, &first, &count);
-    bytes_put_u64(&digesting->chunk, count);
-    for (uint64_t i = first; i < first + count; i++) {
-        bytes_put_u32(&digesting->chunk, (uint32_t)rollup_cell(rollup, i, &sums));
-        put_sums(digesting, &sums);
+    return digest_of_piece(digesting);
+}
+
+static struct digest entry_digest(struct digesting *digesting, struct digest group,
+                                  const struct rollup_entry *entry)
+{
+    struct bytes *piece = &digesting->piece;
+
+    bytes_clear(piece);
+    put_digest(piece, group);
+    bytes_put_u32(piece, (uint32_t)entry->first_day);
+    bytes_put_u32(piece, (uint32_t)entry->last_day);
+    bytes_put_u64(piece, entry->sums.incidents);
+    for (size_t m = 0; m < digesting->rollup->def.measures_count; m++) {
+        bytes_put_i128(piece, entry->sums.measure[m].sum);
+        bytes_put_u64(piece, entry->sums.measure[m].reported);
     }
-    rollup_group_spans(rollup, group, &first, &count);
-    bytes_put_u64(&digesting->chunk, count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t first_day;
-        int32_t last_day;
-        rollup_span(rollup, i, &first_day, &last_day, &sums);
-        bytes_put_u32(&digesting->chunk, (uint32_t)first_day);
-        bytes_put_u32(&digesting->chunk, (uint32_t)last_day);
-        put_sums(digesting, &sums);
+    return digest_of_piece(digesting);
+}
+
+static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
+                        struct digest *out_sum, struct tally_err *err)
+{
+    struct rollup_walk *walk = rollup_walk_open(digesting->rollup, over, err);
+    struct rollup_entry entry;
+
+    if (!walk) {
+        return false;
     }
+    *out_sum = (struct digest){0};
+    err->code = TALLY_OK;
+    for (size_t group = 0; err->code == TALLY_OK && group < digesting->rollup->groups; group++) {
+        struct digest of_group = group_digest(digesting, group);
+        rollup_walk_group(walk, group);
+        while (rollup_walk_next(walk, &entry, err)) {
+            *out_sum = digest_add(*out_sum, entry_digest(digesting, of_group, &entry));
+        }
+    }
+    rollup_walk_close(walk);
+    return err->code == TALLY_OK;
+}
+
+static bool digest_all(struct digesting *digesting, struct digest *out_digest,
+                       struct tally_err *err)
+{
+    struct bytes all;
+    struct digest cells;
+    struct digest spans;
+
+    if (!sum_digests(digesting, ROLLUP_WALK_CELLS, &cells, err) ||
+        !sum_digests(digesting, ROLLUP_WALK_SPANS, &spans, err)) {
+        return false;
+    }
+    bytes_init(&all);
+    rollup_def_encode(&digesting->rollup->def, &all);
+    put_digest(&all, cells);
+    put_digest(&all, spans);
+    *out_digest = digest_of(all.data, all.count);
+    bool ok = all.ok && digesting->piece.ok;
+    bytes_done(&all);
+    return ok || err_set(err, TALLY_NO_MEMORY, "no memory for a content digest");
 }
 
 bool rollup_content_digest(const struct rollup *rollup, struct digest *out_digest,
                            struct tally_err *err)
 {
-    struct digesting digesting = {.rollup = rollup, .stream = digest_stream_open(err)};
+    struct digesting digesting = {.rollup = rollup};
+    size_t dims = rollup->def.dims_count;
+    bool ok = true;
 
-    if (!digesting.stream) {
-        return false;
+    bytes_init(&digesting.piece);
+    digesting.values = calloc(rollup->groups * dims + 1, sizeof *digesting.values);
+    if (!digesting.values) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for a content digest");
     }
-    bytes_init(&digesting.chunk);
-    put_head(&digesting);
-    for (size_t i = 0; i < rollup_groups(rollup); i++) {
-        put_group(&digesting, i);
+    rollup_all_values(rollup, digesting.values);
+    for (size_t dim = 0; ok && dim < dims; dim++) {
+        ok = rollup_texts_init(&digesting.texts[dim], rollup, dim, err);
     }
-    bool ok = digesting.chunk.ok;
-    flush(&digesting);
-    *out_digest = digest_stream_value(digesting.stream);
-    digest_stream_close(digesting.stream);
-    bytes_done(&digesting.chunk);
-    return ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for a content digest");
+    ok = ok && digest_all(&digesting, out_digest, err);
+    for (size_t dim = 0; dim < dims; dim++) {
+        rollup_texts_done(&digesting.texts[dim]);
+    }
+    free(digesting.values);
+    bytes_done(&digesting.piece);
+    return ok;
 }
 
-// ---- headline -----------------------------------------------------------------------------
-
-// The last day that any feed of the rollup covers; false when none does.
-static bool covered_through(const struct rollup *rollup, int32_t *out_day)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < rollup_def(rollup)->feeds_count; i++) {
-        struct rollup_coverage coverage = rollup_coverage(rollup, i);
-        if (coverage.any && (!any || coverage.last_day > *out_day)) {
-            *out_day = coverage.last_day;
-            any = true;
-        }
-    }
-    return any;
-}
-
-static void put_window(const struct rollup *rollup, size_t group, int32_t first_day,
-                       int32_t last_day, struct bytes *out)
-{
-    struct rollup_sums sums = {0};
-
-    rollup_add_window(rollup, group, BASIS_START, first_day, last_day, &sums);
-    bytes_put_u64(out, sums.incidents);
-    for (size_t i = 0; i < rollup_def(rollup)->measures_count; i++) {
-        bytes_i128 sum = sums.measure[i].sum;
-        bool fits = sum > INT64_MIN && sum <= INT64_MAX;
-        bytes_put_u64(out, fits ? (uint64_t)(int64_t)sum : (uint64_t)INT64_MIN);
-        bytes_put_u64(out, sums.measure[i].reported);
-    }
-}
-
-void rollup_encode_headline(const struct rollup *rollup, struct bytes *out)
-{
-    const struct rollup_def *def = rollup_def(rollup);
-    int32_t end = 0;
-    bool any = covered_through(rollup, &end);
-
-    bytes_put_u32(out, any);
-    bytes_put_u32(out, (uint32_t)end);
-    for (size_t window = 0; any && window < def->windows_count; window++) {
-        int32_t days = (int32_t)def->windows[window];
-        for (size_t group = 0; group < rollup_groups(rollup); group++) {
-            put_window(rollup, group, end - days + 1, end, out);
-            put_window(rollup, group, end - 2 * days + 1, end - days, out);
-        }
-    }
-}
-
-// ---- verify -------------------------------------------------------------------------------
-
-static bool wrong(struct tally_err *err, const char *section, const char *what)
-{
-    err_set(err, TALLY_CORRUPT, "%s", what);
-    return err_place(err, "section %s", section);
-}
-
-static int compare_neighbours(const struct rollup *rollup, size_t group)
-{
-    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
-        uint32_t a = rollup_group_value(rollup, group - 1, dim);
-        uint32_t b = rollup_group_value(rollup, group, dim);
-        if (a != b) {
-            return a < b ? -1 : 1;
-        }
-    }
-    return 0;
-}
+// ---- order --------------------------------------------------------------------------------
 
 static bool verify_dictionary(const struct rollup *rollup, size_t dim, struct tally_err *err)
 {
-    for (size_t i = 1; i < rollup_values(rollup, dim); i++) {
-        size_t a_bytes;
-        size_t b_bytes;
-        const char *a = rollup_value(rollup, dim, i - 1, &a_bytes);
-        const char *b = rollup_value(rollup, dim, i, &b_bytes);
-        int order = memcmp(a, b, a_bytes < b_bytes ? a_bytes : b_bytes);
-        if (order > 0 || (order == 0 && a_bytes >= b_bytes)) {
-            return wrong(err, "dictionary", "texts are not sorted");
-        }
+    struct dictionary_walk walk = dictionary_walk(&rollup->dictionary[dim]);
+    char *text = malloc((size_t)rollup->dictionary[dim].longest + 1);
+
+    if (!text) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for a text");
     }
-    return true;
+    while (dictionary_next(&walk, text)) {
+    }
+    free(text);
+    return walk.front_coded || rollup_damaged(err, "dictionary", "texts are not sorted");
 }
 
-static bool verify_sums(const struct rollup *rollup, const struct rollup_sums *sums)
+// Keys rise, each beginning of groups goes on, and each value is some group's.
+static bool verify_keys(const struct rollup *rollup, size_t dim, struct tally_err *err)
+{
+    const struct monotone *keys = &rollup->keys[dim];
+    uint32_t parents = dim > 0 ? rollup->keys[dim - 1].count : keys->count > 0;
+    uint32_t values = rollup->dictionary[dim].count;
+    unsigned char *seen = calloc((size_t)values + 1, 1);
+    uint64_t before = 0;
+    uint32_t went_on = 0;
+    uint32_t used = 0;
+    bool rise = true;
+
+    if (!seen) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %u values", values);
+    }
+    for (uint32_t i = 0; i < keys->count; i++) {
+        uint64_t key = monotone_get(keys, i);
+        went_on += i == 0 || key / values != before / values;
+        used += seen[key % values] == 0;
+        seen[key % values] = 1;
+        rise = rise && (i == 0 || key > before);
+        before = key;
+    }
+    free(seen);
+    return (rise && went_on == parents && used == values) ||
+           rollup_damaged(err, "groups", "not sorted, or with unused values");
+}
+
+static bool sums_are_possible(const struct rollup *rollup, const struct rollup_sums *sums)
 {
     bool ok = sums->incidents > 0 && sums->incidents <= UINT32_MAX;
 
-    for (size_t i = 0; i < rollup_def(rollup)->measures_count; i++) {
+    for (size_t i = 0; i < rollup->def.measures_count; i++) {
         ok = ok && sums->measure[i].reported <= sums->incidents;
     }
     return ok;
 }
 
-static bool verify_group(const struct rollup *rollup, size_t group, struct tally_err *err)
-{
-    struct rollup_sums sums;
-    uint64_t first;
+// What all entries together have to say, set against what the section's head says.
+struct extent {
     uint64_t count;
-    int32_t day_before = INT32_MIN;
-    int32_t last_before = INT32_MIN;
+    int32_t newest;
+    int32_t oldest;
+    uint32_t longest;
+    int32_t last_day;
+};
 
-    rollup_group_cells(rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t day = rollup_cell(rollup, i, &sums);
-        if (day <= day_before || !verify_sums(rollup, &sums)) {
-            return wrong(err, "cells", "out of order or with impossible counts");
+static void extend(struct extent *extent, const struct rollup_entry *entry)
+{
+    uint32_t lasts = (uint32_t)(entry->last_day - entry->first_day);
+    bool first = extent->count++ == 0;
+
+    extent->newest = first || entry->first_day > extent->newest ? entry->first_day : extent->newest;
+    extent->oldest = first || entry->first_day < extent->oldest ? entry->first_day : extent->oldest;
+    extent->last_day =
+        first || entry->last_day > extent->last_day ? entry->last_day : extent->last_day;
+    extent->longest = lasts > extent->longest ? lasts : extent->longest;
+}
+
+static bool verify_group(const struct rollup *rollup, struct rollup_walk *walk, size_t group,
+                         struct extent *extent, struct tally_err *err)
+{
+    struct rollup_entry entry;
+    int64_t first_before = INT64_MIN;
+    int64_t last_before = INT64_MIN;
+
+    err->code = TALLY_OK;
+    rollup_walk_group(walk, group);
+    while (rollup_walk_next(walk, &entry, err)) {
+        bool sorted = entry.first_day > first_before ||
+                      (entry.first_day == first_before && entry.last_day > last_before);
+        if (!sorted || !sums_are_possible(rollup, &entry.sums)) {
+            return rollup_damaged(err, rollup_walk_section(walk),
+                                  "out of order or with impossible counts");
         }
-        day_before = day;
+        extend(extent, &entry);
+        first_before = entry.first_day;
+        last_before = entry.last_day;
     }
-    day_before = INT32_MIN;
-    rollup_group_spans(rollup, group, &first, &count);
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t day;
-        int32_t last;
-        rollup_span(rollup, i, &day, &last, &sums);
-        bool sorted = day > day_before || (day == day_before && last > last_before);
-        if (!sorted || last <= day || !verify_sums(rollup, &sums)) {
-            return wrong(err, "spans", "out of order or with impossible counts");
-        }
-        day_before = day;
-        last_before = last;
+    return err->code == TALLY_OK;
+}
+
+static bool verify_entries(const struct rollup *rollup, enum rollup_walk_over over,
+                           struct extent *extent, struct tally_err *err)
+{
+    const struct entries *entries = over == ROLLUP_WALK_CELLS ? &rollup->cells : &rollup->spans;
+    struct rollup_walk *walk = rollup_walk_open(rollup, over, err);
+    bool ok = walk;
+
+    *extent = (struct extent){0};
+    for (size_t group = 0; ok && group < rollup->groups; group++) {
+        ok = verify_group(rollup, walk, group, extent, err);
     }
-    return true;
+    ok = ok && ((extent->count == entries->count && extent->newest == entries->newest &&
+                 extent->oldest == entries->oldest && extent->longest == entries->longest) ||
+                rollup_damaged(err, rollup_walk_section(walk), "its head says something else"));
+    rollup_walk_close(walk);
+    return ok;
+}
+
+static bool verify_days(const struct rollup *rollup, struct tally_err *err)
+{
+    struct extent cells;
+    struct extent spans;
+
+    if (!verify_entries(rollup, ROLLUP_WALK_CELLS, &cells, err) ||
+        !verify_entries(rollup, ROLLUP_WALK_SPANS, &spans, err)) {
+        return false;
+    }
+    int32_t first_day = cells.count > 0 ? cells.oldest : 1;
+    int32_t last_day =
+        spans.count > 0 && spans.last_day > cells.last_day ? spans.last_day : cells.last_day;
+    return (rollup->first_day == first_day && rollup->last_day == last_day) ||
+           rollup_damaged(err, "header", "first and last day are not those of the cells");
 }
 
 bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
 {
+    struct rollup_provenance provenance;
     struct digest digest;
 
-    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
-        if (!verify_dictionary(rollup, dim, err)) {
+    for (size_t dim = 0; dim < rollup->def.dims_count; dim++) {
+        if (!verify_dictionary(rollup, dim, err) || !verify_keys(rollup, dim, err)) {
             return false;
         }
     }
-    for (size_t group = 0; group < rollup_groups(rollup); group++) {
-        if (group > 0 && compare_neighbours(rollup, group) >= 0) {
-            return wrong(err, "groups", "not sorted");
-        }
-        if (!verify_group(rollup, group, err)) {
-            return false;
-        }
-    }
-    if (!rollup_content_digest(rollup, &digest, err)) {
+    if (!verify_days(rollup, err) || !rollup_content_digest(rollup, &digest, err)) {
         return false;
     }
-    if (!digest_equal(digest, rollup_digest(rollup))) {
-        return wrong(err, "header", "content digest does not match");
+    if (!digest_equal(digest, rollup->digest)) {
+        return rollup_damaged(err, "header", "content digest does not match");
     }
-    return rollup_verify_headline(rollup, err);
+    return rollup_verify_headline(rollup, err) && rollup_provenance(rollup, &provenance, err);
 }

@@ -90,7 +90,7 @@ static void note_source(struct store *store, struct store_rollup *rollup,
                         const struct accepted *accepted)
 {
     if (rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
-        rollup->recent[rollup->batches++ % CELLS_SOURCES_MAX] = accepted->batch;
+        rollup->recent[rollup->batches++ % ROLLUP_SOURCES_MAX] = accepted->batch;
         rollup->dirty = true;
     }
 }
@@ -335,10 +335,10 @@ bool store_each_reject(const struct store *store, struct ledger_position at,
 static void fill_sources(const struct store *store, const struct store_rollup *rollup,
                          struct rollup_source *sources, struct cells_provenance *out)
 {
-    uint64_t count = rollup->batches < CELLS_SOURCES_MAX ? rollup->batches : CELLS_SOURCES_MAX;
+    uint64_t count = rollup->batches < ROLLUP_SOURCES_MAX ? rollup->batches : ROLLUP_SOURCES_MAX;
 
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t batch = rollup->recent[(rollup->batches - count + i) % CELLS_SOURCES_MAX];
+        uint64_t batch = rollup->recent[(rollup->batches - count + i) % ROLLUP_SOURCES_MAX];
         const struct accepted *accepted = &store->accepted[batch - 1]; // batches count from 1
         const char *feed = store->state.feed[accepted->feed].name;
         sources[i] = (struct rollup_source){.batch = batch,
@@ -372,7 +372,7 @@ static bool is_published(const struct store *store, const char *path, const stru
 
 static bool publish_one(struct store *store, struct store_rollup *rollup, struct tally_err *err)
 {
-    struct rollup_source sources[CELLS_SOURCES_MAX];
+    struct rollup_source sources[ROLLUP_SOURCES_MAX];
     struct cells_provenance provenance;
     char path[ROLLUP_NAME_BYTES_MAX + 16];
     struct bytes file;

@@ -22,7 +22,7 @@ struct store_rollup {
     struct cells *cells;
     bool dirty; // the file on disk is older than the cells
     uint64_t batches;
-    uint64_t recent[CELLS_SOURCES_MAX]; // batch numbers, a ring
+    uint64_t recent[ROLLUP_SOURCES_MAX]; // batch numbers, a ring
 };
 
 // The batch at hand.

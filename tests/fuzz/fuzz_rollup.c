@@ -5,8 +5,9 @@
 //
 // Oracles: what opens can be read to its last byte; verify passes or says where it does not; what
 // passes gives the same digest when its incidents are made up and encoded again.
+#include "base/day.h"
 #include "store/cells.h"
-#include "store/rollup_format.h"
+#include "store/rollup_private.h"
 #include "store/rows.h"
 #include "store/state.h"
 
@@ -93,9 +94,13 @@ static void mend_content(unsigned char *data, size_t bytes)
     if (!rollup) {
         return;
     }
-    require(rollup_content_digest(rollup, &digest, &err));
     bytes_init(&headline);
-    rollup_encode_headline(rollup, &headline);
+    if (!rollup_content_digest(rollup, &digest, &err) ||
+        !rollup_encode_headline(rollup, &headline, &err)) {
+        bytes_done(&headline);
+        rollup_close(rollup);
+        return;
+    }
     set_u64(data + OFFSET_DIGEST, digest.low);
     set_u64(data + OFFSET_DIGEST + 8, digest.high);
     unsigned char *at = find_headline(data, headline.count);
@@ -114,57 +119,91 @@ static uint64_t touch(const char *text, size_t bytes)
     return bytes > 0 ? checksum64(text, bytes, 0) : 0;
 }
 
+// What one code reads of the entries, each other reads as well.
+static void compare_codes(const struct rollup *rollup, uint32_t group, enum basis basis,
+                          int32_t first_day, int32_t last_day)
+{
+    struct rollup_sums want;
+    bool any = false;
+
+    for (const struct entries_code *const *code = entries_codes(); *code; code++) {
+        struct rollup_cursor cursor = {0};
+        struct rollup_sums sums = {0};
+        bool ok =
+            (*code)->add_cells(&rollup->cells, &cursor.cells, group, first_day, last_day, &sums) &&
+            (basis == BASIS_START || (*code)->add_spans(&rollup->spans, &cursor.spans, group, basis,
+                                                        first_day, last_day, &sums));
+        require(!ok || !any || memcmp(&sums, &want, sizeof sums) == 0);
+        want = ok && !any ? sums : want;
+        any = any || ok;
+    }
+}
+
+static void walk_group(const struct rollup *rollup, size_t group, enum rollup_walk_over over)
+{
+    struct tally_err err;
+    struct rollup_walk *walk = rollup_walk_open(rollup, over, &err);
+    struct rollup_entry entry;
+
+    require(walk);
+    rollup_walk_group(walk, group);
+    while (rollup_walk_next(walk, &entry, &err)) {
+        require(entry.first_day >= DAY_MIN && entry.last_day <= DAY_MAX);
+    }
+    require(err.code == TALLY_OK || (err.code == TALLY_CORRUPT && err.place[0]));
+    rollup_walk_close(walk);
+}
+
 static void read_group(const struct rollup *rollup, size_t group)
 {
-    const struct rollup_def *def = rollup_def(rollup);
-    const char *texts[ROLLUP_DIMS_MAX];
-    size_t texts_bytes[ROLLUP_DIMS_MAX];
-    struct rollup_sums sums = {0};
-    uint64_t first;
-    uint64_t count;
+    uint32_t values[ROLLUP_DIMS_MAX];
+    struct tally_err err;
 
-    for (size_t dim = 0; dim < def->dims_count; dim++) {
-        texts[dim] = rollup_text(rollup, group, dim, &texts_bytes[dim]);
-        touch(texts[dim], texts_bytes[dim]);
-        require(rollup_group_value(rollup, group, dim) < rollup_values(rollup, dim));
+    rollup_group_values(rollup, group, values);
+    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
+        require(values[dim] < rollup_values(rollup, dim));
     }
-    require(rollup_find_group(rollup, texts, texts_bytes) < (int64_t)rollup_groups(rollup));
-    rollup_group_cells(rollup, group, &first, &count);
-    require(first + count <= rollup_cells(rollup));
-    for (uint64_t i = first; i < first + count; i++) {
-        rollup_cell(rollup, i, &sums);
-    }
-    rollup_group_spans(rollup, group, &first, &count);
-    require(first + count <= rollup_spans(rollup));
-    for (uint64_t i = first; i < first + count; i++) {
-        int32_t first_day;
-        int32_t last_day;
-        rollup_span(rollup, i, &first_day, &last_day, &sums);
-    }
+    require(rollup_find_group(rollup, values) < (int64_t)rollup_groups(rollup));
+    walk_group(rollup, group, ROLLUP_WALK_CELLS);
+    walk_group(rollup, group, ROLLUP_WALK_SPANS);
     for (int basis = BASIS_START; basis <= BASIS_INSIDE; basis++) {
-        sums = (struct rollup_sums){0};
-        rollup_add_window(rollup, group, (enum basis)basis, 18000, 18049, &sums);
+        struct rollup_sums sums = {0};
+        int32_t last_day = rollup_last_day(rollup) - 3 * basis;
+        require(rollup_add_window(rollup, NULL, group, (enum basis)basis, last_day - 49, last_day,
+                                  &sums, &err) ||
+                (err.code == TALLY_CORRUPT && err.place[0]));
+        compare_codes(rollup, (uint32_t)group, (enum basis)basis, last_day - 49, last_day);
     }
 }
 
 static void read_all(const struct rollup *rollup)
 {
-    const struct rollup_def *def = rollup_def(rollup);
+    struct rollup_provenance provenance;
+    struct rollup_texts texts;
+    struct tally_err err;
 
-    for (size_t dim = 0; dim < def->dims_count; dim++) {
-        for (size_t value = 0; value < rollup_values(rollup, dim); value++) {
+    for (size_t dim = 0; dim < rollup_def(rollup)->dims_count; dim++) {
+        require(rollup_texts_init(&texts, rollup, dim, &err));
+        for (size_t value = 0; value < texts.count; value++) {
+            char copy[64];
             size_t bytes;
-            const char *text = rollup_value(rollup, dim, value, &bytes);
+            const char *text = rollup_texts_get(&texts, value, &bytes);
             touch(text, bytes);
+            require(rollup_value(rollup, dim, value, copy, sizeof copy) == bytes);
+            require(memcmp(copy, text, bytes < sizeof copy ? bytes : sizeof copy) == 0);
         }
+        rollup_texts_done(&texts);
     }
     for (size_t group = 0; group < rollup_groups(rollup); group++) {
         read_group(rollup, group);
     }
-    for (size_t i = 0; i < rollup_sources(rollup); i++) {
-        struct rollup_source source = rollup_source(rollup, i);
-        touch(source.feed, source.feed_bytes);
-        touch(source.file, source.file_bytes);
+    if (!rollup_provenance(rollup, &provenance, &err)) {
+        require(err.code == TALLY_CORRUPT && err.place[0]);
+        return;
+    }
+    for (size_t i = 0; i < provenance.sources; i++) {
+        touch(provenance.source[i].feed, provenance.source[i].feed_bytes);
+        touch(provenance.source[i].file, provenance.source[i].file_bytes);
     }
 }
 
@@ -173,6 +212,7 @@ static void read_all(const struct rollup *rollup)
 struct remake {
     const struct rollup *rollup;
     const struct rollup_def *def;
+    struct rollup_texts texts[ROLLUP_DIMS_MAX];
     struct state state;
     uint16_t shape[ROLLUP_FEEDS_MAX];
     uint32_t ids;
@@ -208,12 +248,14 @@ static void open_feeds(struct remake *remake)
 static bool take_dims(struct remake *remake, size_t group, uint32_t *codes, size_t *out_feed)
 {
     const struct rollup_def *def = remake->def;
+    uint32_t values[ROLLUP_DIMS_MAX];
     size_t count = 0;
 
     *out_feed = 0;
+    rollup_group_values(remake->rollup, group, values);
     for (size_t dim = 0; dim < def->dims_count; dim++) {
         size_t bytes;
-        const char *text = rollup_text(remake->rollup, group, dim, &bytes);
+        const char *text = rollup_texts_get(&remake->texts[dim], values[dim], &bytes);
         if (strcmp(def->dims[dim], ROLLUP_DIM_FEED) != 0) {
             require(texts_intern(&remake->state.texts, text, bytes, &codes[count++], NULL,
                                  &remake->err));
@@ -276,49 +318,67 @@ static void take_off(const struct remake *remake, const struct rollup_sums *part
     }
 }
 
+// The incidents of one day: what lasts longer stands in the cell as well.
+struct day {
+    const uint32_t *dims;
+    size_t feed;
+    struct rollup_entry cell;
+};
+
+static bool make_spans(struct remake *remake, struct day *day, struct rollup_walk *spans,
+                       struct rollup_entry *span, bool *more)
+{
+    while (*more && span->first_day == day->cell.first_day) {
+        if (!can_make(remake, &span->sums)) {
+            return false;
+        }
+        make_incidents(remake, day->dims, day->feed, span->first_day, span->last_day, &span->sums);
+        take_off(remake, &span->sums, &day->cell.sums);
+        *more = rollup_walk_next(spans, span, &remake->err);
+    }
+    return true;
+}
+
 // False: not to be made of incidents, or of too many.
-static bool make_group(struct remake *remake, size_t group)
+static bool make_group(struct remake *remake, size_t group, struct rollup_walk *cells,
+                       struct rollup_walk *spans)
 {
     uint32_t dims[ROLLUP_DIMS_MAX];
-    uint64_t first;
-    uint64_t cells;
-    uint64_t span;
-    uint64_t spans;
-    uint64_t spans_end;
-    size_t feed;
+    struct rollup_entry span;
+    struct day day = {.dims = dims};
+    bool any = false;
 
-    if (!take_dims(remake, group, dims, &feed)) {
+    if (!take_dims(remake, group, dims, &day.feed)) {
         return false;
     }
-    rollup_group_cells(remake->rollup, group, &first, &cells);
-    rollup_group_spans(remake->rollup, group, &span, &spans);
-    spans_end = span + spans;
-    for (uint64_t i = first; i < first + cells; i++) {
-        struct rollup_sums rest;
-        struct rollup_sums part;
-        int32_t day = rollup_cell(remake->rollup, i, &rest);
-        int32_t first_day;
-        int32_t last_day;
-        if (!can_make(remake, &rest)) {
+    rollup_walk_group(cells, group);
+    rollup_walk_group(spans, group);
+    bool more = rollup_walk_next(spans, &span, &remake->err);
+    while (rollup_walk_next(cells, &day.cell, &remake->err)) {
+        int32_t first_day = day.cell.first_day;
+        any = true;
+        if (!can_make(remake, &day.cell.sums) || !make_spans(remake, &day, spans, &span, &more) ||
+            !can_make(remake, &day.cell.sums)) {
             return false;
         }
-        for (; span < spans_end; span++) {
-            rollup_span(remake->rollup, span, &first_day, &last_day, &part);
-            if (first_day != day) {
-                break;
-            }
-            if (!can_make(remake, &part)) {
-                return false;
-            }
-            make_incidents(remake, dims, feed, first_day, last_day, &part);
-            take_off(remake, &part, &rest);
-        }
-        if (!can_make(remake, &rest)) {
-            return false;
-        }
-        make_incidents(remake, dims, feed, day, day, &rest);
+        make_incidents(remake, dims, day.feed, first_day, first_day, &day.cell.sums);
     }
-    return cells > 0 && span == spans_end;
+    return any && !more;
+}
+
+static bool make_groups(struct remake *remake)
+{
+    struct rollup_walk *cells = rollup_walk_open(remake->rollup, ROLLUP_WALK_CELLS, &remake->err);
+    struct rollup_walk *spans = rollup_walk_open(remake->rollup, ROLLUP_WALK_SPANS, &remake->err);
+    bool made = true;
+
+    require(cells && spans);
+    for (size_t group = 0; made && group < rollup_groups(remake->rollup); group++) {
+        made = make_group(remake, group, cells, spans);
+    }
+    rollup_walk_close(cells);
+    rollup_walk_close(spans);
+    return made;
 }
 
 static bool is_plain(const struct rollup *rollup)
@@ -347,11 +407,10 @@ static void make_again(const struct rollup *rollup)
     }
     require(state_init(&remake.state, &remake.err));
     open_feeds(&remake);
-    bool made = true;
-    for (size_t group = 0; made && group < rollup_groups(rollup); group++) {
-        made = make_group(&remake, group);
+    for (size_t dim = 0; dim < remake.def->dims_count; dim++) {
+        require(rollup_texts_init(&remake.texts[dim], rollup, dim, &remake.err));
     }
-    if (made) {
+    if (make_groups(&remake)) {
         struct cells *cells = cells_open(&remake.state, remake.def, &remake.err);
         bytes_init(&bytes);
         require(cells && cells_encode(cells, &remake.state, &provenance, &bytes, &remake.err));
@@ -360,6 +419,9 @@ static void make_again(const struct rollup *rollup)
         require(digest_equal(rollup_digest(again), rollup_digest(rollup)));
         rollup_close(again);
         cells_close(cells);
+    }
+    for (size_t dim = 0; dim < remake.def->dims_count; dim++) {
+        rollup_texts_done(&remake.texts[dim]);
     }
     state_done(&remake.state);
 }

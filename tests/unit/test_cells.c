@@ -2,6 +2,7 @@
 #include "store/cells.h"
 
 #include "tests/unit/report_fixture.h"
+#include "tests/unit/rollup_look.h"
 
 #include <stdlib.h>
 
@@ -137,10 +138,9 @@ static void groups_that_became_empty_disappear(void **state)
     put(&fixture, incident("b", 11, "Mali", 3));
     withdraw(&fixture, incident("a", 10, "Chad", 3));
     struct rollup *rollup = read_back(&fixture, cells);
-    size_t bytes;
     assert_int_equal(rollup_groups(rollup), 1);
     assert_int_equal(rollup_values(rollup, 0), 1);
-    assert_memory_equal(rollup_text(rollup, 0, 0, &bytes), "Mali", 4);
+    assert_look_text(rollup, 0, 0, "Mali");
     assert_int_equal(rollup_first_day(rollup), 11);
     rollup_close(rollup);
     withdraw(&fixture, incident("b", 11, "Mali", 3));
@@ -164,13 +164,13 @@ static void sums_beyond_64_bits_are_exact(void **state)
     put(&fixture, incident("b", 10, "Chad", INT64_MAX));
     put(&fixture, incident("c", 10, "Chad", 2));
     struct rollup *rollup = read_back(&fixture, cells);
-    assert_int_equal(rollup_cell(rollup, 0, &sums), 10);
+    assert_int_equal(look_cell(rollup, 0, &sums), 10);
     assert_true(sums.measure[0].sum == ((bytes_i128)1 << 64));
     assert_int_equal(sums.measure[0].reported, 3);
     rollup_close(rollup);
     withdraw(&fixture, incident("b", 10, "Chad", INT64_MAX));
     rollup = read_back(&fixture, cells);
-    rollup_cell(rollup, 0, &sums);
+    look_cell(rollup, 0, &sums);
     assert_true(sums.measure[0].sum == (bytes_i128)INT64_MAX + 2);
     rollup_close(rollup);
     cells_close(cells);
@@ -205,7 +205,7 @@ static void smallest_values_are_exact_too(void **state)
         put(&fixture, incident("a", 10, "Chad", values[i] == -1 ? -2 : values[i]));
         put(&fixture, incident("b", 10, "Chad", values[i] == -1 ? 1 : 0));
         struct rollup *rollup = read_back(&fixture, cells);
-        rollup_cell(rollup, 0, &sums);
+        look_cell(rollup, 0, &sums);
         assert_true(sums.measure[0].sum == values[i]);
         rollup_close(rollup);
         cells_close(cells);
@@ -225,7 +225,7 @@ static void unknown_is_not_zero(void **state)
     put(&fixture, incident("b", 10, "Chad", 0));
     put(&fixture, incident("c", 10, "Chad", 4));
     struct rollup *rollup = read_back(&fixture, cells);
-    rollup_cell(rollup, 0, &sums);
+    look_cell(rollup, 0, &sums);
     assert_int_equal(sums.incidents, 3);
     assert_int_equal(sums.measure[0].reported, 2);
     assert_int_equal(sums.measure[1].reported, 0);
@@ -238,8 +238,6 @@ static void lasting_incidents_stand_in_cells_and_spans(void **state)
 {
     struct fixture fixture;
     struct rollup_sums sums;
-    int32_t first;
-    int32_t last;
 
     (void)state;
     fixture_open(&fixture);
@@ -256,13 +254,13 @@ static void lasting_incidents_stand_in_cells_and_spans(void **state)
     struct rollup *rollup = read_back(&fixture, cells);
     assert_int_equal(rollup_cells(rollup), 1);
     assert_int_equal(rollup_spans(rollup), 2);
-    rollup_cell(rollup, 0, &sums);
+    look_cell(rollup, 0, &sums);
     assert_int_equal(sums.incidents, 4);
     assert_true(sums.measure[0].sum == 16);
-    rollup_span(rollup, 1, &first, &last, &sums);
-    assert_int_equal(first, 10);
-    assert_int_equal(last, 12);
-    assert_int_equal(sums.incidents, 2);
+    struct rollup_entry span = look_entry(rollup, ROLLUP_WALK_SPANS, 1);
+    assert_int_equal(span.first_day, 10);
+    assert_int_equal(span.last_day, 12);
+    assert_int_equal(span.sums.incidents, 2);
     assert_int_equal(rollup_last_day(rollup), 12);
     rollup_close(rollup);
     cells_close(cells);
@@ -321,7 +319,6 @@ static void feeds_do_not_mix(void **state)
 {
     struct fixture fixture;
     struct rollup_sums sums;
-    size_t bytes;
 
     (void)state;
     fixture_open(&fixture);
@@ -332,8 +329,8 @@ static void feeds_do_not_mix(void **state)
     put(&fixture, other);
     struct rollup *rollup = read_back(&fixture, cells);
     assert_int_equal(rollup_groups(rollup), 2);
-    assert_memory_equal(rollup_text(rollup, 1, 2, &bytes), "ucdp", 4);
-    rollup_cell(rollup, 1, &sums);
+    assert_look_text(rollup, 1, 2, "ucdp");
+    look_cell(rollup, 1, &sums);
     assert_true(sums.measure[0].sum == 40);
     rollup_close(rollup);
     cells_close(cells);
@@ -366,7 +363,6 @@ static void dimension_that_came_later_is_unknown_in_older_incidents(void **state
     static const char *const measures[] = {"killed"};
     struct fixture fixture;
     struct rollup_sums sums;
-    size_t bytes;
 
     (void)state;
     fixture_open(&fixture);
@@ -381,12 +377,11 @@ static void dimension_that_came_later_is_unknown_in_older_incidents(void **state
     put(&fixture, newer);
     struct rollup *rollup = read_back(&fixture, cells);
     assert_int_equal(rollup_groups(rollup), 2);
-    rollup_text(rollup, 0, 1, &bytes);
-    assert_int_equal(bytes, 0);
-    assert_memory_equal(rollup_text(rollup, 1, 1, &bytes), "army", 4);
-    rollup_cell(rollup, 0, &sums);
+    assert_look_text(rollup, 0, 1, "");
+    assert_look_text(rollup, 1, 1, "army");
+    look_cell(rollup, 0, &sums);
     assert_int_equal(sums.measure[1].reported, 0);
-    rollup_cell(rollup, 1, &sums);
+    look_cell(rollup, 1, &sums);
     assert_int_equal(sums.measure[1].reported, 1);
     rollup_close(rollup);
     cells_close(cells);
@@ -409,8 +404,8 @@ static void rollup_without_dimensions_and_measures_counts_in_one_group(void **st
     put(&fixture, incident("b", 11, "Mali", 3));
     struct rollup *rollup = read_back(&fixture, cells);
     assert_int_equal(rollup_groups(rollup), 1);
-    assert_int_equal(rollup_find_group(rollup, NULL, NULL), 0);
-    rollup_add_window(rollup, 0, BASIS_START, 10, 11, &sums);
+    assert_int_equal(look_group(rollup, NULL), 0);
+    look_window(rollup, 0, BASIS_START, 10, 11, &sums);
     assert_int_equal(sums.incidents, 2);
     rollup_close(rollup);
     cells_close(cells);

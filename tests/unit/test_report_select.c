@@ -109,6 +109,7 @@ static void select_by(struct select *select, const struct rollup *rollup, const 
 static void windows_equal_a_recount(void **state)
 {
     struct world *world = make_world(7);
+    struct tally_err err;
     struct select all;
     struct select by_country;
 
@@ -123,10 +124,12 @@ static void windows_equal_a_recount(void **state)
                 struct rollup_sums want;
                 struct rollup_sums have;
                 recount(world, NULL, basis, &period, &want);
-                select_window(&all, 0, basis, period.first_day, period.last_day, &have);
+                assert_true(select_window(&all, NULL, 0, basis, period.first_day, period.last_day,
+                                          &have, &err));
                 assert_same(&have, &want);
                 recount(world, "Mali", basis, &period, &want);
-                select_window(&by_country, 1, basis, period.first_day, period.last_day, &have);
+                assert_true(select_window(&by_country, NULL, 1, basis, period.first_day,
+                                          period.last_day, &have, &err));
                 assert_same(&have, &want);
             }
         }
@@ -149,11 +152,12 @@ static void a_series_equals_its_windows(void **state)
             struct series series;
             assert_true(series_init(&series, 2, basis, days, 20, 110, &err));
             for (size_t row = 0; row < select.rows_count; row++) {
-                series_fill(&series, &select, row);
+                assert_true(series_fill(&series, &select, row, &err));
                 for (int32_t end = 20; end <= 110; end++) {
                     struct rollup_sums want;
                     struct rollup_sums have;
-                    select_window(&select, row, basis, end - (int32_t)days + 1, end, &want);
+                    assert_true(select_window(&select, NULL, row, basis, end - (int32_t)days + 1,
+                                              end, &want, &err));
                     series_at(&series, end, &have);
                     assert_same(&have, &want);
                 }
@@ -197,12 +201,13 @@ static void without_by_there_is_one_row_also_of_nothing(void **state)
 {
     struct world *world = make_world(5);
     struct rollup_sums sums;
+    struct tally_err err;
     struct select select;
 
     (void)state;
     select_by(&select, world->rollup, NULL, "country=Peru");
     assert_int_equal(select.rows_count, 1);
-    select_window(&select, 0, BASIS_START, 0, RANDOM_DAYS, &sums);
+    assert_true(select_window(&select, NULL, 0, BASIS_START, 0, RANDOM_DAYS, &sums, &err));
     assert_int_equal(sums.incidents, 0);
     select_done(&select);
     select_by(&select, world->rollup, "country", "country=Peru");

@@ -2,6 +2,7 @@
 #include "store/rollup_read.h"
 
 #include "tests/unit/report_fixture.h"
+#include "tests/unit/rollup_look.h"
 
 #include <stdlib.h>
 
@@ -139,21 +140,18 @@ static void newer_major_version_is_named_as_such(void **state)
 static void groups_are_sorted_and_found_by_their_texts(void **state)
 {
     const char *texts[] = {"Chad", "mob", "acled"};
-    const size_t bytes[] = {4, 3, 5};
     struct fixture fixture;
-    size_t text_bytes;
 
     (void)state;
     open_some(&fixture, 7);
     struct rollup *rollup = fixture_rollup(&fixture);
     assert_int_equal(rollup_groups(rollup), 3);
-    assert_int_equal(rollup_find_group(rollup, texts, bytes), CHAD_MOB);
+    assert_int_equal(look_group(rollup, texts), CHAD_MOB);
     texts[0] = "Mali";
-    assert_int_equal(rollup_find_group(rollup, texts, bytes), -1);
+    assert_int_equal(look_group(rollup, texts), -1);
     texts[1] = "arm";
-    assert_int_equal(rollup_find_group(rollup, texts, bytes), -1);
-    assert_memory_equal(rollup_text(rollup, MALI_ARMY, 0, &text_bytes), "Mali", 4);
-    assert_int_equal(text_bytes, 4);
+    assert_int_equal(look_group(rollup, texts), -1);
+    assert_look_text(rollup, MALI_ARMY, 0, "Mali");
     assert_int_equal(rollup_values(rollup, 1), 2);
     rollup_close(rollup);
     fixture_close(&fixture);
@@ -199,7 +197,7 @@ static void every_window_on_every_basis_equals_a_recount(void **state)
                 struct rollup_sums want = recount((enum basis)basis, end - days + 1, end);
                 struct rollup_sums sums = {0};
                 for (size_t group = 0; group < rollup_groups(rollup); group++) {
-                    rollup_add_window(rollup, group, (enum basis)basis, end - days + 1, end, &sums);
+                    look_window(rollup, group, (enum basis)basis, end - days + 1, end, &sums);
                 }
                 assert_int_equal(sums.incidents, want.incidents);
                 for (size_t i = 0; i < 2; i++) {
@@ -228,10 +226,10 @@ static void window_reaches_to_the_ends_of_time(void **state)
     fixture_put(&fixture, &all);
     struct rollup *rollup = fixture_rollup(&fixture);
     assert_true(rollup_verify(rollup, &fixture.err));
-    rollup_add_window(rollup, 0, BASIS_START, DAY_MIN, DAY_MAX, &sums);
+    look_window(rollup, 0, BASIS_START, DAY_MIN, DAY_MAX, &sums);
     assert_int_equal(sums.incidents, 3);
     sums = (struct rollup_sums){0};
-    rollup_add_window(rollup, 0, BASIS_OVERLAP, 0, 0, &sums);
+    look_window(rollup, 0, BASIS_OVERLAP, 0, 0, &sums);
     assert_int_equal(sums.incidents, 1);
     rollup_close(rollup);
     fixture_close(&fixture);
@@ -265,6 +263,7 @@ static void digest_leaves_out_generation_and_provenance(void **state)
                                    .file_bytes = 7};
     struct cells_provenance other = {
         .generation = 9, .batches = 3, .source = &source, .sources_count = 1};
+    struct rollup_provenance provenance;
     struct fixture fixture;
     struct bytes bytes;
 
@@ -278,10 +277,11 @@ static void digest_leaves_out_generation_and_provenance(void **state)
     assert_non_null(rollup);
     assert_true(digest_equal(rollup_digest(plain), rollup_digest(rollup)));
     assert_int_equal(rollup_generation(rollup), 9);
-    assert_int_equal(rollup_batches(rollup), 3);
-    assert_int_equal(rollup_sources(rollup), 1);
-    assert_int_equal(rollup_source(rollup, 0).batch, 7);
-    assert_memory_equal(rollup_source(rollup, 0).file, "one.csv", 7);
+    assert_true(rollup_provenance(rollup, &provenance, &fixture.err));
+    assert_int_equal(provenance.batches, 3);
+    assert_int_equal(provenance.sources, 1);
+    assert_int_equal(provenance.source[0].batch, 7);
+    assert_memory_equal(provenance.source[0].file, "one.csv", 7);
     rollup_close(rollup);
     rollup_close(plain);
     cells_close(cells);

@@ -1,0 +1,186 @@
+// store/entries_open.c - a packed section, checked as far as reading needs; entries in plain
+// numbers (contracts in entries.h).
+#include "base/day.h"
+#include "store/entries.h"
+
+#include <string.h>
+
+static void skip_to_alignment(struct cursor *in, const unsigned char *start)
+{
+    cursor_take(in, (size_t)(0 - (uintptr_t)(in->at - start)) & 7);
+}
+
+static bool day_is_possible(int32_t day)
+{
+    return day >= DAY_MIN && day <= DAY_MAX;
+}
+
+static bool take_head(struct entries *entries, struct cursor *in)
+{
+    entries->count = cursor_take_u64(in);
+    entries->newest = (int32_t)cursor_take_u32(in);
+    entries->oldest = (int32_t)cursor_take_u32(in);
+    entries->longest = cursor_take_u32(in);
+    entries->classes = cursor_take_u32(in);
+    entries->zigzag = cursor_take_u64(in);
+    if (!in->ok || entries->classes > ENTRIES_CLASSES_MAX || !day_is_possible(entries->newest) ||
+        !day_is_possible(entries->oldest) || entries->newest < entries->oldest ||
+        entries->longest > (uint32_t)(DAY_MAX - DAY_MIN)) {
+        return false;
+    }
+    entries->age_bits = bits_length((uint64_t)((int64_t)entries->newest - entries->oldest));
+    return true;
+}
+
+static bool take_widths(struct entries *entries, struct cursor *in)
+{
+    const unsigned char *widths = cursor_take(in, entries->fields);
+
+    for (uint32_t i = 0; in->ok && i < entries->fields; i++) {
+        uint32_t most = i <= ENTRIES_FIELD_AGE ? BITS_AT_ONCE : 128;
+        if (widths[i] > most) {
+            return false;
+        }
+        entries->width[i] = widths[i];
+        entries->at[i] = entries->skip_bits;
+        entries->skip_bits += widths[i];
+    }
+    return in->ok;
+}
+
+static bool take_parameters(struct entries *entries, struct cursor *in)
+{
+    size_t count = (size_t)entries->classes * entries->columns;
+
+    entries->parameters = cursor_take(in, count * 2);
+    for (size_t i = 0; in->ok && i < count; i++) {
+        if (entries->parameters[2 * i] > ENTRIES_EMPTY ||
+            entries->parameters[2 * i + 1] > BITS_GOLOMB_MAX) {
+            return false;
+        }
+    }
+    return in->ok;
+}
+
+// Opening the lists has proved that they are sorted: the last value is the greatest.
+static bool lists_hold(const struct entries *entries, uint64_t blocks_bytes, uint64_t *out_skips)
+{
+    if (entries->offsets.count != entries->groups + 1 ||
+        entries->skips.count != entries->groups + 1 || monotone_get(&entries->offsets, 0) != 0 ||
+        monotone_get(&entries->skips, 0) != 0) {
+        return false;
+    }
+    *out_skips = monotone_get(&entries->skips, entries->groups);
+    return blocks_bytes == UINT64_MAX ||
+           monotone_get(&entries->offsets, entries->groups) == blocks_bytes;
+}
+
+static bool take_skips(struct entries *entries, uint64_t skips, struct cursor *in)
+{
+    // Each skip entry stands for a block of more than two bytes.
+    if (skips > cursor_left(in) || skips > UINT32_MAX) {
+        return false;
+    }
+    uint64_t bytes = (skips * entries->skip_bits + 7) / 8;
+    if (bytes > cursor_left(in)) {
+        return false;
+    }
+    entries->skip = cursor_take(in, (size_t)bytes);
+    return true;
+}
+
+bool entries_open(struct entries *entries, bool spans, uint32_t measures, uint32_t groups,
+                  struct cursor *in)
+{
+    const unsigned char *start = in->at;
+    uint64_t skips = 0;
+
+    *entries = (struct entries){.spans = spans, .measures = measures, .groups = groups};
+    entries->columns = spans + 1 + 2 * measures;
+    entries->fields = ENTRIES_FIELD_TOTALS + (spans ? 0 : entries->columns);
+    if (!take_head(entries, in) || !take_widths(entries, in)) {
+        return false;
+    }
+    skip_to_alignment(in, start);
+    if (entries->count == 0) {
+        return in->ok && cursor_left(in) == 0;
+    }
+    if (!take_parameters(entries, in)) {
+        return false;
+    }
+    skip_to_alignment(in, start);
+    if (!monotone_open(&entries->offsets, in) || !monotone_open(&entries->skips, in) ||
+        !lists_hold(entries, UINT64_MAX, &skips) || !take_skips(entries, skips, in)) {
+        return false;
+    }
+    skip_to_alignment(in, start);
+    entries->blocks = in->at;
+    return in->ok && lists_hold(entries, cursor_left(in), &skips);
+}
+
+// ---- entries in plain numbers -------------------------------------------------------------
+
+void entries_block_get(const struct entries *entries, const struct entries_block *block,
+                       uint32_t index, struct rollup_entry *out)
+{
+    const bits_u128(*column)[ENTRIES_BLOCK] = block->column;
+
+    out->first_day = (int32_t)(entries->newest - (int64_t)block->age[index]);
+    out->last_day = out->first_day;
+    if (entries->spans) {
+        out->last_day += (int32_t)(*column++)[index] + 1;
+    }
+    out->sums.incidents = (uint64_t)(*column++)[index] + 1;
+    for (uint32_t m = 0; m < entries->measures; m++) {
+        bits_u128 sum = (*column++)[index];
+        out->sums.measure[m].sum =
+            entries_is_zigzag(entries, m) ? entries_unzigzag(sum) : (bytes_i128)sum;
+        out->sums.measure[m].reported = out->sums.incidents - (uint64_t)(*column++)[index];
+    }
+}
+
+void entries_block_put(const struct entries *entries, struct entries_block *block, uint32_t index,
+                       const struct rollup_entry *entry)
+{
+    bits_u128(*column)[ENTRIES_BLOCK] = block->column;
+
+    block->age[index] = (uint32_t)((int64_t)entries->newest - entry->first_day);
+    if (entries->spans) {
+        (*column++)[index] = (bits_u128)(entry->last_day - entry->first_day - 1);
+    }
+    (*column++)[index] = entry->sums.incidents - 1;
+    for (uint32_t m = 0; m < entries->measures; m++) {
+        const struct rollup_measure_sum *measure = &entry->sums.measure[m];
+        (*column++)[index] =
+            entries_is_zigzag(entries, m) ? entries_zigzag(measure->sum) : (bits_u128)measure->sum;
+        (*column++)[index] = entry->sums.incidents - measure->reported;
+    }
+}
+
+const struct entries_code *const *entries_codes(void)
+{
+    static const struct entries_code *const portable[] = {&entries_code_portable, NULL};
+#ifdef ENTRIES_FOR_X86
+    static const struct entries_code *const v3[] = {&entries_code_portable, &entries_code_v3, NULL};
+    static const struct entries_code *const v4[] = {&entries_code_portable, &entries_code_v3,
+                                                    &entries_code_v4, NULL};
+
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+        return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                       __builtin_cpu_supports("avx512vbmi2")
+                   ? v4
+                   : v3;
+    }
+#endif
+    return portable;
+}
+
+const struct entries_code *entries_code(void)
+{
+    const struct entries_code *const *code = entries_codes();
+
+    while (code[1]) {
+        code++;
+    }
+    return *code;
+}

@@ -1,0 +1,136 @@
+// store/rollup_headline.c - the totals of the configured windows, plain: written and proved.
+#include "store/rollup_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// The last day that any feed of the rollup covers; false when none does.
+static bool covered_through(const struct rollup *rollup, int32_t *out_day)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < rollup->def.feeds_count; i++) {
+        struct rollup_coverage coverage = rollup->coverage[i];
+        if (coverage.any && (!any || coverage.last_day > *out_day)) {
+            *out_day = coverage.last_day;
+            any = true;
+        }
+    }
+    return any;
+}
+
+// One window of all groups, column by column: [columns][groups].
+struct window {
+    const struct rollup *rollup;
+    size_t columns;
+    int64_t *number;
+};
+
+static int64_t narrow(bytes_i128 sum)
+{
+    return sum > INT64_MIN && sum <= INT64_MAX ? (int64_t)sum : INT64_MIN;
+}
+
+static bool fill_window(struct window *window, int32_t first_day, int32_t last_day,
+                        struct tally_err *err)
+{
+    const struct rollup *rollup = window->rollup;
+    struct rollup_cursor cursor = {0};
+    size_t groups = rollup->groups;
+
+    for (size_t group = 0; group < groups; group++) {
+        struct rollup_sums sums = {0};
+        if (!rollup_add_window(rollup, &cursor, group, BASIS_START, first_day, last_day, &sums,
+                               err)) {
+            return false;
+        }
+        window->number[group] = (int64_t)sums.incidents;
+        for (size_t m = 0; m < rollup->def.measures_count; m++) {
+            window->number[(1 + 2 * m) * groups + group] = narrow(sums.measure[m].sum);
+            window->number[(2 + 2 * m) * groups + group] = (int64_t)sums.measure[m].reported;
+        }
+    }
+    return true;
+}
+
+// Narrowest width that holds every number of a column.
+static uint32_t width_of(const int64_t *number, size_t count)
+{
+    uint32_t width = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        while (width < 8 && (number[i] < -(INT64_C(1) << (8 * width - 1)) ||
+                             number[i] >= INT64_C(1) << (8 * width - 1))) {
+            width *= 2;
+        }
+    }
+    return width;
+}
+
+static void put_column(const struct window *window, size_t column, struct bytes *out)
+{
+    size_t groups = window->rollup->groups;
+    const int64_t *number = window->number + column * groups;
+    bool reported = column > 0 && column % 2 == 0;
+    // Width 0: all incidents of every group reported the measure.
+    bool all = reported && memcmp(number, window->number, groups * sizeof *number) == 0;
+    uint32_t width = all ? 0 : width_of(number, groups);
+
+    bytes_put_u32(out, width);
+    bytes_put_u32(out, 0);
+    bytes_reserve(out, width * groups);
+    for (size_t i = 0; width > 0 && i < groups; i++) {
+        uint64_t value = htole64((uint64_t)number[i]);
+        bytes_put(out, &value, width);
+    }
+    rollup_align(out);
+}
+
+static bool put_windows(const struct rollup *rollup, int32_t end, struct bytes *out,
+                        struct tally_err *err)
+{
+    struct window window = {.rollup = rollup, .columns = 1 + 2 * rollup->def.measures_count};
+    bool ok = true;
+
+    window.number = calloc(window.columns * ((size_t)rollup->groups + 1), sizeof *window.number);
+    if (!window.number) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the headline");
+    }
+    for (size_t i = 0; ok && i < 2 * rollup->def.windows_count; i++) {
+        int32_t days = (int32_t)rollup->def.windows[i / 2];
+        int32_t last_day = i % 2 == 0 ? end : end - days;
+        ok = fill_window(&window, last_day - days + 1, last_day, err);
+        for (size_t column = 0; ok && column < window.columns; column++) {
+            put_column(&window, column, out);
+        }
+    }
+    free(window.number);
+    return ok && (out->ok || err_set(err, TALLY_NO_MEMORY, "no memory for the headline"));
+}
+
+bool rollup_encode_headline(const struct rollup *rollup, struct bytes *out, struct tally_err *err)
+{
+    int32_t end = 0;
+    bool any = covered_through(rollup, &end);
+
+    bytes_put_u32(out, any);
+    bytes_put_u32(out, (uint32_t)end);
+    return !any || put_windows(rollup, end, out, err);
+}
+
+bool rollup_verify_headline(const struct rollup *rollup, struct tally_err *err)
+{
+    const struct section *section = &rollup->section[ROLLUP_HEADLINE];
+    struct bytes want;
+
+    if (!rollup_check_section(rollup, ROLLUP_HEADLINE, err)) {
+        return false;
+    }
+    bytes_init(&want);
+    bool ok = rollup_encode_headline(rollup, &want, err);
+    bool same =
+        ok && want.count == section->bytes && memcmp(want.data, section->data, want.count) == 0;
+    bytes_done(&want);
+    return same ||
+           (ok ? rollup_damaged(err, "headline", "does not say what the cells say") : false);
+}
