@@ -6,8 +6,8 @@
 //                           --->   span: (first day, last day) -> the same, for incidents that
 //                                    last more than a day; they stand in the cells as well
 //
-// Adding and then taking off the same incident restores the same content. A group or cell that
-// became empty stays in memory and is left out of what is written.
+// Adding and then taking off the same incident restores the same content. A group that became empty
+// stays in memory and is left out of what is written.
 #ifndef STORE_CELLS_H
 #define STORE_CELLS_H
 

@@ -19,7 +19,7 @@ struct gathering {
     uint32_t *number; // scratch: text code -> number + 1 within the dimension at hand
     struct dictionary_text *texts[ROLLUP_DIMS_MAX];
     uint32_t texts_count[ROLLUP_DIMS_MAX];
-    const struct cells_entry **entry; // live entries of the group at hand, newest first
+    const struct cells_list *list; // of the group at hand, oldest first
 };
 
 // ---- dictionaries -------------------------------------------------------------------------
@@ -160,40 +160,20 @@ static const struct cells_list *list_of(const struct gathering *gathering, bool 
     return spans ? &of->spans : &of->cells;
 }
 
-// Room for the longest list, so that handing out entries cannot fail.
-static bool reserve_entries(struct gathering *gathering)
-{
-    uint32_t most = 0;
-
-    for (uint32_t group = 0; group < gathering->order_count; group++) {
-        uint32_t cells = list_of(gathering, false, group)->count;
-        uint32_t spans = list_of(gathering, true, group)->count;
-        most = cells > most ? cells : most;
-        most = spans > most ? spans : most;
-    }
-    gathering->entry = malloc((most + (size_t)1) * sizeof *gathering->entry);
-    return gathering->entry;
-}
-
 static uint32_t open_group(void *context, bool spans, uint32_t group)
 {
     struct gathering *gathering = context;
-    const struct cells_list *list = list_of(gathering, spans, group);
-    uint32_t count = 0;
 
-    for (uint32_t at = list->count; at > 0; at--) {
-        const struct cells_entry *entry = cells_entry_at(gathering->groups, list, at - 1);
-        if (entry->incidents > 0) {
-            gathering->entry[count++] = entry;
-        }
-    }
-    return count;
+    gathering->list = list_of(gathering, spans, group);
+    return gathering->list->count;
 }
 
 static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
 {
     const struct gathering *gathering = context;
-    const struct cells_entry *entry = gathering->entry[index];
+    const struct cells_list *list = gathering->list;
+    const struct cells_entry *entry =
+        cells_entry_at(gathering->groups, list, list->count - 1 - index);
 
     out->first_day = entry->first_day;
     out->last_day = entry->last_day;
@@ -242,15 +222,18 @@ bool cells_encode(struct cells *cells, const struct state *state,
 {
     struct gathering gathering = {
         .state = state, .groups = cells_groups(cells), .def = cells_def(cells)};
-    bool ok = (collect_groups(&gathering) && number_values(&gathering) && sort_groups(&gathering) &&
-               reserve_entries(&gathering)) ||
-              err_set(err, TALLY_NO_MEMORY, "no memory to write %s", gathering.def->name);
+
+    if (!cells_groups_settle(cells_groups(cells), err)) {
+        return false;
+    }
+    bool ok =
+        (collect_groups(&gathering) && number_values(&gathering) && sort_groups(&gathering)) ||
+        err_set(err, TALLY_NO_MEMORY, "no memory to write %s", gathering.def->name);
 
     ok = ok && encode(&gathering, provenance, out, err);
     free(gathering.order);
     free(gathering.value);
     free(gathering.number);
-    free(gathering.entry);
     for (size_t dim = 0; dim < gathering.def->dims_count; dim++) {
         free(gathering.texts[dim]);
     }

@@ -2,6 +2,13 @@
 //
 //   codes of the dimension values --hash--> group { cells by day, spans by (first, last) }
 //
+//   changes, as they come --> pending --(settle: by group, then by day)--> merged into the lists
+//
+// A change costs finding its group and a few words at the end of what is pending. Pending changes
+// are merged when they are a quarter of all entries, or before the entries are read: each merge
+// sorts what is pending and walks the lists that it touches once, so that no list is searched or
+// moved for a single change.
+//
 // Cells and spans are entries of one kind, sorted by their days, of a stride that depends on the
 // number of measures:
 //
@@ -27,20 +34,33 @@ struct cells_entry {
 struct cells_list {
     unsigned char *data;
     uint32_t count;
-    uint32_t capacity;
 };
 
 struct cells_group {
     uint32_t hash;
-    uint32_t incidents; // in all cells; 0: the group is left out
-    struct cells_list cells;
+    uint32_t incidents;      // in all cells; 0: the group is left out
+    struct cells_list cells; // no entry without incidents
     struct cells_list spans;
+};
+
+// One change that waits; its values follow.
+struct cells_pending {
+    uint32_t group;
+    int32_t first_day;
+    int32_t last_day;
+    int32_t sign;      // +1 or -1; 0: merged already
+    uint64_t reported; // bit m
 };
 
 struct cells_groups {
     size_t dims_count;
     size_t measures_count;
     size_t stride; // bytes an entry
+    unsigned char *pending;
+    size_t pending_stride; // bytes a change
+    uint32_t pending_count;
+    uint32_t pending_capacity;
+    uint64_t entries; // in all lists
     struct cells_group *group;
     uint32_t *codes; // [count][dims_count]
     uint32_t *slot;  // group + 1; 0 is free
@@ -62,6 +82,9 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
 void cells_groups_done(struct cells_groups *groups);
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err);
+// Merges what is pending into the lists: before they are read. After a failure (no memory) it can
+// be tried again.
+bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
 
 const uint32_t *cells_group_codes(const struct cells_groups *groups, uint32_t group);
 const struct cells_entry *cells_entry_at(const struct cells_groups *groups,
