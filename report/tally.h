@@ -174,6 +174,10 @@ TALLY_API size_t tally_selection_rows(const struct tally_selection *selection);
 /* The row's value of the dimension by[position], copied. Returns its length. */
 TALLY_API size_t tally_selection_text(const struct tally_selection *selection, size_t row,
                                       size_t position, char *out, size_t capacity);
+/* The groups that a row joins: a group each where `by` has all dimensions. Valid until the end of
+ * the selection. */
+TALLY_API const size_t *tally_selection_groups(const struct tally_selection *selection, size_t row,
+                                               size_t *out_count);
 /* A row's window, as tally_window. */
 TALLY_API bool tally_selection_window(const struct tally_selection *selection, size_t row,
                                       enum tally_basis basis, int32_t first_day, int32_t last_day,

@@ -78,6 +78,14 @@ size_t tally_selection_text(const struct tally_selection *selection, size_t row,
     return tally_put_text(text, bytes, out, capacity);
 }
 
+const size_t *tally_selection_groups(const struct tally_selection *selection, size_t row,
+                                     size_t *out_count)
+{
+    assert(row < selection->select.rows_count);
+    *out_count = selection->select.row[row].count;
+    return selection->select.group + selection->select.row[row].first;
+}
+
 bool tally_selection_window(const struct tally_selection *selection, size_t row,
                             enum tally_basis basis, int32_t first_day, int32_t last_day,
                             uint64_t *out_incidents, struct tally_sum *out_sums,

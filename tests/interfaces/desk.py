@@ -64,6 +64,7 @@ PROVINCES = ["Kabul", "Herat", 'the "old", town', "*", "!Kabul", "Žemaitija", "
 TARGETS = ["civilians", "police", "aid, worker"]
 END = datetime.date(2020, 10, 24)
 FIRST = datetime.date(2020, 1, 1)
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 
 
 class Incident:
@@ -155,9 +156,20 @@ class Desk(Sandbox):
     def json(self, *words):
         return json.loads(self.tally(*words, "--format", "json").ended(0).out)
 
+    @property
+    def sqlite_extension(self):
+        return self.library / "tally_sqlite"
+
     def environment(self, **more):
         """For a program that loads what was built."""
         return {"LD_LIBRARY_PATH": str(self.library), **more}
+
+
+def built_plainly(options):
+    """A sanitized library cannot be loaded into a program that is not."""
+    if is_sanitized(options.bin):
+        print("SKIP  sanitized: cannot be loaded into a program that is not")
+        sys.exit(SKIPPED)
 
 
 def same(want, got, what):

@@ -2,7 +2,6 @@
 """libtally as it is installed: what it exports, and programs that are compiled against it."""
 
 import os
-import pathlib
 import re
 import shutil
 import sys
@@ -70,14 +69,8 @@ def compile_and_run(options, home, source, *words):
     return run([program, *words], {"LD_LIBRARY_PATH": folder}, cwd=home.folder)
 
 
-def at_a_desk(options, stack):
-    if desk.is_sanitized(options.bin):
-        raise desk.Skip("a sanitized library needs a sanitized program")
-    return stack.enter_context(desk.Desk(options))
-
-
 def test_the_example_prints_what_the_command_prints(options, stack):
-    home = at_a_desk(options, stack)
+    home = stack.enter_context(desk.Desk(options))
     for name, dim, days in (("everything", "target", 50), ("everything", "feed", 7)):
         got = compile_and_run(options, home, PROGRAM, home.rollup(name), str(days), dim).ended(0)
         want = home.tally("window", name, "--days", str(days), "--by", dim, "--format", "csv")
@@ -104,7 +97,7 @@ def test_the_page_is_laid_out_as_manuals_are(options, stack):
 
 
 def test_the_c_of_the_readme_runs(options, stack):
-    home = at_a_desk(options, stack)
+    home = stack.enter_context(desk.Desk(options))
     part = README.read_text().partition("**C**")[2].partition("**Python**")[0]
     code = "\n".join(line[4:] for line in part.splitlines() if line.startswith("    "))
     source = home.folder / "killed.c"
@@ -117,4 +110,6 @@ def test_the_c_of_the_readme_runs(options, stack):
 
 
 if __name__ == "__main__":
-    desk.run_tests(sys.modules["__main__"], desk.arguments(__doc__), "interfaces library")
+    asked = desk.arguments(__doc__)
+    desk.built_plainly(asked)
+    desk.run_tests(sys.modules["__main__"], asked, "interfaces library")

@@ -29,6 +29,7 @@ ONLY_IN = {
     "ini.h": "base",
     "xxhash.h": "base",
     "sqlite3.h": "report",
+    "sqlite3ext.h": "report",
 }
 
 

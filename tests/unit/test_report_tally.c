@@ -196,6 +196,7 @@ static void rows_are_sorted_and_say_what_is_absent(void **state)
     uint64_t incidents;
     struct desk desk;
     char text[16];
+    size_t count;
 
     (void)state;
     open_desk(&desk, some, SOME);
@@ -213,6 +214,9 @@ static void rows_are_sorted_and_say_what_is_absent(void **state)
 
     struct tally_selection *ucdp = select_by(&desk, "country", "feed=ucdp");
     assert_int_equal(tally_selection_rows(ucdp), 1);
+    const size_t *group = tally_selection_groups(ucdp, 0, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(group[0], 1); // of (Chad, army, acled) (Chad, army, ucdp) (Mali, mob, acled)
     assert_true(tally_selection_has_feed(ucdp, 1));
     assert_false(tally_selection_has_feed(ucdp, 0));
     assert_true(tally_selection_window(ucdp, 0, TALLY_START, 0, 500, &incidents, sums, &desk.err));
