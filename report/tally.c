@@ -13,6 +13,7 @@ static_assert((int)TALLY_DIMS_MAX == (int)ROLLUP_DIMS_MAX, "public bound");
 static_assert((int)TALLY_MEASURES_MAX == (int)ROLLUP_MEASURES_MAX, "public bound");
 static_assert((int)TALLY_DIGEST_BYTES == (int)DIGEST_TEXT_BYTES, "public bound");
 static_assert((int)TALLY_DAY_BYTES == (int)DAY_TEXT_BYTES, "public bound");
+static_assert(TALLY_DAY_MIN == DAY_MIN && TALLY_DAY_MAX == DAY_MAX, "same calendar");
 static_assert((int)TALLY_INSIDE == (int)BASIS_INSIDE && (int)TALLY_END == (int)BASIS_END,
               "same bases");
 

@@ -56,6 +56,10 @@ enum {
     TALLY_DAY_BYTES = 16
 };
 
+/* The days of the years -9999 to 9999. */
+#define TALLY_DAY_MIN (-4371587)
+#define TALLY_DAY_MAX 2932896
+
 /* Which windows an incident of several days belongs to. */
 enum tally_basis {
     TALLY_START,   /* its first day lies in the window */
@@ -235,9 +239,10 @@ TALLY_API bool tally_verify(const struct tally_rollup *rollup, struct tally_err 
 /* ---- Days and bases as texts ---- */
 /* "2020-10-24", a day that exists. False: it is not. */
 TALLY_API bool tally_day_parse(const char *text, int32_t *out_day);
-/* Requires: a day of the years -9999 to 9999. Returns `text`. */
+/* Requires: TALLY_DAY_MIN to TALLY_DAY_MAX. Returns `text`. */
 TALLY_API const char *tally_day_format(int32_t day, char text[TALLY_DAY_BYTES]);
-/* The same day and month one year earlier, 29 February becoming 28. */
+/* The same day and month one year earlier, 29 February becoming 28. Requires: not the first year.
+ */
 TALLY_API int32_t tally_day_year_ago(int32_t day);
 /* "start", "end", "overlap", "inside". */
 TALLY_API const char *tally_basis_name(enum tally_basis basis);

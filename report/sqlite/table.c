@@ -1,6 +1,5 @@
 #include "report/sqlite/table.h"
 
-#include "base/day.h"
 #include "report/sqlite/plan.h"
 #include "report/sqlite/scan.h"
 
@@ -312,7 +311,7 @@ static bool take_asked(const struct use *use, struct scan_asked *asked, struct t
     if (!take_days(use, asked, err) || !take_ends(use, asked, err)) {
         return false;
     }
-    return (int64_t)asked->from - asked->days + 1 >= DAY_MIN ||
+    return (int64_t)asked->from - asked->days + 1 >= TALLY_DAY_MIN ||
            err_set(err, TALLY_INVALID, "%u days reach back before the calendar", asked->days);
 }
 

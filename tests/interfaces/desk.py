@@ -160,16 +160,27 @@ class Desk(Sandbox):
     def sqlite_extension(self):
         return self.library / "tally_sqlite"
 
-    def environment(self, **more):
-        """For a program that loads what was built."""
-        return {"LD_LIBRARY_PATH": str(self.library), **more}
-
 
 def built_plainly(options):
     """A sanitized library cannot be loaded into a program that is not."""
     if is_sanitized(options.bin):
         print("SKIP  sanitized: cannot be loaded into a program that is not")
         sys.exit(SKIPPED)
+
+
+def load_library(options):
+    """Starts this program once more in an environment where the module and libtally are found:
+    those that the test before installed."""
+    prefix = options.bin.parent / "tests" / "prefix"
+    modules = list(prefix.glob("lib/python3*/**/tally/__init__.py"))
+    libraries = list(prefix.glob("lib/**/libtally.so.1"))
+    must(len(modules) == len(libraries) == 1,
+         f"module or library are not in {prefix}; run the test interfaces/install")
+    wanted = {"PYTHONPATH": str(modules[0].parents[1]),
+              "LD_LIBRARY_PATH": str(libraries[0].parent)}
+    ENVIRONMENT.update(wanted)
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **wanted})
 
 
 def same(want, got, what):
