@@ -53,12 +53,10 @@ enum {
     TALLY_MEASURES_MAX = 32,
     TALLY_SERIES_DAYS_MAX = 366000, /* a thousand years */
     TALLY_DIGEST_BYTES = 33,        /* 32 hexadecimal digits and the end */
-    TALLY_DAY_BYTES = 16
+    TALLY_DAY_BYTES = 16,
+    TALLY_DAY_MIN = -4371587, /* -9999-01-01 */
+    TALLY_DAY_MAX = 2932896   /* 9999-12-31 */
 };
-
-/* The days of the years -9999 to 9999. */
-#define TALLY_DAY_MIN (-4371587)
-#define TALLY_DAY_MAX 2932896
 
 /* Which windows an incident of several days belongs to. */
 enum tally_basis {

@@ -182,8 +182,8 @@ def test_cells_and_series_take_conditions_too(options, stack):
 def test_a_rollup_may_come_from_another_table(options, stack):
     home = stack.enter_context(desk.Desk(options))
     got = ask(home, "WITH asked(name, days) AS (VALUES ('total', 7), ('civilian-harm', 50)) "
-                    "SELECT name, sum(incidents) AS incidents FROM asked, tally_window(name, asked.days) "
-                    "GROUP BY name ORDER BY name DESC")
+                    "SELECT name, sum(incidents) AS incidents "
+                    "FROM asked, tally_window(name, asked.days) GROUP BY name ORDER BY name DESC")
     want = [{"name": name, "incidents": home.json("window", name, "--days", days)[0]["incidents"]}
             for name, days in (("total", "7"), ("civilian-harm", "50"))]
     same(want, got, "a join")

@@ -320,9 +320,8 @@ class Rollup:
                 room.add(incidents)
             _add_texts(keys, selection, row)
         rows = len(figures[0].columns[0].values)
-        asked = periods[0]
-        columns = keys + _period_columns([_to_day(asked.first)] * rows, [_to_day(asked.last)] * rows,
-                                         days, basis)
+        first, last = _to_day(periods[0].first), _to_day(periods[0].last)
+        columns = keys + _period_columns([first] * rows, [last] * rows, days, basis)
         for room in figures:
             columns += room.columns
         return Table(columns, self._notes(selection, periods))
