@@ -7,7 +7,7 @@ import sqlite3
 import sys
 
 import desk
-from desk import END, must, same
+from desk import END, must, run, same
 
 STATEMENT = ("SELECT province, killed FROM tally_window('civilian-harm.rollup', 50, '2020-10-24') "
              "ORDER BY killed DESC")
@@ -88,6 +88,21 @@ def test_a_damaged_rollup_is_an_error_that_names_the_section(options, stack):
     connection.execute("SELECT tally_attach('everything.rollup')").fetchall()
     must(connection.execute(statement + " ").fetchall(), "mended")
     refused(connection, "DAYS is", "SELECT * FROM tally_window('everything', ?)", None)
+
+
+def test_the_python_of_the_manual_runs(options, stack):
+    home = stack.enter_context(desk.Desk(options))
+    prefix = options.bin.parent / "tests" / "prefix"
+    folder = next(prefix.glob("lib/**/tally_sqlite.so")).parent
+    text = (desk.ROOT / "docs" / "sql.md").read_text().partition("## From programs")[2]
+    code = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    must("tally_attach('/var/lib/tallyd/rollup')" in code, f"docs/sql.md has no such code:\n{code}")
+    code = code.replace("/var/lib/tallyd/rollup", str(home.rollups))
+    got = run([sys.executable, "-c", code + "\nprint(sorted(rows))"],
+              {"LD_LIBRARY_PATH": str(folder)}, cwd="/").ended(0)
+    want = [(row["province"], row["killed"]) for row in
+            home.json("window", "civilian-harm", "--days", "50", "--by", "province")]
+    same(f"{sorted(want)}\n", got.out, "docs/sql.md")
 
 
 if __name__ == "__main__":
