@@ -6,77 +6,44 @@
 //   claim -> parse chunk -> store chunk -> ... -> settle -> (publish) -> claim the next one
 //             parse chunk      meanwhile
 //
-// `advance` is the whole state machine: it is called after every event and starts whatever may
-// run now. Stopping: nothing new is started, jobs in flight finish, an unfinished file stays in
-// claimed/ for the next start.
+// `loop_advance` is the whole state machine: it is called after every event and starts whatever may
+// run now; loop_file.c is what it does with the file at hand. Stopping: nothing new is started,
+// jobs in flight finish, an unfinished file stays in claimed/ for the next start.
 #include "daemon/loop.h"
 
-#include "daemon/intake.h"
 #include "daemon/log.h"
-#include "daemon/queue.h"
-#include "daemon/scan.h"
+#include "daemon/loop_private.h"
 #include "daemon/watch.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
-#include <uv.h>
-
-enum { RETRY_MS = 5000, PROGRESS_MS = 200, NO_CHUNK = -1 };
-
-enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH };
-
-struct loop {
-    const struct loop_options *options;
-    uv_loop_t uv;
-    uv_poll_t watch;
-    uv_timer_t scan_timer;
-    uv_timer_t retry_timer;
-    uv_signal_t signals[2];
-    int watch_fd;
-    struct queue reclaimed; // names in claimed/ from before
-    struct queue queue;     // names in the inbox
-    struct scan_memory memory;
-    bool scan_wanted;
-    bool stopping;
-    bool paused; // no room on the disk: wait for the retry timer
-    int exit_status;
-    bool any_rejected;
-
-    struct intake *intake; // the file at hand
-    uint64_t started_ms;
-    uint64_t progress_ms;
-    uv_work_t parse_work;
-    int parsing; // chunk, or NO_CHUNK
-    int parsed;  // waits for the store
-    bool parse_ended;
-    bool store_failed;
-
-    uv_work_t store_work;
-    bool store_busy;
-    enum store_job job;
-    int storing; // chunk
-    enum intake_end settle_as;
-    bool job_ok;
-    enum intake_result result;
-    struct tally_err job_err;
-    uint64_t published_ms;
-};
+enum { RETRY_MS = 5000 };
 
 // In the order of time.
 static void on_hints(uv_poll_t *poll, int status, int events);
 static void on_scan_timer(uv_timer_t *timer);
 static void on_signal(uv_signal_t *handle, int number);
 static void on_retry(uv_timer_t *timer);
-static void advance(struct loop *loop);
-static void on_chunk_parsed(uv_work_t *work, int status);
-static void on_store_job_done(uv_work_t *work, int status);
-static void on_chunk_stored(struct loop *loop);
-static void on_file_settled(struct loop *loop);
-static void on_known_retired(struct loop *loop);
-static void on_published(struct loop *loop);
+
+void loop_stop(struct loop *loop, int exit_status)
+{
+    loop->stopping = true;
+    if (exit_status != 0) {
+        loop->exit_status = exit_status;
+    }
+}
+
+void loop_pause(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
+{
+    log_failure(LOG_ERROR, event, file, err);
+    if (loop->options->once) {
+        loop_stop(loop, EX_IOERR);
+        return;
+    }
+    loop->paused = true;
+    uv_timer_start(&loop->retry_timer, on_retry, RETRY_MS, 0);
+}
 
 // ---- what happened outside ----------------------------------------------------------------
 
@@ -90,8 +57,7 @@ static void lose_inbox(struct loop *loop)
     log_begin(&line, LOG_ERROR, "inbox_lost");
     log_text(&line, "inbox", loop->options->inbox_path);
     log_end(&line);
-    loop->exit_status = EX_OSERR; // started anew, it makes the folder again
-    loop->stopping = true;
+    loop_stop(loop, EX_OSERR); // started anew, it makes the folder again
 }
 
 static void on_hint(void *context, enum watch_event event, const char *name)
@@ -126,7 +92,7 @@ static void on_hints(uv_poll_t *poll, int status, int events)
         log_failure(LOG_WARNING, "hints_failed", NULL, &err);
         loop->scan_wanted = true;
     }
-    advance(loop);
+    loop_advance(loop);
 }
 
 static void on_scan_timer(uv_timer_t *timer)
@@ -137,7 +103,7 @@ static void on_scan_timer(uv_timer_t *timer)
     if (!inbox_is_there(loop->options->inbox)) {
         lose_inbox(loop);
     }
-    advance(loop);
+    loop_advance(loop);
 }
 
 static void on_retry(uv_timer_t *timer)
@@ -145,7 +111,7 @@ static void on_retry(uv_timer_t *timer)
     struct loop *loop = timer->data;
     loop->paused = false;
     loop->scan_wanted = true;
-    advance(loop);
+    loop_advance(loop);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -156,256 +122,8 @@ static void on_signal(uv_signal_t *handle, int number)
     log_begin(&line, LOG_INFO, "stopping");
     log_number(&line, "signal", (uint64_t)number);
     log_end(&line);
-    loop->stopping = true;
-    advance(loop);
-}
-
-// ---- the file at hand ---------------------------------------------------------------------
-
-static void run_parse(uv_work_t *work)
-{
-    struct loop *loop = work->data;
-    intake_parse(loop->intake, loop->parsing);
-}
-
-static void start_parse(struct loop *loop, int chunk)
-{
-    loop->parsing = chunk;
-    uv_queue_work(&loop->uv, &loop->parse_work, run_parse, on_chunk_parsed);
-}
-
-static void run_store_job(uv_work_t *work)
-{
-    struct loop *loop = work->data;
-    struct store *store = loop->options->store;
-
-    switch (loop->job) {
-    case JOB_STORE:
-        loop->job_ok = intake_store(loop->intake, store, loop->storing);
-        return;
-    case JOB_SETTLE:
-        loop->result = intake_settle(loop->intake, store, loop->settle_as);
-        return;
-    case JOB_RETIRE_KNOWN:
-        loop->job_ok = intake_retire_known(loop->intake, store, &loop->result);
-        return;
-    case JOB_PUBLISH:
-        loop->job_ok = store_publish(store, &loop->job_err);
-    }
-}
-
-static void start_store_job(struct loop *loop, enum store_job job)
-{
-    assert(!loop->store_busy);
-    loop->job = job;
-    loop->store_busy = true;
-    uv_queue_work(&loop->uv, &loop->store_work, run_store_job, on_store_job_done);
-}
-
-static void start_settle(struct loop *loop, enum intake_end end)
-{
-    loop->settle_as = end;
-    start_store_job(loop, JOB_SETTLE);
-}
-
-static void on_chunk_parsed(uv_work_t *work, int status)
-{
-    struct loop *loop = work->data;
-    int chunk = loop->parsing;
-
-    (void)status;
-    loop->parsing = NO_CHUNK;
-    loop->parsed = chunk;
-    loop->parse_ended = loop->intake->step[chunk] != INGEST_CHUNK;
-    if (uv_now(&loop->uv) - loop->progress_ms >= PROGRESS_MS) {
-        const struct ingest_summary *summary = ingest_summary(loop->intake->ingest);
-        loop->progress_ms = uv_now(&loop->uv);
-        log_progress(loop->intake->name, summary->bytes, loop->intake->file_bytes,
-                     summary->records);
-    }
-    advance(loop);
-}
-
-static void on_store_job_done(uv_work_t *work, int status)
-{
-    struct loop *loop = work->data;
-
-    (void)status;
-    loop->store_busy = false;
-    switch (loop->job) {
-    case JOB_STORE:
-        on_chunk_stored(loop);
-        break;
-    case JOB_SETTLE:
-        on_file_settled(loop);
-        break;
-    case JOB_RETIRE_KNOWN:
-        on_known_retired(loop);
-        break;
-    case JOB_PUBLISH:
-        on_published(loop);
-        break;
-    }
-    advance(loop);
-}
-
-static void on_chunk_stored(struct loop *loop)
-{
-    loop->store_failed = !loop->job_ok;
-    loop->storing = NO_CHUNK;
-}
-
-static void drop_intake(struct loop *loop)
-{
-    log_progress_done();
-    intake_close(loop->intake);
-    loop->intake = NULL;
-}
-
-static void log_settled(const struct loop *loop)
-{
-    const struct intake *intake = loop->intake;
-    const struct store_outcome *outcome = &intake->outcome;
-    const char *feed = intake->summary.feed ? feed_name(intake->summary.feed) : "";
-    struct log_line line;
-
-    if (outcome->outcome == FILE_REJECTED) {
-        log_failure(LOG_WARNING, "file_rejected", intake->name, &intake->err);
-        return;
-    }
-    char event[32];
-    snprintf(event, sizeof event, "file_%s", file_outcome_name(outcome->outcome));
-    log_begin(&line, intake->summary.rejected ? LOG_NOTICE : LOG_INFO, event);
-    log_text(&line, "file", intake->name);
-    log_text(&line, "feed", feed);
-    log_number(&line, "batch", outcome->batch);
-    log_number(&line, "rows", intake->summary.records);
-    log_number(&line, "added", outcome->counts.added);
-    log_number(&line, "revised", outcome->counts.revised);
-    log_number(&line, "withdrawn", outcome->counts.withdrawn);
-    log_number(&line, "unchanged", outcome->counts.unchanged);
-    log_number(&line, "rejected", intake->summary.rejected);
-    if (intake->rejects_file[0]) {
-        log_text(&line, "rejects", intake->rejects_file);
-    }
-    log_number(&line, "ms", uv_now(&loop->uv) - loop->started_ms);
-    log_end(&line);
-}
-
-static void pause_intake(struct loop *loop, const char *event, const char *file,
-                         const struct tally_err *err)
-{
-    log_failure(LOG_ERROR, event, file, err);
-    if (loop->options->once) {
-        loop->exit_status = EX_IOERR;
-        loop->stopping = true;
-        return;
-    }
-    loop->paused = true;
-    uv_timer_start(&loop->retry_timer, on_retry, RETRY_MS, 0);
-}
-
-// What a settled, postponed or fatal file means for the loop.
-static void take_result(struct loop *loop)
-{
-    struct intake *intake = loop->intake;
-
-    switch (loop->result) {
-    case INTAKE_SETTLED:
-        log_settled(loop);
-        loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
-        break;
-    case INTAKE_LATER: // it is in claimed/ and may be in the ledger already
-        queue_put(&loop->reclaimed, intake->name);
-        pause_intake(loop, "intake_paused", intake->name, &intake->err);
-        break;
-    case INTAKE_FATAL:
-        log_failure(LOG_ERROR, "store_failed", intake->name, &intake->err);
-        loop->exit_status = EX_IOERR;
-        loop->stopping = true;
-        break;
-    }
-    drop_intake(loop);
-}
-
-static void on_file_settled(struct loop *loop)
-{
-    take_result(loop);
-}
-
-static bool open_intake(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
-                        bool reclaimed)
-{
-    struct tally_err err;
-
-    loop->intake = intake_open(loop->options->inbox, loop->options->config, name, fd, entry->bytes,
-                               reclaimed, &err);
-    if (!loop->intake) {
-        queue_put(&loop->reclaimed, name);
-        pause_intake(loop, "intake_paused", name, &err);
-        return false;
-    }
-    loop->parsing = NO_CHUNK;
-    loop->parsed = NO_CHUNK;
-    loop->storing = NO_CHUNK;
-    loop->parse_ended = false;
-    loop->store_failed = false;
-    loop->started_ms = uv_now(&loop->uv);
-    loop->progress_ms = loop->started_ms;
-    return true;
-}
-
-// A file of claimed/ that the ledger did not have: read it from its start.
-static void on_known_retired(struct loop *loop)
-{
-    struct disk_entry entry;
-    struct tally_err err;
-
-    if (loop->job_ok) {
-        take_result(loop);
-        return;
-    }
-    char name[INBOX_NAME_BYTES];
-    memcpy(name, loop->intake->name, sizeof name);
-    drop_intake(loop);
-    int fd = inbox_reopen(loop->options->inbox, name, &entry, &err);
-    if (fd < 0) {
-        log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
-        return;
-    }
-    open_intake(loop, name, fd, &entry, false);
-}
-
-// What the file at hand may do next.
-static void advance_file(struct loop *loop)
-{
-    struct intake *intake = loop->intake;
-    bool idle = loop->parsing == NO_CHUNK && !loop->store_busy;
-
-    if (loop->store_failed) {
-        if (idle) {
-            start_settle(loop, INTAKE_NOT_STORED);
-        }
-        return;
-    }
-    if (loop->parsed != NO_CHUNK && !loop->store_busy) {
-        int chunk = loop->parsed;
-        enum ingest_step step = intake->step[chunk];
-        loop->parsed = NO_CHUNK;
-        if (step == INGEST_REFUSED || step == INGEST_FAILED) {
-            start_settle(loop, INTAKE_BAD_FILE);
-            return;
-        }
-        loop->storing = chunk;
-        start_store_job(loop, JOB_STORE);
-    }
-    if (!loop->parse_ended && loop->parsing == NO_CHUNK && loop->parsed == NO_CHUNK) {
-        start_parse(loop, loop->storing == 0 ? 1 : 0);
-        return;
-    }
-    if (loop->parse_ended && loop->parsed == NO_CHUNK && !loop->store_busy) {
-        start_settle(loop, INTAKE_COMPLETE);
-    }
+    loop_stop(loop, 0);
+    loop_advance(loop);
 }
 
 // ---- the next file ------------------------------------------------------------------------
@@ -429,13 +147,13 @@ static void claim(struct loop *loop, const char *name)
 
     switch (inbox_claim(loop->options->inbox, name, &fd, &entry, &err)) {
     case INBOX_CLAIMED:
-        open_intake(loop, name, fd, &entry, false);
+        loop_open_file(loop, name, fd, &entry, false);
         break;
     case INBOX_UNFIT:
         tell_unfit(loop, name, &err);
         break;
     case INBOX_FAILED: // nothing may overtake it: the next look finds it in its place again
-        pause_intake(loop, "intake_paused", name, &err);
+        loop_pause(loop, "intake_paused", name, &err);
         break;
     case INBOX_WRITING: // its close will be a hint, or the next look finds it
     case INBOX_LATER:
@@ -462,8 +180,8 @@ static void reclaim(struct loop *loop, const char *name)
     }
     if (fd < 0) {
         log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
-    } else if (open_intake(loop, name, fd, &entry, true)) {
-        start_store_job(loop, JOB_RETIRE_KNOWN);
+    } else if (loop_open_file(loop, name, fd, &entry, true)) {
+        loop_start_store_job(loop, JOB_RETIRE_KNOWN);
     }
 }
 
@@ -501,19 +219,18 @@ static bool publish_is_due(const struct loop *loop)
             uv_now(&loop->uv) - loop->published_ms >= config->publish_interval_ms);
 }
 
-static void on_published(struct loop *loop)
+void loop_on_published(struct loop *loop)
 {
     loop->published_ms = uv_now(&loop->uv);
     if (loop->job_ok) {
         return;
     }
     if (loop->job_err.code == TALLY_NO_SPACE || loop->job_err.code == TALLY_NO_MEMORY) {
-        pause_intake(loop, "publish_failed", NULL, &loop->job_err);
+        loop_pause(loop, "publish_failed", NULL, &loop->job_err);
         return;
     }
     log_failure(LOG_ERROR, "publish_failed", NULL, &loop->job_err);
-    loop->exit_status = EX_IOERR;
-    loop->stopping = true;
+    loop_stop(loop, EX_IOERR);
 }
 
 static void close_handle(uv_handle_t *handle, void *unused)
@@ -534,7 +251,7 @@ static void end(struct loop *loop)
             log_failure(LOG_ERROR, "store_failed", loop->intake->name, &err);
             loop->exit_status = EX_IOERR;
         }
-        drop_intake(loop);
+        loop_drop_file(loop);
     }
     uv_walk(&loop->uv, close_handle, NULL);
 }
@@ -559,7 +276,7 @@ static bool is_settled(struct loop *loop)
 static void advance_idle(struct loop *loop)
 {
     if (publish_is_due(loop) && loop->exit_status == 0 && !loop->paused) {
-        start_store_job(loop, JOB_PUBLISH);
+        loop_start_store_job(loop, JOB_PUBLISH);
         return;
     }
     if (loop->stopping) {
@@ -579,18 +296,20 @@ static void advance_idle(struct loop *loop)
     }
     if (!loop->intake && !loop->stopping) {
         if (store_needs_publishing(loop->options->store) && !loop->paused) {
-            start_store_job(loop, JOB_PUBLISH);
+            loop_start_store_job(loop, JOB_PUBLISH);
             return;
         }
         if (!loop->options->once) {
             return;
         }
-        loop->stopping = is_settled(loop);
+        if (is_settled(loop)) {
+            loop_stop(loop, 0);
+        }
     }
-    advance(loop);
+    loop_advance(loop);
 }
 
-static void advance(struct loop *loop)
+void loop_advance(struct loop *loop)
 {
     bool in_flight = loop->store_busy || (loop->intake && loop->parsing != NO_CHUNK);
 
@@ -599,7 +318,7 @@ static void advance(struct loop *loop)
     }
     if (loop->intake && !loop->stopping) {
         if (!(loop->store_busy && loop->job == JOB_RETIRE_KNOWN)) {
-            advance_file(loop);
+            loop_advance_file(loop);
         }
         return;
     }
@@ -643,7 +362,7 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
 
 static void on_first_turn(uv_timer_t *timer)
 {
-    advance(timer->data);
+    loop_advance(timer->data);
 }
 
 int loop_run(const struct loop_options *options)

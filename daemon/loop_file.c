@@ -1,0 +1,251 @@
+// daemon/loop_file.c - the file at hand, from its first chunk to what became of it.
+#include "daemon/log.h"
+#include "daemon/loop_private.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { PROGRESS_MS = 200 };
+
+// In the order of time.
+static void on_chunk_parsed(uv_work_t *work, int status);
+static void on_store_job_done(uv_work_t *work, int status);
+static void on_chunk_stored(struct loop *loop);
+static void on_file_settled(struct loop *loop);
+static void on_known_retired(struct loop *loop);
+
+// ---- jobs ---------------------------------------------------------------------------------
+
+static void run_parse(uv_work_t *work)
+{
+    struct loop *loop = work->data;
+    intake_parse(loop->intake, loop->parsing);
+}
+
+static void start_parse(struct loop *loop, int chunk)
+{
+    loop->parsing = chunk;
+    uv_queue_work(&loop->uv, &loop->parse_work, run_parse, on_chunk_parsed);
+}
+
+static void run_store_job(uv_work_t *work)
+{
+    struct loop *loop = work->data;
+    struct store *store = loop->options->store;
+
+    switch (loop->job) {
+    case JOB_STORE:
+        loop->job_ok = intake_store(loop->intake, store, loop->storing);
+        return;
+    case JOB_SETTLE:
+        loop->result = intake_settle(loop->intake, store, loop->settle_as);
+        return;
+    case JOB_RETIRE_KNOWN:
+        loop->job_ok = intake_retire_known(loop->intake, store, &loop->result);
+        return;
+    case JOB_PUBLISH:
+        loop->job_ok = store_publish(store, &loop->job_err);
+    }
+}
+
+void loop_start_store_job(struct loop *loop, enum store_job job)
+{
+    assert(!loop->store_busy);
+    loop->job = job;
+    loop->store_busy = true;
+    uv_queue_work(&loop->uv, &loop->store_work, run_store_job, on_store_job_done);
+}
+
+static void start_settle(struct loop *loop, enum intake_end end)
+{
+    loop->settle_as = end;
+    loop_start_store_job(loop, JOB_SETTLE);
+}
+
+static void on_chunk_parsed(uv_work_t *work, int status)
+{
+    struct loop *loop = work->data;
+    int chunk = loop->parsing;
+
+    (void)status;
+    loop->parsing = NO_CHUNK;
+    loop->parsed = chunk;
+    loop->parse_ended = loop->intake->step[chunk] != INGEST_CHUNK;
+    if (uv_now(&loop->uv) - loop->progress_ms >= PROGRESS_MS) {
+        const struct ingest_summary *summary = ingest_summary(loop->intake->ingest);
+        loop->progress_ms = uv_now(&loop->uv);
+        log_progress(loop->intake->name, summary->bytes, loop->intake->file_bytes,
+                     summary->records);
+    }
+    loop_advance(loop);
+}
+
+static void on_store_job_done(uv_work_t *work, int status)
+{
+    struct loop *loop = work->data;
+
+    (void)status;
+    loop->store_busy = false;
+    switch (loop->job) {
+    case JOB_STORE:
+        on_chunk_stored(loop);
+        break;
+    case JOB_SETTLE:
+        on_file_settled(loop);
+        break;
+    case JOB_RETIRE_KNOWN:
+        on_known_retired(loop);
+        break;
+    case JOB_PUBLISH:
+        loop_on_published(loop);
+        break;
+    }
+    loop_advance(loop);
+}
+
+static void on_chunk_stored(struct loop *loop)
+{
+    loop->store_failed = !loop->job_ok;
+    loop->storing = NO_CHUNK;
+}
+
+void loop_drop_file(struct loop *loop)
+{
+    log_progress_done();
+    intake_close(loop->intake);
+    loop->intake = NULL;
+}
+
+static void log_settled(const struct loop *loop)
+{
+    const struct intake *intake = loop->intake;
+    const struct store_outcome *outcome = &intake->outcome;
+    const char *feed = intake->summary.feed ? feed_name(intake->summary.feed) : "";
+    struct log_line line;
+
+    if (outcome->outcome == FILE_REJECTED) {
+        log_failure(LOG_WARNING, "file_rejected", intake->name, &intake->err);
+        return;
+    }
+    char event[32];
+    snprintf(event, sizeof event, "file_%s", file_outcome_name(outcome->outcome));
+    log_begin(&line, intake->summary.rejected ? LOG_NOTICE : LOG_INFO, event);
+    log_text(&line, "file", intake->name);
+    log_text(&line, "feed", feed);
+    log_number(&line, "batch", outcome->batch);
+    log_number(&line, "rows", intake->summary.records);
+    log_number(&line, "added", outcome->counts.added);
+    log_number(&line, "revised", outcome->counts.revised);
+    log_number(&line, "withdrawn", outcome->counts.withdrawn);
+    log_number(&line, "unchanged", outcome->counts.unchanged);
+    log_number(&line, "rejected", intake->summary.rejected);
+    if (intake->rejects_file[0]) {
+        log_text(&line, "rejects", intake->rejects_file);
+    }
+    log_number(&line, "ms", uv_now(&loop->uv) - loop->started_ms);
+    log_end(&line);
+}
+
+// What a settled, postponed or fatal file means for the loop.
+static void take_result(struct loop *loop)
+{
+    struct intake *intake = loop->intake;
+
+    switch (loop->result) {
+    case INTAKE_SETTLED:
+        log_settled(loop);
+        loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
+        break;
+    case INTAKE_LATER: // it is in claimed/ and may be in the ledger already
+        queue_put(&loop->reclaimed, intake->name);
+        loop_pause(loop, "intake_paused", intake->name, &intake->err);
+        break;
+    case INTAKE_FATAL:
+        log_failure(LOG_ERROR, "store_failed", intake->name, &intake->err);
+        loop_stop(loop, EX_IOERR);
+        break;
+    }
+    loop_drop_file(loop);
+}
+
+static void on_file_settled(struct loop *loop)
+{
+    take_result(loop);
+}
+
+bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
+                    bool reclaimed)
+{
+    struct tally_err err;
+
+    loop->intake = intake_open(loop->options->inbox, loop->options->config, name, fd, entry->bytes,
+                               reclaimed, &err);
+    if (!loop->intake) {
+        queue_put(&loop->reclaimed, name);
+        loop_pause(loop, "intake_paused", name, &err);
+        return false;
+    }
+    loop->parsing = NO_CHUNK;
+    loop->parsed = NO_CHUNK;
+    loop->storing = NO_CHUNK;
+    loop->parse_ended = false;
+    loop->store_failed = false;
+    loop->started_ms = uv_now(&loop->uv);
+    loop->progress_ms = loop->started_ms;
+    return true;
+}
+
+// A file of claimed/ that the ledger did not have: read it from its start.
+static void on_known_retired(struct loop *loop)
+{
+    struct disk_entry entry;
+    struct tally_err err;
+
+    if (loop->job_ok) {
+        take_result(loop);
+        return;
+    }
+    char name[INBOX_NAME_BYTES];
+    memcpy(name, loop->intake->name, sizeof name);
+    loop_drop_file(loop);
+    int fd = inbox_reopen(loop->options->inbox, name, &entry, &err);
+    if (fd < 0) {
+        log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
+        return;
+    }
+    loop_open_file(loop, name, fd, &entry, false);
+}
+
+// What the file at hand may do next.
+void loop_advance_file(struct loop *loop)
+{
+    struct intake *intake = loop->intake;
+    bool idle = loop->parsing == NO_CHUNK && !loop->store_busy;
+
+    if (loop->store_failed) {
+        if (idle) {
+            start_settle(loop, INTAKE_NOT_STORED);
+        }
+        return;
+    }
+    if (loop->parsed != NO_CHUNK && !loop->store_busy) {
+        int chunk = loop->parsed;
+        enum ingest_step step = intake->step[chunk];
+        loop->parsed = NO_CHUNK;
+        if (step == INGEST_REFUSED || step == INGEST_FAILED) {
+            start_settle(loop, INTAKE_BAD_FILE);
+            return;
+        }
+        loop->storing = chunk;
+        loop_start_store_job(loop, JOB_STORE);
+    }
+    if (!loop->parse_ended && loop->parsing == NO_CHUNK && loop->parsed == NO_CHUNK) {
+        start_parse(loop, loop->storing == 0 ? 1 : 0);
+        return;
+    }
+    if (loop->parse_ended && loop->parsed == NO_CHUNK && !loop->store_busy) {
+        start_settle(loop, INTAKE_COMPLETE);
+    }
+}

@@ -1,0 +1,85 @@
+// daemon/loop_private.h - what the files of the loop share: one struct, two halves.
+//
+//   loop.c        what happens outside, the next file, when to publish, when to end
+//   loop_file.c   the file at hand: parse and store jobs, and what became of it
+//
+// Everything here belongs to the loop thread. A worker sees the struct only through the job that
+// it was given, and touches what that job names.
+#ifndef DAEMON_LOOP_PRIVATE_H
+#define DAEMON_LOOP_PRIVATE_H
+
+#include "daemon/intake.h"
+#include "daemon/loop.h"
+#include "daemon/queue.h"
+#include "daemon/scan.h"
+
+#include <uv.h>
+
+enum { NO_CHUNK = -1 };
+
+enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH };
+
+struct loop {
+    const struct loop_options *options;
+    uv_loop_t uv;
+    uv_poll_t watch;
+    uv_timer_t scan_timer;
+    uv_timer_t retry_timer;
+    uv_signal_t signals[2];
+    int watch_fd;
+    struct queue reclaimed; // names in claimed/ from before
+    struct queue queue;     // names in the inbox
+    struct scan_memory memory;
+    bool scan_wanted;
+    bool stopping;
+    bool paused; // no room on the disk: wait for the retry timer
+    int exit_status;
+    bool any_rejected;
+
+    struct intake *intake; // the file at hand
+    uint64_t started_ms;
+    uint64_t progress_ms;
+    uv_work_t parse_work;
+    int parsing; // chunk, or NO_CHUNK
+    int parsed;  // waits for the store
+    bool parse_ended;
+    bool store_failed;
+
+    uv_work_t store_work;
+    bool store_busy;
+    enum store_job job;
+    int storing; // chunk
+    enum intake_end settle_as;
+    bool job_ok;
+    enum intake_result result;
+    struct tally_err job_err;
+    uint64_t published_ms;
+};
+
+// ---- loop.c -------------------------------------------------------------------------------
+
+// The whole state machine: after every event it starts whatever may run now.
+void loop_advance(struct loop *loop);
+
+// Nothing new is started; what is in flight finishes. 0 is an ordinary end.
+void loop_stop(struct loop *loop, int exit_status);
+
+// The disk or the memory has no room now: nothing is taken in until the retry timer.
+void loop_pause(struct loop *loop, const char *event, const char *file,
+                const struct tally_err *err);
+
+void loop_on_published(struct loop *loop);
+
+// ---- loop_file.c --------------------------------------------------------------------------
+
+// Makes an opened file the file at hand. False: it could not be; it is tried again later.
+bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
+                    bool reclaimed);
+void loop_drop_file(struct loop *loop);
+
+// What the file at hand may do next.
+void loop_advance_file(struct loop *loop);
+
+void loop_start_store_job(struct loop *loop, enum store_job job);
+
+#endif
