@@ -14,6 +14,7 @@ static ssize_t read_file(void *context, void *data, size_t count)
     struct tally_err err;
     ssize_t got = disk_read(intake->fd, data, count, &err);
 
+    progress_step(&intake->progress);
     if (got < 0) {
         errno = err.sys_errno;
     }
@@ -21,7 +22,8 @@ static ssize_t read_file(void *context, void *data, size_t count)
 }
 
 struct intake *intake_open(const struct inbox *inbox, const struct config *config, const char *name,
-                           int fd, uint64_t file_bytes, bool reclaimed, struct tally_err *err)
+                           int fd, uint64_t file_bytes, bool reclaimed, struct progress progress,
+                           struct tally_err *err)
 {
     struct intake *intake = calloc(1, sizeof *intake);
 
@@ -35,6 +37,7 @@ struct intake *intake_open(const struct inbox *inbox, const struct config *confi
     intake->file_bytes = file_bytes;
     intake->reclaimed = reclaimed;
     intake->inbox = inbox;
+    intake->progress = progress;
     for (int i = 0; i < INTAKE_CHUNKS; i++) {
         rows_init(&intake->chunk[i]);
     }

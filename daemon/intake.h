@@ -13,6 +13,7 @@
 #ifndef DAEMON_INTAKE_H
 #define DAEMON_INTAKE_H
 
+#include "base/progress.h"
 #include "daemon/config.h"
 #include "daemon/inbox.h"
 #include "ingest/ingest.h"
@@ -36,6 +37,7 @@ struct intake {
     uint64_t file_bytes;
     bool reclaimed; // it stood in claimed/ at the start
     const struct inbox *inbox;
+    struct progress progress; // of reading
     struct ingest *ingest;
     struct rows chunk[INTAKE_CHUNKS];
     enum ingest_step step[INTAKE_CHUNKS]; // what parsing the chunk said
@@ -48,9 +50,10 @@ struct intake {
     char rejects_file[INBOX_NAME_BYTES]; // or empty
 };
 
-// Takes over fd. NULL: TALLY_NO_MEMORY; fd is closed then.
+// Takes over fd. `progress` is told of each read. NULL: TALLY_NO_MEMORY; fd is closed then.
 struct intake *intake_open(const struct inbox *inbox, const struct config *config, const char *name,
-                           int fd, uint64_t file_bytes, bool reclaimed, struct tally_err *err);
+                           int fd, uint64_t file_bytes, bool reclaimed, struct progress progress,
+                           struct tally_err *err);
 void intake_close(struct intake *intake); // NULL is allowed
 
 void intake_parse(struct intake *intake, int chunk);

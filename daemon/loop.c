@@ -13,6 +13,7 @@
 
 #include "daemon/log.h"
 #include "daemon/loop_private.h"
+#include "daemon/notify.h"
 #include "daemon/watch.h"
 
 #include <stdlib.h>
@@ -28,6 +29,9 @@ static void on_retry(uv_timer_t *timer);
 
 void loop_stop(struct loop *loop, int exit_status)
 {
+    if (!loop->stopping && !loop->options->once) {
+        notify_stopping();
+    }
     loop->stopping = true;
     if (exit_status != 0) {
         loop->exit_status = exit_status;
@@ -42,6 +46,7 @@ void loop_pause(struct loop *loop, const char *event, const char *file, const st
         return;
     }
     loop->paused = true;
+    loop->told_idle = false;
     uv_timer_start(&loop->retry_timer, on_retry, RETRY_MS, 0);
 }
 
@@ -110,6 +115,7 @@ static void on_retry(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
     loop->paused = false;
+    loop->told_idle = false;
     loop->scan_wanted = true;
     loop_advance(loop);
 }
@@ -284,6 +290,7 @@ static void advance_idle(struct loop *loop)
         return;
     }
     if (loop->paused) {
+        loop_tell_idle(loop);
         return;
     }
     if (loop->scan_wanted) {
@@ -300,6 +307,7 @@ static void advance_idle(struct loop *loop)
             return;
         }
         if (!loop->options->once) {
+            loop_tell_idle(loop);
             return;
         }
         if (is_settled(loop)) {
@@ -309,11 +317,14 @@ static void advance_idle(struct loop *loop)
     loop_advance(loop);
 }
 
+bool loop_is_working(const struct loop *loop)
+{
+    return loop->store_busy || loop->parsing != NO_CHUNK;
+}
+
 void loop_advance(struct loop *loop)
 {
-    bool in_flight = loop->store_busy || (loop->intake && loop->parsing != NO_CHUNK);
-
-    if (loop->stopping && in_flight) {
+    if (loop->stopping && loop_is_working(loop)) {
         return; // their callbacks come back here
     }
     if (loop->intake && !loop->stopping) {
@@ -334,6 +345,7 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
     static const int numbers[] = {SIGTERM, SIGINT};
     const struct config *config = loop->options->config;
 
+    loop_start_service(loop);
     uv_timer_init(&loop->uv, &loop->scan_timer);
     uv_timer_init(&loop->uv, &loop->retry_timer);
     loop->scan_timer.data = loop;
@@ -384,13 +396,18 @@ int loop_run(const struct loop_options *options)
         if (options->on_ready) {
             options->on_ready(options->context);
         }
+        if (!options->once) {
+            notify_ready();
+        }
         uv_timer_start(&loop.retry_timer, on_first_turn, 0, 0);
     } else {
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
         loop.exit_status = EX_OSERR;
         uv_walk(&loop.uv, close_handle, NULL);
     }
+    store_watch(options->store, loop_progress(&loop));
     uv_run(&loop.uv, UV_RUN_DEFAULT);
+    store_watch(options->store, (struct progress){0});
     uv_loop_close(&loop.uv);
     disk_close(loop.watch_fd);
     queue_done(&loop.queue);

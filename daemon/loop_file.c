@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { PROGRESS_MS = 200 };
-
 // In the order of time.
 static void on_chunk_parsed(uv_work_t *work, int status);
 static void on_store_job_done(uv_work_t *work, int status);
@@ -70,15 +68,11 @@ static void on_chunk_parsed(uv_work_t *work, int status)
     int chunk = loop->parsing;
 
     (void)status;
+    loop->stepped = true;
     loop->parsing = NO_CHUNK;
     loop->parsed = chunk;
     loop->parse_ended = loop->intake->step[chunk] != INGEST_CHUNK;
-    if (uv_now(&loop->uv) - loop->progress_ms >= PROGRESS_MS) {
-        const struct ingest_summary *summary = ingest_summary(loop->intake->ingest);
-        loop->progress_ms = uv_now(&loop->uv);
-        log_progress(loop->intake->name, summary->bytes, loop->intake->file_bytes,
-                     summary->records);
-    }
+    loop_tell_reading(loop);
     loop_advance(loop);
 }
 
@@ -87,6 +81,7 @@ static void on_store_job_done(uv_work_t *work, int status)
     struct loop *loop = work->data;
 
     (void)status;
+    loop->stepped = true;
     loop->store_busy = false;
     switch (loop->job) {
     case JOB_STORE:
@@ -116,6 +111,7 @@ void loop_drop_file(struct loop *loop)
     log_progress_done();
     intake_close(loop->intake);
     loop->intake = NULL;
+    loop->told_idle = false;
 }
 
 static void log_settled(const struct loop *loop)
@@ -181,7 +177,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     struct tally_err err;
 
     loop->intake = intake_open(loop->options->inbox, loop->options->config, name, fd, entry->bytes,
-                               reclaimed, &err);
+                               reclaimed, loop_progress(loop), &err);
     if (!loop->intake) {
         queue_put(&loop->reclaimed, name);
         loop_pause(loop, "intake_paused", name, &err);

@@ -1,7 +1,8 @@
-// daemon/loop_private.h - what the files of the loop share: one struct, two halves.
+// daemon/loop_private.h - what the files of the loop share: one struct, and who does what with it.
 //
 //   loop.c        what happens outside, the next file, when to publish, when to end
 //   loop_file.c   the file at hand: parse and store jobs, and what became of it
+//   loop_service.c  the watchdog, and what systemd and a terminal are told
 //
 // Everything here belongs to the loop thread. A worker sees the struct only through the job that
 // it was given, and touches what that job names.
@@ -25,6 +26,10 @@ struct loop {
     uv_poll_t watch;
     uv_timer_t scan_timer;
     uv_timer_t retry_timer;
+    uv_timer_t heart_timer;
+    uv_async_t step; // a worker came further
+    bool stepped;    // since the heart beat last
+    bool told_idle;  // in the status of the service
     uv_signal_t signals[2];
     int watch_fd;
     struct queue reclaimed; // names in claimed/ from before
@@ -70,6 +75,9 @@ void loop_pause(struct loop *loop, const char *event, const char *file,
 
 void loop_on_published(struct loop *loop);
 
+// A worker has a job.
+bool loop_is_working(const struct loop *loop);
+
 // ---- loop_file.c --------------------------------------------------------------------------
 
 // Makes an opened file the file at hand. False: it could not be; it is tried again later.
@@ -81,5 +89,15 @@ void loop_drop_file(struct loop *loop);
 void loop_advance_file(struct loop *loop);
 
 void loop_start_store_job(struct loop *loop, enum store_job job);
+
+// ---- loop_service.c -----------------------------------------------------------------------
+
+void loop_start_service(struct loop *loop);
+struct progress loop_progress(struct loop *loop); // for workers to tell
+
+// At most a few times a second.
+void loop_tell_reading(struct loop *loop);
+// Once, until a file is read again.
+void loop_tell_idle(struct loop *loop);
 
 #endif

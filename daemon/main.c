@@ -1,17 +1,20 @@
 // daemon/main.c - tallyd: watches an inbox for incident feeds and keeps rollups up to date.
 //
 //   main.c       options, exit status             config*.c   tallyd.conf and presets
-//   loop.c       the event loop, what runs when   watch.c     hints from the kernel
+//   loop*.c      the event loop, what runs when   watch.c     hints from the kernel
 //   scan.c       which files are ready            queue.c     in which order
 //   inbox.c      admission and retirement         intake.c    one file's way into the store
 //   rejects.c    rows that were set aside         log.c       what is said
+//   notify.c     what systemd is told
 //   dry_run.c    the same on a copy
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/inbox.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/notify.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 // From the folder of the executable.
@@ -156,6 +160,9 @@ static int status_of(const struct tally_err *err)
     case TALLY_BUSY:
         return EX_TEMPFAIL;
     case TALLY_IO:
+        return err->sys_errno == EACCES || err->sys_errno == EPERM || err->sys_errno == EROFS
+                   ? EX_NOPERM // nor here
+                   : EX_IOERR;
     case TALLY_NO_SPACE:
         return EX_IOERR;
     default:
@@ -190,6 +197,22 @@ static void log_start(void *context)
     }
 }
 
+enum { TELL_OPENING_S = 5 };
+
+// A long ledger takes longer to read than systemd waits by itself.
+static void on_opening(void *context)
+{
+    time_t *told = context;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (now.tv_sec - *told >= TELL_OPENING_S) {
+        *told = now.tv_sec;
+        notify_more_time();
+        notify_status("reading the ledger");
+    }
+}
+
 static int run_dry(const struct arguments *arguments, const struct config *config)
 {
     char tally[PATH_MAX];
@@ -200,9 +223,11 @@ static int run_dry(const struct arguments *arguments, const struct config *confi
 
 static int run(const struct arguments *arguments, const struct config *config)
 {
+    time_t told = 0;
     struct store_options options = {.segment_bytes_max = config->segment_bytes_max,
                                     .defs = config->defs,
-                                    .defs_count = config->defs_count};
+                                    .defs_count = config->defs_count,
+                                    .progress = {.on_step = on_opening, .context = &told}};
     char inbox_path[PATH_MAX];
     struct inbox inbox;
     struct tally_err err;

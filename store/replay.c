@@ -134,6 +134,13 @@ static bool take_end(struct unit *unit, const struct ledger_frame *frame, struct
 
 enum found { FOUND_BATCH, FOUND_FILE, FOUND_NOTHING, FOUND_ERROR };
 
+static void tell_frame(const struct unit *unit)
+{
+    if (unit->visitor && unit->visitor->on_frame) {
+        unit->visitor->on_frame(unit->visitor->context);
+    }
+}
+
 // Looks ahead to the COMMIT of the batch that begins here. NOTHING: the ledger ends before; then
 // *out_torn says whether by bytes that are no frame (err says which).
 static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
@@ -151,6 +158,7 @@ static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
         case LEDGER_ERROR:
             return FOUND_ERROR;
         case LEDGER_FRAME:
+            tell_frame(unit);
             break;
         }
         if (frame.batch != batch || frame.kind == LEDGER_BEGIN || frame.kind == LEDGER_FILE) {
@@ -356,6 +364,7 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         if (ledger_reader_next(unit->reader, &frame, err) != LEDGER_FRAME) {
             return false; // it was whole a moment ago: err says what happened
         }
+        tell_frame(unit);
         if (frame.kind == LEDGER_COMMIT) {
             break;
         }

@@ -37,6 +37,8 @@ struct replay_reject {
 // Any of them may be NULL. False after filling err stops the replay.
 struct replay_visitor {
     void *context;
+    // A frame of the ledger was read: a bounded piece of work, for whoever watches that it goes on.
+    void (*on_frame)(void *context);
     // Before a batch's rows, with its end already known; *out_skip leaves the rows out.
     bool (*on_begin)(void *context, const struct replay_file *file, bool *out_skip,
                      struct tally_err *err);

@@ -123,6 +123,17 @@ bool store_find_accepted(const struct store *store, struct digest digest,
     return accepted != NULL;
 }
 
+void store_watch(struct store *store, struct progress progress)
+{
+    store->progress = progress;
+}
+
+void store_on_frame(void *context)
+{
+    const struct store *store = context;
+    progress_step(&store->progress);
+}
+
 // ---- opening ------------------------------------------------------------------------------
 
 static bool on_replayed_file(void *context, const struct replay_file *file, struct tally_err *err)
@@ -198,7 +209,8 @@ static bool check_generation(const struct store *store, const char *name, struct
 
 static bool recover(struct store *store, uint64_t segment_bytes_max, struct tally_err *err)
 {
-    struct replay_visitor visitor = {.context = store, .on_file = on_replayed_file};
+    struct replay_visitor visitor = {
+        .context = store, .on_frame = store_on_frame, .on_file = on_replayed_file};
     struct replay_end end;
 
     if (!replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err)) {
@@ -256,6 +268,7 @@ struct store *store_open(int state_dir_fd, const struct store_options *options,
         err_set(err, TALLY_NO_MEMORY, "no memory for the store");
         return NULL;
     }
+    store->progress = options->progress;
     store->state_fd = state_dir_fd;
     store->ledger_fd = -1;
     store->rollup_fd = -1;
@@ -393,6 +406,7 @@ static bool publish_one(struct store *store, struct store_rollup *rollup, struct
 bool store_publish(struct store *store, struct tally_err *err)
 {
     for (size_t i = 0; i < store->rollups_count; i++) {
+        progress_step(&store->progress);
         if (store->rollup[i].dirty && !publish_one(store, &store->rollup[i], err)) {
             return false;
         }

@@ -14,6 +14,7 @@
 
 #include "base/checksum.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "store/ledger_read.h"
 #include "store/replay.h"
 #include "store/rollup_def.h"
@@ -26,6 +27,7 @@ struct store_options {
     uint64_t segment_bytes_max; // of a ledger segment
     const struct rollup_def *defs;
     size_t defs_count;
+    struct progress progress; // of opening, until store_watch
 };
 enum { STORE_SEGMENT_BYTES = 64 << 20 };
 
@@ -36,6 +38,11 @@ struct store;
 struct store *store_open(int state_dir_fd, const struct store_options *options,
                          struct tally_err *err);
 void store_close(struct store *store); // NULL is allowed
+
+// Who is told from now on that work comes further: each frame of the ledger that was written or
+// read, each rollup.
+void store_watch(struct store *store, struct progress progress);
+
 bool store_is_broken(const struct store *store);
 uint64_t store_incidents(const struct store *store); // withdrawn ones included
 uint64_t store_batches(const struct store *store);

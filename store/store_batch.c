@@ -126,6 +126,7 @@ static bool put_rows_frame(struct store *store, struct tally_err *err)
     bytes_clear(&pending->rows);
     pending->base = (struct ledger_row_base){0};
     pending->frame_rows = 0;
+    progress_step(&store->progress);
     return ok;
 }
 
@@ -458,9 +459,10 @@ static bool apply(struct store *store, const struct store_file_end *file,
                   struct store_outcome *out_outcome, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
+    struct replay_visitor visitor = {.context = store, .on_frame = store_on_frame};
     struct replay_file replayed;
 
-    if (!replay_one(&store->state, store->reader, pending->at, NULL, &replayed, err)) {
+    if (!replay_one(&store->state, store->reader, pending->at, &visitor, &replayed, err)) {
         return err_wrap(err, "apply batch %llu", (unsigned long long)pending->number);
     }
     store->batches = pending->number;

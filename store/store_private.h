@@ -55,6 +55,7 @@ struct pending {
 };
 
 struct store {
+    struct progress progress;
     int state_fd;
     int ledger_fd;
     int rollup_fd;
@@ -79,6 +80,7 @@ struct store {
 bool store_add_accepted(struct store *store, const struct accepted *accepted,
                         struct tally_err *err);
 void store_mark_feed(struct store *store, const char *feed); // its rollups are to be published
+void store_on_frame(void *context); // of a replay_visitor whose context is the store
 const struct accepted *store_lookup(const struct store *store, struct digest digest);
 
 #endif

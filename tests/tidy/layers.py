@@ -22,6 +22,7 @@ NOT_FOR_REPORT = {"store/store.h", "store/store_private.h", "store/ledger_write.
 # Libraries of others that live behind one folder.
 ONLY_IN = {
     "uv.h": "daemon",
+    "systemd/sd-daemon.h": "daemon",
     "csv.h": "ingest",
     "iconv.h": "ingest",
     "zlib.h": "ingest",
