@@ -193,7 +193,7 @@ static void reclaim(struct loop *loop, const char *name)
 
 static void look_at_inbox(struct loop *loop)
 {
-    uint64_t settle_ms = loop->options->once ? 0 : loop->options->config->settle_ms;
+    uint64_t settle_ms = loop->options->once ? 0 : loop->config->settle_ms;
     struct tally_err err;
     size_t waiting;
 
@@ -217,7 +217,7 @@ static void take_next_file(struct loop *loop)
 
 static bool publish_is_due(const struct loop *loop)
 {
-    const struct config *config = loop->options->config;
+    const struct config *config = loop->config;
     bool nothing_waits = queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) == 0;
 
     return store_needs_publishing(loop->options->store) &&
@@ -281,6 +281,9 @@ static bool is_settled(struct loop *loop)
 
 static void advance_idle(struct loop *loop)
 {
+    if (!loop->stopping && loop_start_reload(loop)) {
+        return;
+    }
     if (publish_is_due(loop) && loop->exit_status == 0 && !loop->paused) {
         loop_start_store_job(loop, JOB_PUBLISH);
         return;
@@ -343,9 +346,10 @@ void loop_advance(struct loop *loop)
 static bool start_listening(struct loop *loop, struct tally_err *err)
 {
     static const int numbers[] = {SIGTERM, SIGINT};
-    const struct config *config = loop->options->config;
+    const struct config *config = loop->config;
 
     loop_start_service(loop);
+    loop_listen_for_reload(loop);
     uv_timer_init(&loop->uv, &loop->scan_timer);
     uv_timer_init(&loop->uv, &loop->retry_timer);
     loop->scan_timer.data = loop;
@@ -380,6 +384,7 @@ static void on_first_turn(uv_timer_t *timer)
 int loop_run(const struct loop_options *options)
 {
     struct loop loop = {.options = options,
+                        .config = options->config,
                         .watch_fd = -1,
                         .scan_wanted = true,
                         .parsing = NO_CHUNK,
@@ -409,6 +414,7 @@ int loop_run(const struct loop_options *options)
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     store_watch(options->store, (struct progress){0});
     uv_loop_close(&loop.uv);
+    loop_end_reload(&loop);
     disk_close(loop.watch_fd);
     queue_done(&loop.queue);
     queue_done(&loop.reclaimed);

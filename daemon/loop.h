@@ -8,6 +8,8 @@
 
 struct loop_options {
     const struct config *config;
+    const char *config_path; // read again at a SIGHUP, with `presets` as config_load takes it
+    const char *presets;
     const struct inbox *inbox;
     struct store *store;
     const char *inbox_path;

@@ -45,6 +45,9 @@ static void run_store_job(uv_work_t *work)
         return;
     case JOB_PUBLISH:
         loop->job_ok = store_publish(store, &loop->job_err);
+        return;
+    case JOB_RELOAD:
+        loop_run_reload(loop);
     }
 }
 
@@ -95,6 +98,9 @@ static void on_store_job_done(uv_work_t *work, int status)
         break;
     case JOB_PUBLISH:
         loop_on_published(loop);
+        break;
+    case JOB_RELOAD:
+        loop_on_reloaded(loop);
         break;
     }
     loop_advance(loop);
@@ -176,7 +182,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
 {
     struct tally_err err;
 
-    loop->intake = intake_open(loop->options->inbox, loop->options->config, name, fd, entry->bytes,
+    loop->intake = intake_open(loop->options->inbox, loop->config, name, fd, entry->bytes,
                                reclaimed, loop_progress(loop), &err);
     if (!loop->intake) {
         queue_put(&loop->reclaimed, name);

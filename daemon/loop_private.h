@@ -2,6 +2,7 @@
 //
 //   loop.c        what happens outside, the next file, when to publish, when to end
 //   loop_file.c   the file at hand: parse and store jobs, and what became of it
+//   loop_reload.c   another configuration
 //   loop_service.c  the watchdog, and what systemd and a terminal are told
 //
 // Everything here belongs to the loop thread. A worker sees the struct only through the job that
@@ -18,10 +19,13 @@
 
 enum { NO_CHUNK = -1 };
 
-enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH };
+enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_RELOAD };
 
 struct loop {
     const struct loop_options *options;
+    const struct config *config; // in force
+    struct config *own_config;   // the same, when it came by a reload
+    struct config *next_config;  // waits for the file at hand
     uv_loop_t uv;
     uv_poll_t watch;
     uv_timer_t scan_timer;
@@ -31,6 +35,7 @@ struct loop {
     bool stepped;    // since the heart beat last
     bool told_idle;  // in the status of the service
     uv_signal_t signals[2];
+    uv_signal_t hangup;
     int watch_fd;
     struct queue reclaimed; // names in claimed/ from before
     struct queue queue;     // names in the inbox
@@ -89,6 +94,15 @@ void loop_drop_file(struct loop *loop);
 void loop_advance_file(struct loop *loop);
 
 void loop_start_store_job(struct loop *loop, enum store_job job);
+
+// ---- loop_reload.c ------------------------------------------------------------------------
+
+void loop_listen_for_reload(struct loop *loop);
+bool loop_start_reload(struct loop *loop); // false: no configuration waits
+void loop_run_reload(struct loop *loop);   // on a worker
+void loop_on_reloaded(struct loop *loop);
+void loop_log_removed(void *context, const char *file);
+void loop_end_reload(struct loop *loop);
 
 // ---- loop_service.c -----------------------------------------------------------------------
 

@@ -221,7 +221,7 @@ static int run_dry(const struct arguments *arguments, const struct config *confi
     return dry_run(config, tally, arguments->files, arguments->files_count);
 }
 
-static int run(const struct arguments *arguments, const struct config *config)
+static int run(const struct arguments *arguments, const struct config *config, const char *presets)
 {
     time_t told = 0;
     struct store_options options = {.segment_bytes_max = config->segment_bytes_max,
@@ -232,6 +232,9 @@ static int run(const struct arguments *arguments, const struct config *config)
     struct inbox inbox;
     struct tally_err err;
 
+    if (!arguments->once) {
+        signal(SIGHUP, SIG_IGN); // until the loop listens for it
+    }
     if (!inbox_open(&inbox, config->state, &err)) {
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
         return status_of(&err);
@@ -242,6 +245,8 @@ static int run(const struct arguments *arguments, const struct config *config)
         struct running running = {.config = config, .store = store};
         snprintf(inbox_path, sizeof inbox_path, "%s/inbox", config->state);
         struct loop_options loop = {.config = config,
+                                    .config_path = arguments->config,
+                                    .presets = presets,
                                     .inbox = &inbox,
                                     .store = store,
                                     .inbox_path = inbox_path,
@@ -280,7 +285,7 @@ int main(int argc, char **argv)
     status = !ok                 ? EX_CONFIG
              : arguments.check   ? EX_OK
              : arguments.dry_run ? run_dry(&arguments, &config)
-                                 : run(&arguments, &config);
+                                 : run(&arguments, &config, presets);
     config_done(&config);
     return status;
 }

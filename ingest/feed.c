@@ -43,6 +43,7 @@ void feed_close(struct feed *feed)
             feed_map_close(feed->maps[i]);
         }
         shape_close(feed->shape);
+        free(feed->said);
         arena_done(&feed->boot);
         free(feed);
     }

@@ -28,6 +28,10 @@ bool feed_set(struct feed *feed, const char *key, const char *value, const char 
 // After the last key: what is missing or contradictory. Builds the shape.
 bool feed_check(struct feed *feed, struct tally_err *err);
 
+// Whether two feeds read the same from every file: the same keys, `files` and `reject_max` aside,
+// and the same content of the files that they name.
+bool feed_reads_alike(const struct feed *a, const struct feed *b);
+
 const char *feed_name(const struct feed *feed);
 enum feed_mode feed_mode(const struct feed *feed);
 bool feed_is_claims(const struct feed *feed);     // store/claim.h

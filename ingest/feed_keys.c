@@ -678,5 +678,5 @@ bool feed_set(struct feed *feed, const char *key, const char *value, const char 
                        key);
     }
     setting.role = found->role;
-    return found->set(&setting);
+    return found->set(&setting) && setting_note(&setting);
 }

@@ -30,6 +30,18 @@ const struct feed_map *feed_map_find(const struct feed *feed, const char *dim)
     return NULL;
 }
 
+bool feed_map_equal(const struct feed_map *a, const struct feed_map *b)
+{
+    bool same = a->to.count == b->to.count && a->from.texts.count == b->from.texts.count &&
+                (a->from.texts.count == 0 ||
+                 memcmp(a->from.texts.data, b->from.texts.data, a->from.texts.count) == 0);
+
+    for (size_t i = 0; same && i < a->to.count; i++) {
+        same = text_equal(a->to.items[i], b->to.items[i]);
+    }
+    return same;
+}
+
 struct text feed_map_text(const struct feed_map *map, struct text text)
 {
     uint32_t index;

@@ -16,6 +16,8 @@ bool feed_map_set(struct feed *feed, const char *dim, const char *path, struct t
 
 void feed_map_close(struct feed_map *map);
 
+bool feed_map_equal(const struct feed_map *a, const struct feed_map *b); // in the same order
+
 const struct feed_map *feed_map_find(const struct feed *feed, const char *dim);
 
 // What the text means: itself if the file does not list it.

@@ -16,6 +16,9 @@ struct feed_setting {
     struct tally_err *err;
 };
 
+// Remembers that the key was set to this, for feed_reads_alike.
+bool setting_note(const struct feed_setting *setting);
+
 bool setting_invalid(const struct feed_setting *setting, const char *right);
 
 // A terminated copy in the feed's arena.

@@ -78,6 +78,12 @@ struct feed_estimate {
     int high;
 };
 
+// What a key was set to: the last word on it.
+struct feed_said {
+    const char *key;
+    struct text value;
+};
+
 struct feed {
     struct arena boot;
     const char *name;
@@ -86,6 +92,8 @@ struct feed {
     const char *deletes;
     const char *scope;
     struct feed_list files;
+    struct feed_said *said;
+    size_t said_count;
 
     // How the file is written.
     char delimiter;

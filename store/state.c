@@ -73,6 +73,18 @@ bool state_observe(struct state *state, state_on_change *on_change, void *contex
     return true;
 }
 
+void state_unobserve(struct state *state, const void *context)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < state->observers_count; i++) {
+        if (state->observer[i].context != context) {
+            state->observer[kept++] = state->observer[i];
+        }
+    }
+    state->observers_count = kept;
+}
+
 bool state_add_feed(struct state *state, const char *name, size_t bytes, uint32_t *out_feed,
                     struct tally_err *err)
 {

@@ -107,6 +107,7 @@ bool state_init(struct state *state, struct tally_err *err);
 void state_done(struct state *state);
 bool state_observe(struct state *state, state_on_change *on_change, void *context,
                    struct tally_err *err);
+void state_unobserve(struct state *state, const void *context); // absent is fine
 
 // Index of a feed or a shape, added when new.
 bool state_add_feed(struct state *state, const char *name, size_t bytes, uint32_t *out_feed,

@@ -86,8 +86,8 @@ void store_mark_feed(struct store *store, const char *feed)
     }
 }
 
-static void note_source(struct store *store, struct store_rollup *rollup,
-                        const struct accepted *accepted)
+void store_note_source(const struct store *store, struct store_rollup *rollup,
+                       const struct accepted *accepted)
 {
     if (rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
         rollup->recent[rollup->batches++ % ROLLUP_SOURCES_MAX] = accepted->batch;
@@ -104,7 +104,7 @@ bool store_add_accepted(struct store *store, const struct accepted *accepted, st
     place_accepted(store, store->accepted_count);
     store->accepted_count++;
     for (size_t i = 0; i < store->rollups_count; i++) {
-        note_source(store, &store->rollup[i], accepted);
+        store_note_source(store, &store->rollup[i], accepted);
     }
     return true;
 }

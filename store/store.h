@@ -107,4 +107,14 @@ bool store_each_reject(const struct store *store, struct ledger_position at,
 bool store_publish(struct store *store, struct tally_err *err);
 bool store_needs_publishing(const struct store *store);
 
+// Another set of rollups from now on: what is new or changed is filled from the incidents that are
+// kept, what stays as it is keeps its cells. All of it or, on an error, nothing.
+bool store_set_rollups(struct store *store, const struct rollup_def *defs, size_t count,
+                       struct tally_err *err);
+
+// Removes the files of rollups that nobody keeps up to date any more. Told after each.
+typedef void store_on_removed(void *context, const char *file);
+bool store_remove_strangers(struct store *store, store_on_removed *on_removed, void *context,
+                            struct tally_err *err);
+
 #endif

@@ -1,4 +1,4 @@
-// store/store_private.h - the store's own parts, shared by store.c, store_batch.c, publish.c.
+// store/store_private.h - the store's own parts, shared by store.c, store_batch.c, store_rollups.c.
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
@@ -79,6 +79,9 @@ struct store {
 // Remembers an accepted batch and marks the rollups of its feed as dirty.
 bool store_add_accepted(struct store *store, const struct accepted *accepted,
                         struct tally_err *err);
+// A batch of one of the rollup's feeds: it is among its sources, and the file on disk is old.
+void store_note_source(const struct store *store, struct store_rollup *rollup,
+                       const struct accepted *accepted);
 void store_mark_feed(struct store *store, const char *feed); // its rollups are to be published
 void store_on_frame(void *context); // of a replay_visitor whose context is the store
 const struct accepted *store_lookup(const struct store *store, struct digest digest);

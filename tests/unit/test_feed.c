@@ -197,6 +197,41 @@ static void every_key_has_help(void **state)
     }
 }
 
+static struct feed *say(const char *key, const char *value)
+{
+    struct feed *feed = open_feed();
+
+    set(feed, "id", "number");
+    set(feed, "measure.killed", "Killed");
+    set(feed, key, value);
+    return feed;
+}
+
+static void reads_alike(const char *key, const char *value, bool want)
+{
+    struct feed *plain = say("id", "number");
+    struct feed *other = say(key, value);
+
+    assert_int_equal(feed_reads_alike(plain, other), want);
+    assert_int_equal(feed_reads_alike(other, plain), want);
+    feed_close(plain);
+    feed_close(other);
+}
+
+static void feeds_read_alike_where_no_key_about_content_differs(void **state)
+{
+    (void)state;
+    reads_alike("id", "number", true);
+    reads_alike("id", " number", true);
+    reads_alike("files", "*.csv", true);
+    reads_alike("reject_max", "5", true);
+    reads_alike("revision", "", true); // taken back before it was said
+    reads_alike("id", "code", false);
+    reads_alike("dim.place", "Place", false);
+    reads_alike("measure.killed", "", false);
+    reads_alike("mode", "snapshot", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +240,7 @@ int main(void)
         cmocka_unit_test(later_values_replace_and_empty_ones_take_back),
         cmocka_unit_test(globs_claim_names_with_or_without_compression),
         cmocka_unit_test(every_key_has_help),
+        cmocka_unit_test(feeds_read_alike_where_no_key_about_content_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
