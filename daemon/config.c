@@ -1,7 +1,7 @@
 #include "daemon/config.h"
 
 #include "base/ini.h"
-#include "daemon/config_entries.h"
+#include "daemon/config_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,171 +10,6 @@
 #define PRESET_KEY "preset"
 
 enum { PRESET_DEPTH_MAX = 4 };
-
-// ---- keys of [tallyd] ---------------------------------------------------------------------
-
-enum unit { UNIT_PATH, UNIT_BYTES, UNIT_COUNT, UNIT_MILLISECONDS };
-
-struct key {
-    const char *name;
-    enum unit unit;
-    size_t at; // in struct config
-    uint64_t low;
-    uint64_t high;
-    const char *fallback; // in the form of the configuration
-    const char *help;
-};
-
-#define AT(field) offsetof(struct config, field)
-
-static const struct key keys[] = {
-    {"state", UNIT_PATH, AT(state), 0, 0, "/var/lib/tallyd",
-     "inbox, claimed, done, rejected, ledger and rollup live below this directory"},
-    {"presets", UNIT_PATH, AT(presets), 0, 0, NULL, "directory of the shipped feeds"},
-    {"scan_interval", UNIT_MILLISECONDS, AT(scan_interval_ms), 100, 86400000, "5s",
-     "time between looks at the inbox, beside the kernel's hints"},
-    {"settle", UNIT_MILLISECONDS, AT(settle_ms), 0, 3600000, "2s",
-     "a file that was found without a hint waits until it is this old"},
-    {"publish_interval", UNIT_MILLISECONDS, AT(publish_interval_ms), 0, 86400000, "1s",
-     "while files wait, rollups are written at most this often"},
-    {"segment_max", UNIT_BYTES, AT(segment_bytes_max), 1 << 16, UINT64_C(1) << 38, "64M",
-     "size of a ledger segment"},
-    {"field_max", UNIT_BYTES, AT(limits.field_bytes_max), 64, 256 << 20, "1M", "longest field"},
-    {"record_max", UNIT_BYTES, AT(limits.record_bytes_max), 256, 256 << 20, "4M", "longest record"},
-    {"columns_max", UNIT_COUNT, AT(limits.columns_max), 1, 1 << 20, "4096", "fields in a record"},
-    {"records_max", UNIT_COUNT, AT(limits.records_max), 1, UINT32_MAX, "4000000000",
-     "records in a file"},
-    {"inflated_max", UNIT_BYTES, AT(limits.inflated_bytes_max), 1 << 20, UINT64_C(1) << 50, "64G",
-     "size of a .gz or .zst when inflated"},
-    {"inflate_ratio_max", UNIT_COUNT, AT(limits.inflate_ratio_max), 1, 1000000, "1000",
-     "inflated size against the file's"},
-    {"memory_max", UNIT_BYTES, AT(limits.memory_bytes_max), 1 << 20, UINT64_C(1) << 40, "256M",
-     "memory that one file may take while it is read"},
-    {"chunk_rows", UNIT_COUNT, AT(limits.chunk_rows), 1, 1 << 24, "16384",
-     "rows that are handed to the ledger at once"},
-    {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "4M",
-     "memory that those rows take"},
-};
-
-enum { KEYS_COUNT = sizeof keys / sizeof *keys };
-
-static const struct config_key_help rollup_keys[] = {
-    {"rollup", "feeds", "FEED ...", NULL, "whose incidents"},
-    {"rollup", "by", "DIMENSION ...", "", "dimensions to group by; may be empty"},
-    {"rollup", "measures", "MEASURE ...", "", "what to add up; incidents are always counted"},
-    {"rollup", "windows", "DAYSd ...", "", "windows of the headline, such as 7d 50d 365d"},
-    {"rollup", "where.", "TEXT, ... or ! TEXT, ...", NULL,
-     "only incidents whose dimension is one of these texts (or none); * and ? match any"},
-};
-
-enum { ROLLUP_KEYS_COUNT = sizeof rollup_keys / sizeof *rollup_keys };
-
-size_t config_keys_count(void)
-{
-    return (size_t)KEYS_COUNT + ROLLUP_KEYS_COUNT;
-}
-
-struct config_key_help config_key_at(size_t index)
-{
-    static const char *const forms[] = {"PATH", "BYTES (K, M, G)", "NUMBER",
-                                        "TIME (ms, s, min, h)"};
-
-    if (index >= KEYS_COUNT) {
-        return rollup_keys[index - KEYS_COUNT];
-    }
-    return (struct config_key_help){.section = "tallyd",
-                                    .name = keys[index].name,
-                                    .value = forms[keys[index].unit],
-                                    .fallback = keys[index].fallback,
-                                    .help = keys[index].help};
-}
-
-// ---- values -------------------------------------------------------------------------------
-
-struct suffix {
-    const char *text;
-    uint64_t factor;
-};
-
-static bool parse_scaled(const char *value, const struct suffix *suffixes, uint64_t *out)
-{
-    char *end;
-    unsigned long long number = strtoull(value, &end, 10);
-
-    if (*value < '0' || *value > '9') {
-        return false;
-    }
-    end += strspn(end, " ");
-    for (const struct suffix *suffix = suffixes; suffix->text; suffix++) {
-        if (strcmp(end, suffix->text) == 0) {
-            return !__builtin_mul_overflow((uint64_t)number, suffix->factor, out);
-        }
-    }
-    return false;
-}
-
-static bool parse_number(const struct key *key, const char *value, uint64_t *out,
-                         struct tally_err *err)
-{
-    static const struct suffix bytes[] = {{"", 1},        {"K", 1 << 10},           {"M", 1 << 20},
-                                          {"G", 1 << 30}, {"T", UINT64_C(1) << 40}, {0}};
-    static const struct suffix times[] = {
-        {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {0}};
-    static const struct suffix counts[] = {{"", 1}, {0}};
-    const struct suffix *suffixes = key->unit == UNIT_BYTES          ? bytes
-                                    : key->unit == UNIT_MILLISECONDS ? times
-                                                                     : counts;
-    uint64_t number;
-
-    if (!parse_scaled(value, suffixes, &number)) {
-        const char *form = key->unit == UNIT_BYTES          ? "a size such as 64M"
-                           : key->unit == UNIT_MILLISECONDS ? "a time such as 500ms, 5s or 2min"
-                                                            : "a whole number";
-        return err_set(err, TALLY_INVALID, "%s = %.60s: expected %s", key->name, value, form);
-    }
-    if (number < key->low || number > key->high) {
-        return err_set(err, TALLY_INVALID, "%s = %.60s: allowed are %llu to %llu", key->name, value,
-                       (unsigned long long)key->low, (unsigned long long)key->high);
-    }
-    *out = number;
-    return true;
-}
-
-static bool set_key(struct config *config, const struct key *key, const char *value,
-                    struct tally_err *err)
-{
-    unsigned char *field = (unsigned char *)config + key->at;
-    uint64_t number = 0;
-
-    _Static_assert(sizeof(size_t) == sizeof(uint64_t), "limits are stored as 64 bits");
-    if (key->unit != UNIT_PATH) {
-        if (!parse_number(key, value, &number, err)) {
-            return false;
-        }
-        memcpy(field, &number, sizeof number);
-        return true;
-    }
-    char *copy = *value ? strdup(value) : NULL;
-    if (!copy) {
-        return err_set(err, TALLY_INVALID, "%s needs a path", key->name);
-    }
-    char *old;
-    memcpy(&old, field, sizeof(char *));
-    free(old);
-    memcpy(field, &copy, sizeof(char *));
-    return true;
-}
-
-static bool set_tallyd(struct config *config, const struct config_entry *entry,
-                       struct tally_err *err)
-{
-    for (size_t i = 0; i < KEYS_COUNT; i++) {
-        if (strcmp(keys[i].name, entry->key) == 0) {
-            return set_key(config, &keys[i], entry->value, err);
-        }
-    }
-    return err_set(err, TALLY_INVALID, "[tallyd] has no key '%.60s'", entry->key);
-}
 
 // ---- loading ------------------------------------------------------------------------------
 
@@ -230,7 +65,7 @@ static void take_tallyd(struct loading *loading)
             continue;
         }
         entry->used = true;
-        if (*entry->key && !set_tallyd(loading->config, entry, &err)) {
+        if (*entry->key && !config_keys_set(loading->config, entry, &err)) {
             tell(loading, &err, entry);
         }
     }
@@ -375,10 +210,9 @@ static bool each_word(struct rollup_def *def, const char *value, on_word *take,
 
 static bool add_window_word(struct rollup_def *def, const char *word, struct tally_err *err)
 {
-    static const struct suffix days[] = {{"d", 1}, {"", 1}, {0}};
     uint64_t number;
 
-    if (!parse_scaled(word, days, &number) || number > ROLLUP_WINDOW_DAYS_MAX) {
+    if (!config_parse_days(word, &number) || number > ROLLUP_WINDOW_DAYS_MAX) {
         return err_set(err, TALLY_INVALID, "'%s' is no window: write days such as 50d", word);
     }
     return rollup_def_add_window(def, (uint32_t)number, err);
@@ -646,20 +480,6 @@ static void tell_unknown_sections(struct loading *loading)
     }
 }
 
-static bool set_defaults(struct loading *loading, const char *presets)
-{
-    struct tally_err err;
-
-    for (size_t i = 0; i < KEYS_COUNT; i++) {
-        const char *fallback = keys[i].fallback ? keys[i].fallback : presets;
-        if (!set_key(loading->config, &keys[i], fallback, &err)) {
-            tell(loading, &err, NULL);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool config_load(struct config *config, const char *path, const char *presets,
                  config_on_mistake *on_mistake, void *context)
 {
@@ -668,7 +488,8 @@ bool config_load(struct config *config, const char *path, const char *presets,
     struct tally_err err;
 
     *config = (struct config){.limits = ingest_limits_default};
-    if (!set_defaults(&loading, presets)) {
+    if (!config_keys_default(config, presets, &err)) {
+        tell(&loading, &err, NULL);
         return false;
     }
     if (!config_entries_read_all(&loading.entries, path, &err)) {
@@ -696,5 +517,7 @@ void config_done(struct config *config)
     free(config->defs);
     free(config->state);
     free(config->presets);
+    free(config->control);
+    free(config->metrics);
     *config = (struct config){0};
 }

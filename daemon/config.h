@@ -19,8 +19,11 @@
 #include <stdint.h>
 
 struct config {
-    char *state;   // directory
-    char *presets; // directory of NAME.conf
+    char *state;                  // directory
+    char *presets;                // directory of NAME.conf
+    char *control;                // path of the control socket; NULL: none
+    char *metrics;                // path of the metrics' file; NULL: none
+    uint64_t metrics_interval_ms; // between two of its versions
     struct ingest_limits limits;
     uint64_t scan_interval_ms;    // between looks at the inbox, beside the kernel's hints
     uint64_t settle_ms;           // a file found without a hint has to be this old

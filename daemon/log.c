@@ -2,6 +2,7 @@
 
 #include "ingest/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,20 +76,34 @@ static size_t escape(const unsigned char *at, bool utf8, char shown[16])
 
 // Printable UTF-8 as it is; control characters, and all bytes beyond ASCII of a text that is no
 // UTF-8, as \xNN. At most LOG_TEXT_BYTES of it, so that hostile names leave room for the rest.
-static void append_escaped(struct log_line *line, const char *value)
+static void escape_all(const char *value, bool quoted, char *out, size_t out_bytes)
 {
     const unsigned char *at = (const unsigned char *)value;
     bool utf8 = text_is_utf8(text_of(value));
     size_t used = 0;
 
-    append(line, "\"");
+    out[0] = '\0';
     while (*at != '\0' && used < LOG_TEXT_BYTES) {
-        char shown[16];
-        at += escape(at, utf8, shown);
-        append(line, "%s", shown);
-        used += strlen(shown);
+        char shown[16] = "\"";
+        bool as_it_is = *at == '"' && !quoted;
+        at += as_it_is ? 1 : escape(at, utf8, shown);
+        used += (size_t)snprintf(out + used, out_bytes - used, "%s", shown);
     }
-    append(line, *at ? "...\"" : "\"");
+    snprintf(out + used, out_bytes - used, "%s", *at ? "..." : "");
+}
+
+void log_escape(const char *value, char *out, size_t out_bytes)
+{
+    assert(out_bytes >= LOG_SHOWN_BYTES);
+    escape_all(value, false, out, out_bytes);
+}
+
+static void append_escaped(struct log_line *line, const char *value)
+{
+    char shown[LOG_SHOWN_BYTES];
+
+    escape_all(value, true, shown, sizeof shown);
+    append(line, "\"%s\"", shown);
 }
 
 void log_text(struct log_line *line, const char *key, const char *value)

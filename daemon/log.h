@@ -14,7 +14,7 @@
 
 enum log_priority { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6 };
 
-enum { LOG_LINE_BYTES = 1200, LOG_TEXT_BYTES = 300 };
+enum { LOG_LINE_BYTES = 1200, LOG_TEXT_BYTES = 300, LOG_SHOWN_BYTES = LOG_TEXT_BYTES + 24 };
 
 struct log_line {
     char text[LOG_LINE_BYTES];
@@ -29,6 +29,10 @@ void log_end(struct log_line *line);
 // event=EVENT file=FILE place=... error="...": `file` may be NULL.
 void log_failure(enum log_priority priority, const char *event, const char *file,
                  const struct tally_err *err);
+
+// A name for people, printable whatever its bytes: as log_text shows it, without the quotes.
+// Requires: out_bytes >= LOG_SHOWN_BYTES.
+void log_escape(const char *value, char *out, size_t out_bytes);
 
 // One line that is overwritten by the next: only on a terminal.
 void log_progress(const char *file, uint64_t bytes, uint64_t bytes_total, uint64_t rows);

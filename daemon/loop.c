@@ -77,6 +77,7 @@ static void on_hint(void *context, enum watch_event event, const char *name)
         }
         return;
     case WATCH_OVERFLOW:
+        loop->stats.hints_lost++;
         loop->scan_wanted = true;
         log_begin(&line, LOG_NOTICE, "hints_lost");
         log_end(&line);
@@ -198,6 +199,7 @@ static void look_at_inbox(struct loop *loop)
     size_t waiting;
 
     loop->scan_wanted = false;
+    loop->stats.looks++;
     if (!scan_inbox(loop->options->inbox, settle_ms, &loop->queue, &waiting, &err)) {
         log_failure(LOG_ERROR, "scan_failed", NULL, &err);
     }
@@ -229,6 +231,7 @@ void loop_on_published(struct loop *loop)
 {
     loop->published_ms = uv_now(&loop->uv);
     if (loop->job_ok) {
+        stats_note_time(&loop->stats.publish, (uv_hrtime() - loop->job_started_ns) / 1000);
         return;
     }
     if (loop->job_err.code == TALLY_NO_SPACE || loop->job_err.code == TALLY_NO_MEMORY) {
@@ -349,6 +352,7 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
     const struct config *config = loop->config;
 
     loop_start_service(loop);
+    loop_start_status(loop);
     loop_listen_for_reload(loop);
     uv_timer_init(&loop->uv, &loop->scan_timer);
     uv_timer_init(&loop->uv, &loop->retry_timer);
@@ -414,6 +418,7 @@ int loop_run(const struct loop_options *options)
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     store_watch(options->store, (struct progress){0});
     uv_loop_close(&loop.uv);
+    loop_end_status(&loop);
     loop_end_reload(&loop);
     disk_close(loop.watch_fd);
     queue_done(&loop.queue);

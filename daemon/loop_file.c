@@ -1,4 +1,5 @@
 // daemon/loop_file.c - the file at hand, from its first chunk to what became of it.
+#include "base/clock.h"
 #include "daemon/log.h"
 #include "daemon/loop_private.h"
 
@@ -54,6 +55,7 @@ static void run_store_job(uv_work_t *work)
 void loop_start_store_job(struct loop *loop, enum store_job job)
 {
     assert(!loop->store_busy);
+    loop->job_started_ns = uv_hrtime();
     loop->job = job;
     loop->store_busy = true;
     uv_queue_work(&loop->uv, &loop->store_work, run_store_job, on_store_job_done);
@@ -75,6 +77,8 @@ static void on_chunk_parsed(uv_work_t *work, int status)
     loop->parsing = NO_CHUNK;
     loop->parsed = chunk;
     loop->parse_ended = loop->intake->step[chunk] != INGEST_CHUNK;
+    loop->read_bytes = ingest_summary(loop->intake->ingest)->bytes;
+    loop->read_rows = ingest_summary(loop->intake->ingest)->records;
     loop_tell_reading(loop);
     loop_advance(loop);
 }
@@ -102,6 +106,9 @@ static void on_store_job_done(uv_work_t *work, int status)
     case JOB_RELOAD:
         loop_on_reloaded(loop);
         break;
+    }
+    if (loop->job != JOB_STORE) {
+        loop_look_at_store(loop);
     }
     loop_advance(loop);
 }
@@ -150,6 +157,23 @@ static void log_settled(const struct loop *loop)
     log_end(&line);
 }
 
+static void note_settled(struct loop *loop)
+{
+    const struct intake *intake = loop->intake;
+    struct stats_file file = {.outcome = intake->outcome.outcome,
+                              .batch = intake->outcome.batch,
+                              .records = intake->summary.records,
+                              .rejected = intake->summary.rejected,
+                              .counts = intake->outcome.counts,
+                              .time_ms = clock_now_ms(),
+                              .took_ms = uv_now(&loop->uv) - loop->started_ms};
+
+    snprintf(file.name, sizeof file.name, "%s", intake->name);
+    snprintf(file.feed, sizeof file.feed, "%s",
+             intake->summary.feed ? feed_name(intake->summary.feed) : "");
+    stats_note_file(&loop->stats, &file);
+}
+
 // What a settled, postponed or fatal file means for the loop.
 static void take_result(struct loop *loop)
 {
@@ -158,6 +182,7 @@ static void take_result(struct loop *loop)
     switch (loop->result) {
     case INTAKE_SETTLED:
         log_settled(loop);
+        note_settled(loop);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
     case INTAKE_LATER: // it is in claimed/ and may be in the ledger already
@@ -174,6 +199,9 @@ static void take_result(struct loop *loop)
 
 static void on_file_settled(struct loop *loop)
 {
+    if (loop->result == INTAKE_SETTLED && loop->intake->outcome.outcome == FILE_ACCEPTED) {
+        stats_note_time(&loop->stats.commit, (uv_hrtime() - loop->job_started_ns) / 1000);
+    }
     take_result(loop);
 }
 
@@ -195,6 +223,8 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     loop->parse_ended = false;
     loop->store_failed = false;
     loop->started_ms = uv_now(&loop->uv);
+    loop->read_bytes = 0;
+    loop->read_rows = 0;
     loop->progress_ms = loop->started_ms;
     return true;
 }

@@ -3,6 +3,7 @@
 //   loop.c        what happens outside, the next file, when to publish, when to end
 //   loop_file.c   the file at hand: parse and store jobs, and what became of it
 //   loop_reload.c   another configuration
+//   loop_status.c   the control socket and metrics
 //   loop_service.c  the watchdog, and what systemd and a terminal are told
 //
 // Everything here belongs to the loop thread. A worker sees the struct only through the job that
@@ -14,12 +15,15 @@
 #include "daemon/loop.h"
 #include "daemon/queue.h"
 #include "daemon/scan.h"
+#include "daemon/status.h"
 
 #include <uv.h>
 
 enum { NO_CHUNK = -1 };
 
 enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_RELOAD };
+
+struct control;
 
 struct loop {
     const struct loop_options *options;
@@ -63,7 +67,28 @@ struct loop {
     bool job_ok;
     enum intake_result result;
     struct tally_err job_err;
+    uint64_t job_started_ns;
     uint64_t published_ms;
+
+    int64_t began_ms; // of the clock
+    struct stats stats;
+    struct status_store seen; // what the store said when no worker had it
+    uint64_t read_bytes;      // of the file at hand, after its last chunk
+    uint64_t read_rows;
+    bool sizes_taken;
+    uint64_t sizes_ms;
+    uint64_t ledger_bytes;
+    uint64_t *rollup_bytes; // in the order of seen.rollup
+    struct control *control;
+    uv_timer_t look_timer; // somebody asked for a look at the inbox
+    uint64_t looked_ms;
+    uv_timer_t metrics_timer;
+    uv_work_t metrics_work;
+    bool writes_metrics;
+    struct bytes metrics; // the text, and where it goes: the worker's while writes_metrics
+    char *metrics_path;
+    bool metrics_ok;
+    struct tally_err metrics_err;
 };
 
 // ---- loop.c -------------------------------------------------------------------------------
@@ -103,6 +128,13 @@ void loop_run_reload(struct loop *loop);   // on a worker
 void loop_on_reloaded(struct loop *loop);
 void loop_log_removed(void *context, const char *file);
 void loop_end_reload(struct loop *loop);
+
+// ---- loop_status.c ------------------------------------------------------------------------
+
+void loop_start_status(struct loop *loop);
+void loop_look_at_store(struct loop *loop); // Requires: no worker has it
+void loop_time_metrics(struct loop *loop);  // as the configuration in force says
+void loop_end_status(struct loop *loop);
 
 // ---- loop_service.c -----------------------------------------------------------------------
 

@@ -42,6 +42,11 @@ static void refuse(struct loop *loop, struct config *config, const char *why)
     loop->told_idle = false;
 }
 
+static bool same_path(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static void begin_reload(struct loop *loop)
 {
     struct config *config = malloc(sizeof *config);
@@ -54,6 +59,8 @@ static void begin_reload(struct loop *loop)
         refuse(loop, config, "the configuration has mistakes; the one before stays in force");
     } else if (strcmp(config->state, loop->config->state) != 0) {
         refuse(loop, config, "another state directory needs a restart; nothing of it is in force");
+    } else if (!same_path(config->control, loop->config->control)) {
+        refuse(loop, config, "another control socket needs a restart; nothing of it is in force");
     } else {
         free_config(loop->next_config); // a signal came while one waited
         loop->next_config = config;
@@ -176,6 +183,7 @@ void loop_on_reloaded(struct loop *loop)
     log_end(&line);
     uv_timer_set_repeat(&loop->scan_timer, config->scan_interval_ms);
     uv_timer_again(&loop->scan_timer);
+    loop_time_metrics(loop);
     loop->scan_wanted = true;
     loop->told_idle = false;
     notify_ready();

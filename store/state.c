@@ -670,6 +670,7 @@ bool state_apply_end(struct state *state, const struct state_batch *batch,
     struct cursor list = end->scope_list;
 
     cover(&state->feed[batch->feed], end);
+    state->feed[batch->feed].newest_ms = end->time_ms;
     state->feed[batch->feed].claims |= batch->mode == BATCH_CLAIMS;
     for (uint64_t i = 0; i < end->scopes; i++) {
         uint64_t text = cursor_take_varint(&list);

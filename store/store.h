@@ -107,6 +107,27 @@ bool store_each_reject(const struct store *store, struct ledger_position at,
 bool store_publish(struct store *store, struct tally_err *err);
 bool store_needs_publishing(const struct store *store);
 
+// What it holds, for a status. Texts are borrowed until the store is used again.
+struct store_feed_view {
+    const char *name;
+    bool any_day;
+    int32_t first_day; // coverage
+    int32_t last_day;
+    int64_t newest_ms;  // when its newest batch was committed; 0: it has none
+    uint64_t incidents; // that count
+};
+struct store_rollup_view {
+    const char *name;
+    uint64_t generation; // the newest batch of its feeds
+    bool waits;          // to be published
+};
+size_t store_feeds_count(const struct store *store);
+struct store_feed_view store_feed_at(const struct store *store, size_t index);
+bool store_find_feed(const struct store *store, const char *name,
+                     struct store_feed_view *out_view); // false: absent
+size_t store_rollups_count(const struct store *store);
+struct store_rollup_view store_rollup_at(const struct store *store, size_t index);
+
 // Another set of rollups from now on: what is new or changed is filled from the incidents that are
 // kept, what stays as it is keeps its cells. All of it or, on an error, nothing.
 bool store_set_rollups(struct store *store, const struct rollup_def *defs, size_t count,

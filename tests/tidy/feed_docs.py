@@ -7,6 +7,7 @@ import source
 
 FEEDS = "docs/feeds.md"
 CONFIGURATION = "docs/configuration.md"
+KEYS = "daemon/config_keys.c"
 
 
 def feed_keys():
@@ -17,11 +18,11 @@ def tallyd_keys():
     """Pairs of name and default, which is None where the program finds it out."""
     row = re.compile(r'^    \{"([a-z_]+)", UNIT_\w+, AT\([\w.]+\),[^"]*?(?:"([^"]*)"|NULL),',
                      re.MULTILINE)
-    return [(key, default or None) for key, default in row.findall(source.text("daemon/config.c"))]
+    return [(key, default or None) for key, default in row.findall(source.text(KEYS))]
 
 
 def rollup_keys():
-    return re.findall(r'^    \{"rollup", "([a-z_]+\.?)"', source.text("daemon/config.c"),
+    return re.findall(r'^    \{"rollup", "([a-z_]+\.?)"', source.text(KEYS),
                       re.MULTILINE)
 
 
@@ -59,5 +60,5 @@ for preset in presets:
         failures.append(f"{FEEDS}: preset {preset} has no row")
 
 if not (len(feed_keys()) > 20 and len(tallyd_keys()) > 10 and len(rollup_keys()) > 4):
-    failures.append("the tables of keys in feed_keys.c and config.c are not found")
+    failures.append("the tables of keys in feed_keys.c and config_keys.c are not found")
 source.finish("feed_docs", failures, 2)

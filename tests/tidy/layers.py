@@ -19,10 +19,11 @@ MAY_INCLUDE = {
 # The writing half of the store is not for reporting jobs.
 NOT_FOR_REPORT = {"store/store.h", "store/store_private.h", "store/ledger_write.h"}
 
-# Libraries of others that live behind one folder.
+# Libraries of others, and the folders that may know them.
 ONLY_IN = {
     "uv.h": "daemon",
     "systemd/sd-daemon.h": "daemon",
+    "jansson.h": "daemon report",
     "csv.h": "ingest",
     "iconv.h": "ingest",
     "zlib.h": "ingest",
@@ -37,8 +38,8 @@ ONLY_IN = {
 def wrong_with(path, quote, header):
     folder = path.parts[0]
     if quote == "<":
-        home = ONLY_IN.get(header)
-        return f"<{header}> belongs in {home}/ alone" if home and home != folder else None
+        home = ONLY_IN.get(header, folder).split()
+        return None if folder in home else f"<{header}> belongs in {' and '.join(home)} alone"
     if (str(path), header) == ("report/tally.h", "tally_err.h"):
         return None  # as the two are installed: side by side
     if not (source.ROOT / header).is_file():
