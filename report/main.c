@@ -7,6 +7,7 @@
 //   where.c select.c series.c     the core: which groups, which rows, which sums; no I/O
 //   period.c figures.c            what commands share: days, columns of sums, warnings
 //   claims.c recorded.c verdict.c the core of tally claims
+//   control_client.c              asking the running daemon
 //   sheet.c       columns and rows; sorting
 //   print*.c glyphs.c number.c    CSV, JSON, tables
 //   export_*.c sqlite.c           a rollup as a SQLite database
@@ -31,7 +32,8 @@ static run_command *const run[] = {
     [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window, [COMMAND_SERIES] = run_series,
     [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,     [COMMAND_FILES] = run_files,
     [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,     [COMMAND_CLAIMS] = run_claims,
-    [COMMAND_EXPORT] = run_export,
+    [COMMAND_EXPORT] = run_export,   [COMMAND_STATUS] = run_status, [COMMAND_RESCAN] = run_rescan,
+    [COMMAND_WAIT] = run_wait,
 };
 
 static int exit_status(const struct tally_err *err)

@@ -39,6 +39,10 @@ static const struct command commands[] = {
                       "every day cell as it is stored, or every span"},
     [COMMAND_EXPORT] = {"export", "ROLLUP --to FILE.db|FILE.csv", ARGS_ROLLUP,
                         "a SQLite database for Grafana, R, DuckDB; or the day cells as CSV"},
+    [COMMAND_STATUS] = {"status", "", ARGS_NONE, "what the running tallyd is at"},
+    [COMMAND_RESCAN] = {"rescan", "", ARGS_NONE, "asks the running tallyd to look at its inbox"},
+    [COMMAND_WAIT] = {"wait", "ROLLUP --after GENERATION", ARGS_ROLLUP,
+                      "waits until the rollup is of a later generation, and prints that"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -47,7 +51,8 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 #define ON_FIGURES (ON(COMMAND_WINDOW) | ON(COMMAND_SERIES) | ON(COMMAND_DIFF))
 #define ON_INCIDENTS (ON_FIGURES | ON(COMMAND_EXPLAIN))
 #define ON_FILES ON(COMMAND_EXPORT)
-#define ON_SHEETS (ON_ALL & ~(ON(COMMAND_VERIFY) | ON_FILES))
+#define ON_CONTROL (ON(COMMAND_STATUS) | ON(COMMAND_RESCAN))
+#define ON_SHEETS (ON_ALL & ~(ON(COMMAND_VERIFY) | ON(COMMAND_WAIT) | ON_CONTROL | ON_FILES))
 
 typedef bool set_option(struct options *options, const char *value, struct tally_err *err);
 
@@ -208,7 +213,38 @@ static bool set_format(struct options *options, const char *value, struct tally_
             return true;
         }
     }
-    return err_set(err, TALLY_INVALID, "--format %.40s: write table, csv or json", value);
+    options->openmetrics = strcmp(value, "openmetrics") == 0;
+    return options->openmetrics ||
+           err_set(err, TALLY_INVALID, "--format %.40s: write table, csv or json", value);
+}
+
+static bool set_follow(struct options *options, const char *value, struct tally_err *err)
+{
+    (void)value;
+    (void)err;
+    options->follow = true;
+    return true;
+}
+
+static bool set_socket(struct options *options, const char *value, struct tally_err *err)
+{
+    (void)err;
+    options->socket = value;
+    return true;
+}
+
+static bool set_after(struct options *options, const char *value, struct tally_err *err)
+{
+    options->after_given = true;
+    return number_parse(value, UINT64_MAX, &options->after) ||
+           err_set(err, TALLY_INVALID, "--after %.40s: write a generation, such as 12", value);
+}
+
+static bool set_timeout(struct options *options, const char *value, struct tally_err *err)
+{
+    options->timeout_given = true;
+    return number_parse(value, UINT32_MAX, &options->timeout_s) ||
+           err_set(err, TALLY_INVALID, "--timeout %.40s: write a whole number of seconds", value);
 }
 
 static bool set_rejected(struct options *options, const char *value, struct tally_err *err)
@@ -269,10 +305,16 @@ static const struct option_row rows[] = {
     {"rejected", NULL, ON(COMMAND_FILES), 0, set_rejected, "list the rows that were set aside"},
     {"spans", NULL, ON(COMMAND_DUMP), 0, set_spans,
      "the incidents that last more than a day, instead of the cells"},
+    {"follow", NULL, ON(COMMAND_STATUS), 0, set_follow, "again every second, one line each"},
+    {"socket", "PATH", ON_CONTROL, 0, set_socket,
+     "where tallyd listens (`control` of the configuration, or /run/tallyd/control)"},
+    {"after", "GENERATION", ON(COMMAND_WAIT), 0, set_after,
+     "the generation that is known; 0: any, also of a rollup that is not there yet"},
+    {"timeout", "S", ON(COMMAND_WAIT), 0, set_timeout, "give up after so many seconds"},
     {"sort", "[-]COLUMN", ON_SHEETS, 0, set_sort, "by any column; - puts the greatest first"},
     {"limit", "K", ON_SHEETS, 0, set_limit, "at most K rows"},
     {"format", "FORMAT", ON_ALL, 'f', set_format,
-     "table, csv or json (table on a terminal, csv otherwise)"},
+     "table, csv or json (table on a terminal, csv otherwise); of a status also openmetrics"},
     {"help", NULL, ON_ALL, 'h', set_help, "this text"},
     {"version", NULL, ON_ALL, 'V', set_version, "the version"},
 };
@@ -391,6 +433,12 @@ static bool check_needs(const struct options *options, struct tally_err *err)
     if ((ON(options->command) & ON_FILES) && !options->to) {
         return err_set(err, TALLY_INVALID, "tally %s needs --to FILE", command->name);
     }
+    if (options->openmetrics && (options->command != COMMAND_STATUS || options->follow)) {
+        return err_set(err, TALLY_INVALID, "--format openmetrics is of tally status alone");
+    }
+    if (options->command == COMMAND_WAIT && !options->after_given) {
+        return err_set(err, TALLY_INVALID, "tally wait needs --after GENERATION");
+    }
     if (diff && options->end_given && options->days == 0) {
         return err_set(err, TALLY_INVALID, "tally diff --end needs --days N as well");
     }
@@ -493,6 +541,13 @@ static void help_columns(enum options_command command, FILE *out)
         [COMMAND_EXPORT] = "file, bytes: what was written. The name's ending decides: .db is a "
                            "SQLite\ndatabase, .csv what tally dump prints. A file of that name is "
                            "replaced if tally wrote it",
+        [COMMAND_STATUS] =
+            "area, name, key, value in CSV: area tallyd, feed, rollup or file; json "
+            "is\nwhat the daemon says. Counts of files and rows are since its start. "
+            "With --follow\ntime, generation, waiting, files, reading_bytes",
+        [COMMAND_RESCAN] = "none",
+        [COMMAND_WAIT] = "rollup, generation; without --format the generation alone, for $(...). "
+                         "Exit\nstatus 75: nothing new within the time",
     };
 
     fprintf(out, "\nColumns: %s.\n", columns[command]);
@@ -520,7 +575,7 @@ void options_help(const struct options *options, FILE *out)
     }
     fputs("\nROLLUP is a name or the path of a .rollup file. Dates are ISO 8601. tally COMMAND "
           "--help\n"
-          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 74 I/O, 78 "
+          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 74 I/O, 75 busy, 78 "
           "configuration.\n",
           out);
 }

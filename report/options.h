@@ -27,6 +27,9 @@ enum options_command {
     COMMAND_VERIFY,
     COMMAND_DUMP,
     COMMAND_EXPORT,
+    COMMAND_STATUS,
+    COMMAND_RESCAN,
+    COMMAND_WAIT,
 };
 
 enum { OPTIONS_WHERE_MAX = 64 };
@@ -56,6 +59,13 @@ struct options {
     const char *as_of;
     bool format_given;
     enum print_format format;
+    bool openmetrics; // instead of format
+    bool follow;
+    const char *socket; // NULL: not given
+    bool after_given;
+    uint64_t after; // generation
+    bool timeout_given;
+    uint64_t timeout_s;
     bool rejected;
     bool incidents;
     bool spans;

@@ -11,24 +11,32 @@
 
 #define DEFAULT_CONFIG "/etc/tallyd/tallyd.conf"
 #define DEFAULT_STATE "/var/lib/tallyd"
+#define DEFAULT_CONTROL "/run/tallyd/control"
+
+// One key of [tallyd] that is looked for.
+struct wanted {
+    const char *key;
+    char *value; // NULL: not there
+};
 
 static bool on_config_entry(void *context, const struct ini_entry *entry, struct tally_err *err)
 {
-    char **state = context;
+    struct wanted *wanted = context;
 
-    if (strcmp(entry->section, "tallyd") != 0 || strcmp(entry->key, "state") != 0) {
+    if (strcmp(entry->section, "tallyd") != 0 || strcmp(entry->key, wanted->key) != 0) {
         return true;
     }
     char *copy = strdup(entry->value);
     if (!copy) {
         return err_set(err, TALLY_NO_MEMORY, "no memory");
     }
-    free(*state);
-    *state = copy;
+    free(wanted->value);
+    wanted->value = copy;
     return true;
 }
 
-static bool read_drop_in(const char *dir, const char *name, char **state, struct tally_err *err)
+static bool read_drop_in(const char *dir, const char *name, struct wanted *wanted,
+                         struct tally_err *err)
 {
     size_t bytes = strlen(name);
     char *path;
@@ -39,13 +47,13 @@ static bool read_drop_in(const char *dir, const char *name, char **state, struct
     if (asprintf(&path, "%s/%s", dir, name) < 0) {
         return err_set(err, TALLY_NO_MEMORY, "no memory");
     }
-    bool done = ini_read(path, on_config_entry, state, err);
+    bool done = ini_read(path, on_config_entry, wanted, err);
     free(path);
     return done;
 }
 
 // FILE.d/*.conf, in order of their names.
-static bool read_drop_ins(const char *config, char **state, struct tally_err *err)
+static bool read_drop_ins(const char *config, struct wanted *wanted, struct tally_err *err)
 {
     struct disk_names names;
     char *dir;
@@ -57,7 +65,7 @@ static bool read_drop_ins(const char *config, char **state, struct tally_err *er
     if (access(dir, F_OK) == 0) {
         done = disk_list(AT_FDCWD, dir, &names, err);
         for (size_t i = 0; done && i < names.count; i++) {
-            done = read_drop_in(dir, names.name[i], state, err);
+            done = read_drop_in(dir, names.name[i], wanted, err);
         }
         if (done) {
             disk_names_done(&names);
@@ -67,9 +75,9 @@ static bool read_drop_ins(const char *config, char **state, struct tally_err *er
     return done;
 }
 
-static bool read_config(const char *config, char **state, struct tally_err *err)
+static bool read_config(const char *config, struct wanted *wanted, struct tally_err *err)
 {
-    if (ini_read(config, on_config_entry, state, err) && read_drop_ins(config, state, err)) {
+    if (ini_read(config, on_config_entry, wanted, err) && read_drop_ins(config, wanted, err)) {
         return true;
     }
     // A code of its own, since main.c has an exit status for it.
@@ -77,25 +85,61 @@ static bool read_config(const char *config, char **state, struct tally_err *err)
     return false;
 }
 
-char *origin_state_dir(const struct options *options, struct tally_err *err)
+// The key's value; NULL with err->code TALLY_OK: nothing says it.
+static char *find_in_config(const struct options *options, const char *key, struct tally_err *err)
 {
+    struct wanted wanted = {.key = key};
     const char *config = options->config;
-    char *state = NULL;
 
-    if (!options->state && !config && access(DEFAULT_CONFIG, F_OK) == 0) {
+    err->code = TALLY_OK;
+    if (!config && access(DEFAULT_CONFIG, F_OK) == 0) {
         config = DEFAULT_CONFIG;
     }
-    if (!options->state && config && !read_config(config, &state, err)) {
-        free(state);
+    if (config && !read_config(config, &wanted, err)) {
+        free(wanted.value);
         return NULL;
     }
-    if (!state) {
-        state = strdup(options->state ? options->state : DEFAULT_STATE);
-    }
-    if (!state) {
+    return wanted.value;
+}
+
+static char *copy_of(const char *text, struct tally_err *err)
+{
+    char *copy = strdup(text);
+
+    if (!copy) {
         err_set(err, TALLY_NO_MEMORY, "no memory");
     }
-    return state;
+    return copy;
+}
+
+char *origin_state_dir(const struct options *options, struct tally_err *err)
+{
+    if (options->state) {
+        return copy_of(options->state, err);
+    }
+    char *state = find_in_config(options, "state", err);
+    return state || err->code != TALLY_OK ? state : copy_of(DEFAULT_STATE, err);
+}
+
+char *origin_control_path(const struct options *options, struct tally_err *err)
+{
+    if (options->socket) {
+        return copy_of(options->socket, err);
+    }
+    if (options->state) {
+        err_set(err, TALLY_INVALID,
+                "--state does not say where tallyd listens; give --config or "
+                "--socket");
+        return NULL;
+    }
+    char *path = find_in_config(options, "control", err);
+    if (path && strcmp(path, "off") == 0) {
+        free(path);
+        err_set(err, TALLY_REFUSED,
+                "the configuration says `control = off`: tallyd listens nowhere");
+        return NULL;
+    }
+    return path || err->code != TALLY_OK ? path : copy_of(DEFAULT_CONTROL, err);
 }
 
 int origin_open_ledger(const struct options *options, struct tally_err *err)
@@ -122,6 +166,27 @@ static bool is_path(const char *name)
     size_t bytes = strlen(name);
 
     return strchr(name, '/') || (bytes > 7 && strcmp(name + bytes - 7, ".rollup") == 0);
+}
+
+char *origin_rollup_dir(const struct options *options, const char *name, struct tally_err *err)
+{
+    const char *slash = strrchr(name, '/');
+    char *dir = NULL;
+
+    if (is_path(name)) {
+        char *path = copy_of(slash ? name : ".", err);
+        if (path && slash) {
+            path[slash == name ? 1 : slash - name] = '\0'; // "/" stays "/"
+        }
+        return path;
+    }
+    char *state = origin_state_dir(options, err);
+    if (state && asprintf(&dir, "%s/rollup", state) < 0) {
+        err_set(err, TALLY_NO_MEMORY, "no memory");
+        dir = NULL;
+    }
+    free(state);
+    return dir;
 }
 
 static bool refuse_name(const char *dir, const char *name, struct tally_err *err)

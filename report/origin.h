@@ -14,6 +14,13 @@
 // The caller frees it. Errors: NULL; TALLY_REFUSED for a configuration that is wrong.
 char *origin_state_dir(const struct options *options, struct tally_err *err);
 
+// DIR/rollup, or the folder of a rollup that was named by its path; the caller frees it.
+char *origin_rollup_dir(const struct options *options, const char *name, struct tally_err *err);
+
+// Where the daemon listens: --socket, or `control` of the configuration, or the default. Errors:
+// NULL; TALLY_REFUSED for a configuration that is wrong or has none.
+char *origin_control_path(const struct options *options, struct tally_err *err);
+
 // An open descriptor of DIR/ledger, or -1.
 int origin_open_ledger(const struct options *options, struct tally_err *err);
 
