@@ -31,6 +31,7 @@ void log_begin(struct log_line *line, enum log_priority priority, const char *ev
 {
     line->used = 0;
     line->text[0] = '\0';
+    snprintf(line->event, sizeof line->event, "%s", event);
     if (!on_terminal()) {
         append(line, "<%d>", (int)priority);
     }
@@ -127,32 +128,46 @@ void log_end(struct log_line *line)
     fprintf(stderr, "%s\n", line->text);
 }
 
+void log_begin_failure(struct log_line *line, enum log_priority priority, const char *event,
+                       const char *file, const struct tally_err *err)
+{
+    log_begin(line, priority, event);
+    if (file) {
+        log_text(line, "file", file);
+    }
+    if (err->place[0]) {
+        log_text(line, "place", err->place);
+    }
+    log_text(line, "error", err->message);
+}
+
 void log_failure(enum log_priority priority, const char *event, const char *file,
                  const struct tally_err *err)
 {
     struct log_line line;
 
-    log_begin(&line, priority, event);
-    if (file) {
-        log_text(&line, "file", file);
-    }
-    if (err->place[0]) {
-        log_text(&line, "place", err->place);
-    }
-    log_text(&line, "error", err->message);
+    log_begin_failure(&line, priority, event, file, err);
     log_end(&line);
 }
 
-void log_progress(const char *file, uint64_t bytes, uint64_t bytes_total, uint64_t rows)
+void log_progress(const char *file, uint64_t bytes, uint64_t bytes_total, uint64_t rows,
+                  uint64_t expected_ms)
 {
     struct log_line line = {.used = 0};
+    char left[48] = "";
 
     if (!on_terminal()) {
         return;
     }
     log_text(&line, "reading", file);
     unsigned percent = bytes_total ? (unsigned)(bytes * 100 / bytes_total) : 100;
-    fprintf(stderr, "\r\033[K%s  %u %%  %llu rows", line.text, percent, (unsigned long long)rows);
+    if (expected_ms != LOG_NOT_KNOWN) {
+        uint64_t seconds = (expected_ms + 999) / 1000;
+        snprintf(left, sizeof left, "  about %llu min %02u s left",
+                 (unsigned long long)(seconds / 60), (unsigned)(seconds % 60));
+    }
+    fprintf(stderr, "\r\033[K%s  %u %% of %llu bytes  %llu rows%s", line.text, percent,
+            (unsigned long long)bytes_total, (unsigned long long)rows, left);
     fflush(stderr);
 }
 

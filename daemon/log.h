@@ -14,9 +14,15 @@
 
 enum log_priority { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6 };
 
-enum { LOG_LINE_BYTES = 1200, LOG_TEXT_BYTES = 300, LOG_SHOWN_BYTES = LOG_TEXT_BYTES + 24 };
+enum {
+    LOG_LINE_BYTES = 1200,
+    LOG_TEXT_BYTES = 300,
+    LOG_EVENT_BYTES = 32,
+    LOG_SHOWN_BYTES = LOG_TEXT_BYTES + 24
+};
 
 struct log_line {
+    char event[LOG_EVENT_BYTES];
     char text[LOG_LINE_BYTES];
     size_t used;
 };
@@ -26,7 +32,9 @@ void log_text(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, uint64_t value);
 void log_end(struct log_line *line);
 
-// event=EVENT file=FILE place=... error="...": `file` may be NULL.
+// event=EVENT file=FILE place=... error="...": `file` may be NULL. The first leaves the line open.
+void log_begin_failure(struct log_line *line, enum log_priority priority, const char *event,
+                       const char *file, const struct tally_err *err);
 void log_failure(enum log_priority priority, const char *event, const char *file,
                  const struct tally_err *err);
 
@@ -34,8 +42,11 @@ void log_failure(enum log_priority priority, const char *event, const char *file
 // Requires: out_bytes >= LOG_SHOWN_BYTES.
 void log_escape(const char *value, char *out, size_t out_bytes);
 
-// One line that is overwritten by the next: only on a terminal.
-void log_progress(const char *file, uint64_t bytes, uint64_t bytes_total, uint64_t rows);
+// One line that is overwritten by the next: only on a terminal. `expected_ms`: how long the rest
+// takes, or LOG_NOT_KNOWN.
+#define LOG_NOT_KNOWN UINT64_MAX
+void log_progress(const char *file, uint64_t bytes, uint64_t bytes_total, uint64_t rows,
+                  uint64_t expected_ms);
 void log_progress_done(void);
 
 #endif

@@ -27,6 +27,24 @@ static void on_scan_timer(uv_timer_t *timer);
 static void on_signal(uv_signal_t *handle, int number);
 static void on_retry(uv_timer_t *timer);
 
+void loop_log(struct loop *loop, struct log_line *line)
+{
+    if (log_limit_allows(&loop->log_limit, line->event, uv_now(&loop->uv))) {
+        log_end(line);
+    } else {
+        loop->stats.suppressed++;
+    }
+}
+
+void loop_log_failure(struct loop *loop, enum log_priority priority, const char *event,
+                      const char *file, const struct tally_err *err)
+{
+    struct log_line line;
+
+    log_begin_failure(&line, priority, event, file, err);
+    loop_log(loop, &line);
+}
+
 void loop_stop(struct loop *loop, int exit_status)
 {
     if (!loop->stopping && !loop->options->once) {
@@ -40,7 +58,7 @@ void loop_stop(struct loop *loop, int exit_status)
 
 void loop_pause(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
 {
-    log_failure(LOG_ERROR, event, file, err);
+    loop_log_failure(loop, LOG_ERROR, event, file, err);
     if (loop->options->once) {
         loop_stop(loop, EX_IOERR);
         return;
@@ -61,7 +79,7 @@ static void lose_inbox(struct loop *loop)
     }
     log_begin(&line, LOG_ERROR, "inbox_lost");
     log_text(&line, "inbox", loop->options->inbox_path);
-    log_end(&line);
+    loop_log(loop, &line);
     loop_stop(loop, EX_OSERR); // started anew, it makes the folder again
 }
 
@@ -80,7 +98,7 @@ static void on_hint(void *context, enum watch_event event, const char *name)
         loop->stats.hints_lost++;
         loop->scan_wanted = true;
         log_begin(&line, LOG_NOTICE, "hints_lost");
-        log_end(&line);
+        loop_log(loop, &line);
         return;
     case WATCH_LOST:
         lose_inbox(loop);
@@ -95,7 +113,7 @@ static void on_hints(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     if (!watch_read(loop->watch_fd, on_hint, loop, &err)) {
-        log_failure(LOG_WARNING, "hints_failed", NULL, &err);
+        loop_log_failure(loop, LOG_WARNING, "hints_failed", NULL, &err);
         loop->scan_wanted = true;
     }
     loop_advance(loop);
@@ -128,7 +146,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
     log_begin(&line, LOG_INFO, "stopping");
     log_number(&line, "signal", (uint64_t)number);
-    log_end(&line);
+    loop_log(loop, &line);
     loop_stop(loop, 0);
     loop_advance(loop);
 }
@@ -142,7 +160,7 @@ static void tell_unfit(struct loop *loop, const char *name, const struct tally_e
 
     if (disk_look(loop->options->inbox->inbox_fd, name, &entry, &ignored) &&
         scan_is_news(&loop->memory, name, entry.changed_ns)) {
-        log_failure(LOG_WARNING, "file_unfit", name, err);
+        loop_log_failure(loop, LOG_WARNING, "file_unfit", name, err);
     }
 }
 
@@ -186,7 +204,7 @@ static void reclaim(struct loop *loop, const char *name)
         fd = -1;
     }
     if (fd < 0) {
-        log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
+        loop_log_failure(loop, LOG_ERROR, "claimed_unreadable", name, &err);
     } else if (loop_open_file(loop, name, fd, &entry, true)) {
         loop_start_store_job(loop, JOB_RETIRE_KNOWN);
     }
@@ -201,7 +219,7 @@ static void look_at_inbox(struct loop *loop)
     loop->scan_wanted = false;
     loop->stats.looks++;
     if (!scan_inbox(loop->options->inbox, settle_ms, &loop->queue, &waiting, &err)) {
-        log_failure(LOG_ERROR, "scan_failed", NULL, &err);
+        loop_log_failure(loop, LOG_ERROR, "scan_failed", NULL, &err);
     }
 }
 
@@ -238,7 +256,7 @@ void loop_on_published(struct loop *loop)
         loop_pause(loop, "publish_failed", NULL, &loop->job_err);
         return;
     }
-    log_failure(LOG_ERROR, "publish_failed", NULL, &loop->job_err);
+    loop_log_failure(loop, LOG_ERROR, "publish_failed", NULL, &loop->job_err);
     loop_stop(loop, EX_IOERR);
 }
 
@@ -257,7 +275,7 @@ static void end(struct loop *loop)
 
     if (loop->intake) {
         if (!store_is_broken(loop->options->store) && !store_abort(loop->options->store, &err)) {
-            log_failure(LOG_ERROR, "store_failed", loop->intake->name, &err);
+            loop_log_failure(loop, LOG_ERROR, "store_failed", loop->intake->name, &err);
             loop->exit_status = EX_IOERR;
         }
         loop_drop_file(loop);
@@ -410,7 +428,7 @@ int loop_run(const struct loop_options *options)
         }
         uv_timer_start(&loop.retry_timer, on_first_turn, 0, 0);
     } else {
-        log_failure(LOG_ERROR, "start_failed", NULL, &err);
+        loop_log_failure(&loop, LOG_ERROR, "start_failed", NULL, &err);
         loop.exit_status = EX_OSERR;
         uv_walk(&loop.uv, close_handle, NULL);
     }
@@ -418,6 +436,7 @@ int loop_run(const struct loop_options *options)
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     store_watch(options->store, (struct progress){0});
     uv_loop_close(&loop.uv);
+    log_limit_tell(&loop.log_limit, uv_now(&loop.uv), true);
     loop_end_status(&loop);
     loop_end_reload(&loop);
     disk_close(loop.watch_fd);

@@ -127,7 +127,7 @@ void loop_drop_file(struct loop *loop)
     loop->told_idle = false;
 }
 
-static void log_settled(const struct loop *loop)
+static void log_settled(struct loop *loop)
 {
     const struct intake *intake = loop->intake;
     const struct store_outcome *outcome = &intake->outcome;
@@ -135,7 +135,7 @@ static void log_settled(const struct loop *loop)
     struct log_line line;
 
     if (outcome->outcome == FILE_REJECTED) {
-        log_failure(LOG_WARNING, "file_rejected", intake->name, &intake->err);
+        loop_log_failure(loop, LOG_WARNING, "file_rejected", intake->name, &intake->err);
         return;
     }
     char event[32];
@@ -154,7 +154,19 @@ static void log_settled(const struct loop *loop)
         log_text(&line, "rejects", intake->rejects_file);
     }
     log_number(&line, "ms", uv_now(&loop->uv) - loop->started_ms);
-    log_end(&line);
+    loop_log(loop, &line);
+}
+
+struct status_file loop_file_status(const struct loop *loop)
+{
+    if (!loop->intake) {
+        return (struct status_file){.name = NULL};
+    }
+    return (struct status_file){.name = loop->intake->name,
+                                .bytes = loop->read_bytes,
+                                .bytes_total = loop->intake->file_bytes,
+                                .rows = loop->read_rows,
+                                .elapsed_ms = uv_now(&loop->uv) - loop->started_ms};
 }
 
 static void note_settled(struct loop *loop)
@@ -190,7 +202,7 @@ static void take_result(struct loop *loop)
         loop_pause(loop, "intake_paused", intake->name, &intake->err);
         break;
     case INTAKE_FATAL:
-        log_failure(LOG_ERROR, "store_failed", intake->name, &intake->err);
+        loop_log_failure(loop, LOG_ERROR, "store_failed", intake->name, &intake->err);
         loop_stop(loop, EX_IOERR);
         break;
     }
@@ -244,7 +256,7 @@ static void on_known_retired(struct loop *loop)
     loop_drop_file(loop);
     int fd = inbox_reopen(loop->options->inbox, name, &entry, &err);
     if (fd < 0) {
-        log_failure(LOG_ERROR, "claimed_unreadable", name, &err);
+        loop_log_failure(loop, LOG_ERROR, "claimed_unreadable", name, &err);
         return;
     }
     loop_open_file(loop, name, fd, &entry, false);

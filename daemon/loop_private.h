@@ -12,6 +12,7 @@
 #define DAEMON_LOOP_PRIVATE_H
 
 #include "daemon/intake.h"
+#include "daemon/log_limit.h"
 #include "daemon/loop.h"
 #include "daemon/queue.h"
 #include "daemon/scan.h"
@@ -71,6 +72,7 @@ struct loop {
     uint64_t published_ms;
 
     int64_t began_ms; // of the clock
+    struct log_limit log_limit;
     struct stats stats;
     struct status_store seen; // what the store said when no worker had it
     uint64_t read_bytes;      // of the file at hand, after its last chunk
@@ -105,6 +107,11 @@ void loop_pause(struct loop *loop, const char *event, const char *file,
 
 void loop_on_published(struct loop *loop);
 
+// Everything that the loop says goes through these two, so that a flood is summed up.
+void loop_log(struct loop *loop, struct log_line *line);
+void loop_log_failure(struct loop *loop, enum log_priority priority, const char *event,
+                      const char *file, const struct tally_err *err);
+
 // A worker has a job.
 bool loop_is_working(const struct loop *loop);
 
@@ -114,6 +121,7 @@ bool loop_is_working(const struct loop *loop);
 bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
                     bool reclaimed);
 void loop_drop_file(struct loop *loop);
+struct status_file loop_file_status(const struct loop *loop); // of its last chunk
 
 // What the file at hand may do next.
 void loop_advance_file(struct loop *loop);
@@ -126,7 +134,6 @@ void loop_listen_for_reload(struct loop *loop);
 bool loop_start_reload(struct loop *loop); // false: no configuration waits
 void loop_run_reload(struct loop *loop);   // on a worker
 void loop_on_reloaded(struct loop *loop);
-void loop_log_removed(void *context, const char *file);
 void loop_end_reload(struct loop *loop);
 
 // ---- loop_status.c ------------------------------------------------------------------------

@@ -15,10 +15,9 @@
 
 static void on_mistake(void *context, const struct tally_err *mistake)
 {
-    uint64_t *count = context;
+    struct loop *loop = context;
 
-    ++*count;
-    log_failure(LOG_ERROR, "configuration_wrong", NULL, mistake);
+    loop_log_failure(loop, LOG_ERROR, "configuration_wrong", NULL, mistake);
 }
 
 static void free_config(struct config *config)
@@ -36,7 +35,7 @@ static void refuse(struct loop *loop, struct config *config, const char *why)
     log_begin(&line, LOG_ERROR, "reload_refused");
     log_text(&line, "config", loop->options->config_path);
     log_text(&line, "error", why);
-    log_end(&line);
+    loop_log(loop, &line);
     free_config(config);
     notify_ready();
     loop->told_idle = false;
@@ -50,12 +49,11 @@ static bool same_path(const char *a, const char *b)
 static void begin_reload(struct loop *loop)
 {
     struct config *config = malloc(sizeof *config);
-    uint64_t mistakes = 0;
 
     if (!config) {
         refuse(loop, NULL, "no memory for a configuration");
     } else if (!config_load(config, loop->options->config_path, loop->options->presets, on_mistake,
-                            &mistakes)) {
+                            loop)) {
         refuse(loop, config, "the configuration has mistakes; the one before stays in force");
     } else if (strcmp(config->state, loop->config->state) != 0) {
         refuse(loop, config, "another state directory needs a restart; nothing of it is in force");
@@ -107,8 +105,8 @@ static const struct feed *find_feed(const struct config *config, const char *nam
     return NULL;
 }
 
-static void log_feed(enum log_priority priority, const char *event, const char *name,
-                     const char *note)
+static void log_feed(struct loop *loop, enum log_priority priority, const char *event,
+                     const char *name, const char *note)
 {
     struct log_line line;
 
@@ -117,46 +115,46 @@ static void log_feed(enum log_priority priority, const char *event, const char *
     if (note) {
         log_text(&line, "note", note);
     }
-    log_end(&line);
+    loop_log(loop, &line);
 }
 
-static void log_feeds(const struct config *before, const struct config *after)
+static void log_feeds(struct loop *loop, const struct config *before, const struct config *after)
 {
     for (size_t i = 0; i < after->feeds_count; i++) {
         const struct feed *feed = after->feeds[i];
         const struct feed *old = find_feed(before, feed_name(feed));
         if (!old) {
-            log_feed(LOG_INFO, "feed_added", feed_name(feed), NULL);
+            log_feed(loop, LOG_INFO, "feed_added", feed_name(feed), NULL);
         } else if (!feed_reads_alike(old, feed)) {
-            log_feed(LOG_NOTICE, "feed_changed", feed_name(feed),
+            log_feed(loop, LOG_NOTICE, "feed_changed", feed_name(feed),
                      "what was taken in keeps its old mapping");
         }
     }
     for (size_t i = 0; i < before->feeds_count; i++) {
         const char *name = feed_name(before->feeds[i]);
         if (!find_feed(after, name)) {
-            log_feed(LOG_NOTICE, "feed_removed", name,
+            log_feed(loop, LOG_NOTICE, "feed_removed", name,
                      "what was taken in stays in the ledger; no file comes in by it any more");
         }
     }
 }
 
-void loop_log_removed(void *context, const char *file)
+static void on_removed(void *context, const char *file)
 {
+    struct loop *loop = context;
     struct log_line line;
 
-    (void)context;
     log_begin(&line, LOG_NOTICE, "rollup_removed");
     log_text(&line, "file", file);
-    log_end(&line);
+    loop_log(loop, &line);
 }
 
 static void remove_strangers(struct loop *loop)
 {
     struct tally_err err;
 
-    if (!store_remove_strangers(loop->options->store, loop_log_removed, NULL, &err)) {
-        log_failure(LOG_WARNING, "rollup_not_removed", NULL, &err);
+    if (!store_remove_strangers(loop->options->store, on_removed, loop, &err)) {
+        loop_log_failure(loop, LOG_WARNING, "rollup_not_removed", NULL, &err);
     }
 }
 
@@ -171,7 +169,7 @@ void loop_on_reloaded(struct loop *loop)
         refuse(loop, config, loop->job_err.message);
         return;
     }
-    log_feeds(loop->config, config);
+    log_feeds(loop, loop->config, config);
     remove_strangers(loop);
     free_config(loop->own_config);
     loop->own_config = config;
@@ -180,7 +178,7 @@ void loop_on_reloaded(struct loop *loop)
     log_text(&line, "config", loop->options->config_path);
     log_number(&line, "feeds", config->feeds_count);
     log_number(&line, "rollups", config->defs_count);
-    log_end(&line);
+    loop_log(loop, &line);
     uv_timer_set_repeat(&loop->scan_timer, config->scan_interval_ms);
     uv_timer_again(&loop->scan_timer);
     loop_time_metrics(loop);

@@ -41,6 +41,7 @@ static void on_heartbeat(uv_timer_t *timer)
         }
     }
     loop->stepped = false;
+    log_limit_tell(&loop->log_limit, uv_now(&loop->uv), false);
 }
 
 void loop_start_service(struct loop *loop)
@@ -59,9 +60,9 @@ void loop_start_service(struct loop *loop)
 
 void loop_tell_reading(struct loop *loop)
 {
-    const struct intake *intake = loop->intake;
-    const struct ingest_summary *summary = ingest_summary(intake->ingest);
+    const struct status_file file = loop_file_status(loop);
     uint64_t now_ms = uv_now(&loop->uv);
+    uint64_t expected_ms;
     struct log_line line = {.used = 0};
     char status[LOG_LINE_BYTES + 100];
 
@@ -70,11 +71,12 @@ void loop_tell_reading(struct loop *loop)
     }
     loop->progress_ms = now_ms;
     loop->told_idle = false;
-    log_progress(intake->name, summary->bytes, intake->file_bytes, summary->records);
-    log_text(&line, "file", intake->name);
+    log_progress(file.name, file.bytes, file.bytes_total, file.rows,
+                 status_expected_ms(&file, &expected_ms) ? expected_ms : LOG_NOT_KNOWN);
+    log_text(&line, "file", file.name);
     snprintf(status, sizeof status, "reading%s, %llu of %llu bytes, %llu rows", line.text,
-             (unsigned long long)summary->bytes, (unsigned long long)intake->file_bytes,
-             (unsigned long long)summary->records);
+             (unsigned long long)file.bytes, (unsigned long long)file.bytes_total,
+             (unsigned long long)file.rows);
     notify_status(status);
 }
 

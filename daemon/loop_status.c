@@ -111,18 +111,12 @@ static bool take_status(struct loop *loop, struct status *out)
                            .paused = loop->paused,
                            .reloading = loop->next_config != NULL,
                            .stopping = loop->stopping,
+                           .file = loop_file_status(loop),
                            .memory_bytes = memory_bytes,
                            .ledger_bytes = loop->ledger_bytes,
                            .rollup_bytes = loop->rollup_bytes,
                            .stats = &loop->stats,
                            .store = &loop->seen};
-    if (loop->intake) {
-        out->file = (struct status_file){.name = loop->intake->name,
-                                         .bytes = loop->read_bytes,
-                                         .bytes_total = loop->intake->file_bytes,
-                                         .rows = loop->read_rows,
-                                         .elapsed_ms = uv_now(&loop->uv) - loop->started_ms};
-    }
     return true;
 }
 
@@ -207,7 +201,7 @@ static void open_control(struct loop *loop)
     }
     loop->control = control_open(&loop->uv, on_request, loop, &err);
     if (!loop->control || !control_listen(loop->control, loop->config->control, &err)) {
-        log_failure(LOG_WARNING, "control_failed", NULL, &err);
+        loop_log_failure(loop, LOG_WARNING, "control_failed", NULL, &err);
     }
 }
 
@@ -236,7 +230,8 @@ static void on_metrics_written(uv_work_t *work, int status)
     (void)status;
     loop->writes_metrics = false;
     if (!loop->metrics_ok) {
-        log_failure(LOG_WARNING, "metrics_failed", loop->metrics_path, &loop->metrics_err);
+        loop_log_failure(loop, LOG_WARNING, "metrics_failed", loop->metrics_path,
+                         &loop->metrics_err);
     }
     free(loop->metrics_path);
     loop->metrics_path = NULL;
