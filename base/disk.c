@@ -208,6 +208,15 @@ bool disk_rename_new(int from_dir_fd, const char *from, int to_dir_fd, const cha
     return true;
 }
 
+bool disk_exchange(int one_dir_fd, const char *one, int other_dir_fd, const char *other,
+                   struct tally_err *err)
+{
+    if (renameat2(one_dir_fd, one, other_dir_fd, other, RENAME_EXCHANGE) != 0) {
+        return err_sys(err, "exchange %s and %s", one, other);
+    }
+    return true;
+}
+
 bool disk_unlink(int dir_fd, const char *path, struct tally_err *err)
 {
     if (unlinkat(dir_fd, path, 0) != 0 && errno != ENOENT) {

@@ -56,6 +56,9 @@ bool disk_sync_data(int fd, struct tally_err *err);    // fdatasync; a failure i
 bool disk_sync_dir(int dir_fd, struct tally_err *err); // fsync of a directory: its names are safe
 bool disk_rename(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
                  struct tally_err *err);
+// Each name gets what the other had, in one step.
+bool disk_exchange(int one_dir_fd, const char *one, int other_dir_fd, const char *other,
+                   struct tally_err *err);
 // Never replaces: false with sys_errno EEXIST when `to` is there already.
 bool disk_rename_new(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
                      struct tally_err *err);

@@ -129,6 +129,9 @@ static bool reject(struct intake *intake, const struct tally_err *why)
 {
     char *text;
 
+    if (!intake->inbox) {
+        return true;
+    }
     if (asprintf(&text, "%s was refused as a whole; nothing of it counts.\n%s%s%s\n", intake->name,
                  why->place, why->place[0] ? ": " : "", why->message) < 0) {
         return err_set(&intake->err, TALLY_NO_MEMORY, "no memory for a reason");
@@ -168,6 +171,9 @@ static enum intake_result retire(struct intake *intake, struct store *store)
 {
     struct store_accepted accepted;
 
+    if (!intake->inbox) {
+        return INTAKE_SETTLED;
+    }
     if (intake->outcome.outcome == FILE_ACCEPTED &&
         store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
         !rejects_write(store, accepted.at, accepted.batch, intake->name, intake->inbox->rejected_fd,

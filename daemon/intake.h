@@ -35,9 +35,9 @@ struct intake {
     char name[INBOX_NAME_BYTES];
     int fd;
     uint64_t file_bytes;
-    bool reclaimed; // it stood in claimed/ at the start
-    const struct inbox *inbox;
-    struct progress progress; // of reading
+    bool reclaimed;            // it stood in claimed/ at the start
+    const struct inbox *inbox; // NULL: the file is read where it stands, and stays there
+    struct progress progress;  // of reading
     struct ingest *ingest;
     struct rows chunk[INTAKE_CHUNKS];
     enum ingest_step step[INTAKE_CHUNKS]; // what parsing the chunk said

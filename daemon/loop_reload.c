@@ -127,7 +127,7 @@ static void log_feeds(struct loop *loop, const struct config *before, const stru
             log_feed(loop, LOG_INFO, "feed_added", feed_name(feed), NULL);
         } else if (!feed_reads_alike(old, feed)) {
             log_feed(loop, LOG_NOTICE, "feed_changed", feed_name(feed),
-                     "what was taken in keeps its old mapping");
+                     "what was taken in keeps its old mapping; tallyd --replay reads it again");
         }
     }
     for (size_t i = 0; i < before->feeds_count; i++) {

@@ -6,13 +6,14 @@
 //   inbox.c      admission and retirement         intake.c    one file's way into the store
 //   rejects.c    rows that were set aside         log.c       what is said
 //   notify.c     what systemd is told
-//   dry_run.c    the same on a copy
+//   dry_run.c    the same on a copy               reread.c    a feed's files once more
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/inbox.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
+#include "daemon/reread.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -34,13 +35,14 @@ struct arguments {
     bool check;
     bool once;
     bool dry_run;
-    char **files; // of --dry-run
+    const char *replay; // a feed; NULL: not given
+    char **files;       // of --dry-run
     size_t files_count;
 };
 
 static void usage(FILE *out)
 {
-    fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV...]\n"
+    fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV... | --replay FEED]\n"
           "\n"
           "Watches an inbox for CSV incident feeds, keeps every incident once at its newest\n"
           "revision, and writes rollups of rolling windows that `tally` and libtally read.\n"
@@ -52,6 +54,8 @@ static void usage(FILE *out)
           "                     78 when anything is\n"
           "      --dry-run CSV...  say what these files would change, change nothing;\n"
           "                     1 when one would be rejected\n"
+          "      --replay FEED  read all files of this feed again, under its mapping of now;\n"
+          "                     66 when one is not in done/ any more, 1 when one is refused\n"
           "  -h, --help         this\n"
           "      --version      the version\n"
           "\n"
@@ -76,14 +80,12 @@ static void usage(FILE *out)
 // < 0: go on; else the exit status.
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-    enum { ONCE = 256, CHECK, DRY_RUN, VERSION };
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"once", no_argument, NULL, ONCE},
-                                            {"check", no_argument, NULL, CHECK},
-                                            {"dry-run", no_argument, NULL, DRY_RUN},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, VERSION},
-                                            {0}};
+    enum { ONCE = 256, CHECK, DRY_RUN, REPLAY, VERSION };
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},    {"once", no_argument, NULL, ONCE},
+        {"check", no_argument, NULL, CHECK},         {"dry-run", no_argument, NULL, DRY_RUN},
+        {"replay", required_argument, NULL, REPLAY}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, VERSION},     {0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -99,6 +101,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case DRY_RUN:
             arguments->dry_run = true;
+            break;
+        case REPLAY:
+            arguments->replay = optarg;
             break;
         case 'h':
             usage(stdout);
@@ -221,6 +226,37 @@ static int run_dry(const struct arguments *arguments, const struct config *confi
     return dry_run(config, tally, arguments->files, arguments->files_count);
 }
 
+static bool has_feed(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        if (strcmp(feed_name(config->feeds[i]), name) == 0 &&
+            feed_mode(config->feeds[i]) != FEED_DELETIONS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run_replay(const struct config *config, const char *feed)
+{
+    struct inbox inbox;
+    struct tally_err err;
+
+    if (!has_feed(config, feed)) {
+        fprintf(stderr,
+                "tallyd: --replay: the configuration has no feed '%s' that keeps incidents\n",
+                feed);
+        return EX_USAGE;
+    }
+    if (!inbox_open(&inbox, config->state, &err)) {
+        log_failure(LOG_ERROR, "start_failed", NULL, &err);
+        return status_of(&err);
+    }
+    int status = reread_feed(config, &inbox, feed);
+    inbox_close(&inbox);
+    return status;
+}
+
 static int run(const struct arguments *arguments, const struct config *config, const char *presets)
 {
     time_t told = 0;
@@ -239,7 +275,8 @@ static int run(const struct arguments *arguments, const struct config *config, c
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
         return status_of(&err);
     }
-    struct store *store = store_open(inbox.state_fd, &options, &err);
+    struct store *store =
+        reread_clean(&inbox, &err) ? store_open(inbox.state_fd, &options, &err) : NULL;
     int status;
     if (store) {
         struct running running = {.config = config, .store = store};
@@ -285,6 +322,7 @@ int main(int argc, char **argv)
     status = !ok                 ? EX_CONFIG
              : arguments.check   ? EX_OK
              : arguments.dry_run ? run_dry(&arguments, &config)
+             : arguments.replay  ? run_replay(&config, arguments.replay)
                                  : run(&arguments, &config, presets);
     config_done(&config);
     return status;

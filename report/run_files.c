@@ -138,7 +138,9 @@ static bool on_file(void *context, const struct replay_file *file, struct tally_
     *at++ = put_file(sheet, file);
     *at++ = put_digest(sheet, end->digest);
     *at++ = sheet_number(end->bytes);
-    *at++ = sheet_name(file_outcome_name(end->outcome));
+    // No file: from here on its feed's files are read again.
+    bool forgets = file->begin && file->begin->mode == BATCH_FORGET;
+    *at++ = sheet_name(forgets ? "replay" : file_outcome_name(end->outcome));
     at = put_counts(at, file);
     if (file->batch > 0) {
         *at = sheet_number(file->batch);

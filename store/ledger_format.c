@@ -48,7 +48,7 @@ bool batch_begin_decode(struct batch_begin *begin, struct cursor in, struct tall
     begin->file = cursor_take_text(&in, &begin->file_bytes);
     begin->header = cursor_take_text(&in, &begin->header_bytes);
     begin->shape = in;
-    if (!in.ok || begin->mode > BATCH_CLAIMS || scope_dim < -1 || scope_dim >= SHAPE_DIMS_MAX) {
+    if (!in.ok || begin->mode > BATCH_FORGET || scope_dim < -1 || scope_dim >= SHAPE_DIMS_MAX) {
         return err_set(err, TALLY_CORRUPT, "malformed begin of a batch");
     }
     begin->scope_dim = (int)scope_dim;

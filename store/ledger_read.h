@@ -81,7 +81,9 @@ const char *ledger_segment_name(uint32_t segment, char name[LEDGER_SEGMENT_NAME_
 uint64_t ledger_frame_seed(struct ledger_position at);
 
 // How a batch changes the incidents of its feed. Claims are upserts that no rollup adds up.
-enum batch_mode { BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_DELETIONS, BATCH_CLAIMS };
+// FORGET has no rows: nothing that its feed said before counts any more, in whatever mode it was
+// said; what follows is the feed's files, read again under another mapping (daemon/reread.h).
+enum batch_mode { BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_DELETIONS, BATCH_CLAIMS, BATCH_FORGET };
 
 enum file_outcome {
     FILE_ACCEPTED = 0, // in COMMIT

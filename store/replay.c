@@ -357,7 +357,8 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         !visitor->on_begin(visitor->context, &unit->file, &skip, err)) {
         return false;
     }
-    if (!start_batch(unit, err)) {
+    if (!start_batch(unit, err) ||
+        (unit->batch.mode == BATCH_FORGET && !state_forget(unit->state, &unit->batch, err))) {
         return false;
     }
     for (;;) {

@@ -349,8 +349,8 @@ struct incident *state_next(const struct state *state, struct state_walk *walk)
 
 // ---- applying rows ------------------------------------------------------------------------
 
-static bool notify(const struct state *state, const struct incident *incident, int sign,
-                   struct tally_err *err)
+bool state_notify(const struct state *state, const struct incident *incident, int sign,
+                  struct tally_err *err)
 {
     state->feed[state->shape_feed[incident->shape]].live += (uint64_t)(int64_t)sign;
     for (size_t i = 0; i < state->observers_count; i++) {
@@ -527,7 +527,8 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
 
     if (!incident) {
         counts->added++;
-        return insert(state, batch, row, 0, &incident, err) && notify(state, incident, 1, err);
+        return insert(state, batch, row, 0, &incident, err) &&
+               state_notify(state, incident, 1, err);
     }
     switch (judge(state, incident, batch, row, counts)) {
     case OLDER:
@@ -541,14 +542,14 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
     }
     if (is_live(incident)) {
         counts->revised++;
-        if (!notify(state, incident, -1, err)) {
+        if (!state_notify(state, incident, -1, err)) {
             return false;
         }
     } else {
         counts->added++; // it is back
     }
     return replace(state, incident, batch, row, 0, &incident, err) &&
-           notify(state, incident, 1, err);
+           state_notify(state, incident, 1, err);
 }
 
 // Withdrawn at a revision: kept as a mark that only a newer version passes.
@@ -582,7 +583,7 @@ static bool apply_withdraw(struct state *state, const struct state_batch *batch,
         return !marked || bury(state, incident, batch, row, err);
     }
     counts->withdrawn++;
-    if (!notify(state, incident, -1, err)) {
+    if (!state_notify(state, incident, -1, err)) {
         return false;
     }
     if (marked) {

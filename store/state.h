@@ -108,6 +108,9 @@ bool state_init(struct state *state, struct tally_err *err);
 void state_done(struct state *state);
 bool state_observe(struct state *state, state_on_change *on_change, void *context,
                    struct tally_err *err);
+// Tells all of them; for state.c and state_forget.c.
+bool state_notify(const struct state *state, const struct incident *incident, int sign,
+                  struct tally_err *err);
 void state_unobserve(struct state *state, const void *context); // absent is fine
 
 // Index of a feed or a shape, added when new.
@@ -156,6 +159,9 @@ struct state_batch {
 };
 bool state_apply(struct state *state, const struct state_batch *batch, const struct ledger_row *row,
                  struct batch_counts *counts, struct tally_err *err);
+
+// A batch of mode BATCH_FORGET: nothing of its feed counts any more, and nothing is remembered.
+bool state_forget(struct state *state, const struct state_batch *batch, struct tally_err *err);
 
 // What a batch says beside its rows: coverage and snapshots in force.
 bool state_apply_end(struct state *state, const struct state_batch *batch,

@@ -19,7 +19,7 @@ const struct accepted *store_lookup(const struct store *store, struct digest dig
     }
     for (size_t at = digest.low & mask; store->accepted_slot[at] != 0; at = (at + 1) & mask) {
         const struct accepted *accepted = &store->accepted[store->accepted_slot[at] - 1];
-        if (digest_equal(accepted->digest, digest)) {
+        if (digest_equal(accepted->digest, digest) && !accepted->forgotten) {
             return accepted;
         }
     }
@@ -95,10 +95,20 @@ void store_note_source(const struct store *store, struct store_rollup *rollup,
     }
 }
 
+static void forget_accepted(struct store *store, uint32_t feed)
+{
+    for (size_t i = 0; i < store->accepted_count; i++) {
+        store->accepted[i].forgotten |= store->accepted[i].feed == feed;
+    }
+}
+
 bool store_add_accepted(struct store *store, const struct accepted *accepted, struct tally_err *err)
 {
     if (!reserve_accepted(store, err)) {
         return false;
+    }
+    if (accepted->forgets) {
+        forget_accepted(store, accepted->feed);
     }
     store->accepted[store->accepted_count] = *accepted;
     place_accepted(store, store->accepted_count);
@@ -149,6 +159,8 @@ static bool on_replayed_file(void *context, const struct replay_file *file, stru
                                 .time_ms = file->end->time_ms,
                                 .rejected = file->end->rejected,
                                 .at = file->at,
+                                .forgets = file->begin->mode == BATCH_FORGET,
+                                .forgotten = file->begin->mode == BATCH_FORGET,
                                 .file = strndup(file->begin->file, file->begin->file_bytes)};
     struct cursor in = file->begin->shape;
     struct shape *shape = accepted.file ? shape_decode(&in, err) : NULL;

@@ -94,6 +94,10 @@ bool store_commit(struct store *store, const struct store_file_end *end,
                   struct store_outcome *out_outcome, struct tally_err *err);
 bool store_abort(struct store *store, struct tally_err *err);
 
+// A batch of its own that says: nothing of this feed counts any more, and each of its files may be
+// accepted again. Requires: no batch is open.
+bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err);
+
 // Notes a file that made no batch: refused, with place and reason.
 bool store_note(struct store *store, enum file_outcome outcome, const char *feed, const char *name,
                 const struct store_file_end *end, const char *place, const char *reason,

@@ -472,6 +472,8 @@ static bool apply(struct store *store, const struct store_file_end *file,
                                 .rejected = file->rejected,
                                 .at = pending->at,
                                 .feed = pending->feed,
+                                .forgets = pending->mode == BATCH_FORGET,
+                                .forgotten = pending->mode == BATCH_FORGET,
                                 .file = pending->file};
     pending->file = NULL;
     pending->open = false;
@@ -522,6 +524,23 @@ bool store_commit(struct store *store, const struct store_file_end *end,
     }
     return put_rows_frame(store, err) && put_commit(store, end, err) &&
            apply(store, end, out_outcome, err);
+}
+
+bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err)
+{
+    struct shape *shape = shape_open(feed, NULL, 0, NULL, 0, err);
+    struct store_file file = {.mode = BATCH_FORGET,
+                              .feed = feed,
+                              .name = "",
+                              .header = "",
+                              .scope_dim = -1,
+                              .shape = shape};
+    struct store_file_end end = {.time_ms = time_ms};
+    struct store_outcome outcome;
+
+    bool ok = shape && store_begin(store, &file, err) && store_commit(store, &end, &outcome, err);
+    shape_close(shape);
+    return ok;
 }
 
 bool store_abort(struct store *store, struct tally_err *err)

@@ -14,7 +14,9 @@ struct accepted {
     int64_t time_ms;
     uint64_t rejected;
     struct ledger_position at;
-    uint32_t feed; // whose incidents it changed: index in the state
+    uint32_t feed;  // whose incidents it changed: index in the state
+    bool forgets;   // it is no file: what its feed brought before is forgotten
+    bool forgotten; // the same bytes may come again
     char *file;
 };
 

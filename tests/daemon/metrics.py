@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 text = sys.stdin.read()
 old = {sample.name: None for family in plain(text) for sample in family.samples}
 json.dump([{"name": family.name, "type": family.type, "help": family.documentation,
-            "samples": [[sample.name, sample.labels, sample.value, sample.timestamp, sample.name in old]
-                        for sample in family.samples]} for family in strict(text)], sys.stdout)
+            "samples": [[one.name, one.labels, one.value, one.timestamp, one.name in old]
+                        for one in family.samples]} for family in strict(text)], sys.stdout)
 """
 NODE_EXPORTER_KNOWS = {"counter", "gauge", "histogram"}
 

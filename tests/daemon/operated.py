@@ -1,4 +1,4 @@
-"""What the tests of this folder share: the sandbox of tests/crash, its feed, and a listening systemd."""
+"""What the tests of this folder share: the sandbox of tests/crash, and a systemd that listens."""
 
 import pathlib
 import socket

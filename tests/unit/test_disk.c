@@ -282,6 +282,23 @@ static void many_names_are_listed(void **state)
     disk_names_done(&names);
 }
 
+static void exchange_gives_each_name_what_the_other_had(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct tally_err err;
+    unsigned char *data;
+    size_t count;
+
+    assert_true(disk_mkdir(fixture->dir, "one", 0755, &err));
+    put(fixture->dir, "two", "text");
+    assert_true(disk_exchange(fixture->dir, "one", fixture->dir, "two", &err));
+    assert_true(disk_load(fixture->dir, "one", 100, &data, &count, &err));
+    assert_int_equal(count, 4);
+    free(data);
+    assert_false(disk_exchange(fixture->dir, "one", fixture->dir, "absent", &err));
+    assert_int_equal(err.sys_errno, ENOENT);
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -298,6 +315,7 @@ int main(void)
         ON_DISK(a_rename_to_something_new_never_replaces),
         ON_DISK(names_are_listed_in_byte_order),
         ON_DISK(many_names_are_listed),
+        ON_DISK(exchange_gives_each_name_what_the_other_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -551,6 +551,36 @@ static void feed_that_gains_a_dimension_goes_on(void **state)
     case_close(&room);
 }
 
+// A forgotten feed takes the same files as if nothing had ever come of it; other feeds stay.
+static void forgotten_feed_starts_afresh(void **state)
+{
+    struct store_case room;
+    struct store_accepted accepted;
+
+    (void)state;
+    case_open(&room);
+    case_file(&room, BATCH_UPSERT, "one", ROWS(ROW_AT("9", "a", 10, "Chad", 3)));
+    case_file(&room, BATCH_DELETIONS, "gone", ROWS(ROW_WITHDRAW("9", "b")));
+    case_check(store_forget(room.store, "acled", room.time_ms, &room.err), &room.err);
+    assert_int_equal(store_batches(room.store), 3);
+    struct store_feed_view feed = store_feed_at(room.store, 0);
+    assert_int_equal(feed.incidents, 0);
+    assert_false(feed.any_day);
+    restart_changes_nothing(&room);
+    assert_false(store_find_accepted(room.store, digest_of("one", 3), &accepted));
+    // Older than what was forgotten, and below a deletion that was forgotten: both count.
+    case_file(&room, BATCH_UPSERT, "two",
+              ROWS(ROW_AT("1", "a", 12, "Chad", 5), ROW_AT("1", "b", 12, "Mali", 7)));
+    assert_int_equal(room.outcome.counts.added, 2);
+    case_file(&room, BATCH_UPSERT, "one", ROWS(ROW_AT("9", "a", 10, "Chad", 3)));
+    assert_int_equal(room.outcome.outcome, FILE_ACCEPTED);
+    assert_int_equal(room.outcome.counts.revised, 1);
+    restart_changes_nothing(&room);
+    assert_true(store_find_accepted(room.store, digest_of("one", 3), &accepted));
+    assert_int_equal(accepted.batch, 5);
+    case_close(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +606,7 @@ int main(void)
         cmocka_unit_test(rollup_that_knows_more_than_the_ledger_stops_the_start),
         cmocka_unit_test(unfinished_tail_is_cut_off_and_told),
         cmocka_unit_test(feed_that_gains_a_dimension_goes_on),
+        cmocka_unit_test(forgotten_feed_starts_afresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,40 @@
+// store/state_forget.c - all that a feed has said is unsaid, as if nothing had ever come of it.
+//
+// Incidents stay in memory as withdrawn ones without a revision: whatever comes counts as if it
+// were the first word on its id (judge and apply_withdraw in state.c), and so do snapshots and
+// coverage.
+#include "store/state.h"
+
+#include <stdlib.h>
+
+static bool forget_incident(struct state *state, struct incident *incident, uint32_t batch,
+                            struct tally_err *err)
+{
+    if (!(incident->flags & INCIDENT_WITHDRAWN) && !state_notify(state, incident, -1, err)) {
+        return false;
+    }
+    incident->flags = INCIDENT_WITHDRAWN;
+    incident->revision = 0;
+    incident->batch = batch;
+    return true;
+}
+
+bool state_forget(struct state *state, const struct state_batch *batch, struct tally_err *err)
+{
+    struct state_feed *feed = &state->feed[batch->feed];
+    struct state_walk walk = {0};
+    struct incident *incident;
+
+    while ((incident = state_next(state, &walk)) != NULL) {
+        if (state->shape_feed[incident->shape] == batch->feed &&
+            !forget_incident(state, incident, batch->number, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < feed->scopes_count; i++) {
+        free(feed->scope[i].newest_text);
+    }
+    feed->scopes_count = 0;
+    feed->any_day = false;
+    return true;
+}
