@@ -120,19 +120,24 @@ static int compare_decimals(const struct decimal *a, const struct decimal *b)
 
 static int compare_texts(const struct revision *a, const struct revision *b)
 {
-    char number_a[REVISION_NUMBER_BYTES];
-    char number_b[REVISION_NUMBER_BYTES];
+    char digits_a[REVISION_NUMBER_BYTES];
+    char digits_b[REVISION_NUMBER_BYTES];
     struct decimal decimal_a;
     struct decimal decimal_b;
     size_t bytes_a;
     size_t bytes_b;
-    const char *text_a = revision_format(a, number_a, &bytes_a);
-    const char *text_b = revision_format(b, number_b, &bytes_b);
+    const char *text_a = revision_format(a, digits_a, &bytes_a);
+    const char *text_b = revision_format(b, digits_b, &bytes_b);
 
-    if (parse_decimal(text_a, bytes_a, &decimal_a) && parse_decimal(text_b, bytes_b, &decimal_b)) {
+    bool number_a = parse_decimal(text_a, bytes_a, &decimal_a);
+    bool number_b = parse_decimal(text_b, bytes_b, &decimal_b);
+
+    if (number_a && number_b) {
         return compare_decimals(&decimal_a, &decimal_b);
     }
-    return compare_bytes(text_a, bytes_a, text_b, bytes_b);
+    // Numbers below texts, so that the three kinds together are one order.
+    return number_a != number_b ? (number_b ? 1 : -1)
+                                : compare_bytes(text_a, bytes_a, text_b, bytes_b);
 }
 
 int revision_compare(const struct revision *a, const struct revision *b)

@@ -1,7 +1,8 @@
 // store/revision.h - which of two versions of an incident is the newer one.
 //
-// Revision values compare as numbers where both are numbers, else as text in byte order
-// (ISO times sort so). No revision is older than any.
+//   none  <  numbers by value: -1, 007 = 7, 9.5, 10  <  other texts by their bytes: 2020-01-31, v2
+//
+// One order for all values, so that the newest of several does not depend on which came first.
 #ifndef STORE_REVISION_H
 #define STORE_REVISION_H
 

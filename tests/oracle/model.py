@@ -106,13 +106,18 @@ def readable_id(text):
 
 
 def compare(a, b):
-    """< 0, 0, > 0 as revision a is older than b, the same, newer; None is older than any."""
-    if a is None or b is None:
-        return (a is not None) - (b is not None)
-    numbers = [decimal.Decimal(x) for x in (a, b)
-               if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", x)]
-    a, b = numbers if len(numbers) == 2 else (a.encode(), b.encode())
+    """< 0, 0, > 0 as revision a is older than b, the same, newer."""
+    a, b = rank(a), rank(b)
     return (a > b) - (a < b)
+
+
+def rank(revision):
+    """None is older than any, numbers are older than other texts."""
+    if revision is None:
+        return (0, 0)
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", revision):
+        return (1, decimal.Decimal(revision))
+    return (2, revision.encode())
 
 
 @dataclasses.dataclass

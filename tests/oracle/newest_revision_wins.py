@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Of any two revisions the greater wins, whichever file came first; of three as well.
 
-They compare as numbers where both are numbers, of any length and with decimals, else as text in
-byte order.
+Numbers compare as numbers, of any length and with decimals, other texts in byte order, and any
+number is older than any other text, so that mixtures have one newest revision, too.
 """
 
 import itertools
@@ -14,6 +14,7 @@ from model import Feed, compare, rollup
 NUMBERS = ["", "0", "5", "9", "10", "007", "8", "-5", "-10", "9.5", "10.25", "1.10",
            "999999999999999999", "9999999999999999999", "10000000000000000000", "2" + "0" * 30]
 TEXTS = ["a", "B", "é", "2020-01-31", "2020-02-01T10:00:00Z"]
+MIXED = ["", "9", "10", "10a", "9.", "-5", "-5x", "2020-01-31", "7e3", "10000000000000000000"]
 
 
 def case_of(revisions):
@@ -54,7 +55,7 @@ def wrong_ones(folder, revisions):
 def main():
     folder = oracle.options(__doc__, 1).bin
     lines = []
-    for kind in (NUMBERS, TEXTS):
+    for kind in (NUMBERS, TEXTS, MIXED):
         lines += wrong_ones(folder, list(itertools.permutations(kind, 2)))
         lines += wrong_ones(folder, list(itertools.permutations(kind[:8], 3)))
     if lines:

@@ -31,7 +31,9 @@ def random_deletions(rng, ids, style):
 
 def revision_text(rng, style):
     revision = rng.randrange(8, 13)
-    return str(revision) if style == "number" else f"2020-01-{revision:02}"
+    spelling = rng.choice(["number", "time", "word"]) if style == "mixed" else style
+    return {"number": str(revision), "time": f"2020-01-{revision:02}",
+            "word": f"{revision}a"}[spelling]
 
 
 def make_snapshots(rng):
@@ -57,7 +59,7 @@ def make(rng):
 def make_rows(rng):
     feed = Feed("a", DIMS, MEASURES, revision=rng.random() < 0.8)
     ids = [f"{rng.choice(['A-', 'b,', 'ç '])}{i}" for i in range(rng.choice([4, 12, 30]))]
-    style = rng.choice(["number", "time"])
+    style = rng.choice(["number", "time", "mixed"])
     versions = {}  # what an (id, revision) says never changes
     for id_ in ids * 3:
         revision = revision_text(rng, style) if feed.revision else len(versions)

@@ -32,8 +32,36 @@ static void texts_compare_by_bytes(void **state)
     assert_int_equal(compare("2020-01-02", "2020-01-10"), -1);
     assert_int_equal(compare("2020-01-02", "2020-01-02T10:00"), -1);
     assert_int_equal(compare("v2", "v10"), 1);
-    assert_int_equal(compare("9", "10a"), 1);
-    assert_int_equal(compare("1.5", "1.25"), 1);
+    assert_int_equal(compare("1.5x", "1.25x"), 1);
+}
+
+static void numbers_are_older_than_texts(void **state)
+{
+    (void)state;
+    assert_int_equal(compare("9", "10a"), -1);
+    assert_int_equal(compare("99999999999999999999.5", "2020-01-02"), -1);
+    assert_int_equal(compare("-7", "-"), -1);
+    assert_int_equal(compare("5.", "4x"), -1);
+}
+
+// "9" < "10" as numbers, "10" < "10a" < "9" as texts: each pair alone would go round in a circle.
+static void any_three_values_are_in_one_order(void **state)
+{
+    static const char *const values[] = {
+        "",    "0",          "9",    "10",  "10a", "9.5", "-3",
+        "-3x", "+4",         "+",    "1e3", "7.",  "007", "a",
+        "A",   "2020-01-31", "1.50", "1.5", ".5",  "--1", "99999999999999999999"};
+    size_t count = sizeof values / sizeof *values;
+
+    (void)state;
+    for (size_t i = 0; i < count * count * count; i++) {
+        const char *a = values[i % count];
+        const char *b = values[i / count % count];
+        const char *c = values[i / count / count];
+        if (compare(a, b) <= 0 && compare(b, c) <= 0 && compare(a, c) > 0) {
+            fail_msg("%s <= %s <= %s, but %s > %s", a, b, c, a, c);
+        }
+    }
 }
 
 static void none_is_older_than_any(void **state)
@@ -74,8 +102,12 @@ static void formats_as_it_was_meant(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_compare_as_numbers), cmocka_unit_test(texts_compare_by_bytes),
-        cmocka_unit_test(none_is_older_than_any),     cmocka_unit_test(long_numbers_are_texts),
+        cmocka_unit_test(numbers_compare_as_numbers),
+        cmocka_unit_test(texts_compare_by_bytes),
+        cmocka_unit_test(numbers_are_older_than_texts),
+        cmocka_unit_test(any_three_values_are_in_one_order),
+        cmocka_unit_test(none_is_older_than_any),
+        cmocka_unit_test(long_numbers_are_texts),
         cmocka_unit_test(formats_as_it_was_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
