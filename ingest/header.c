@@ -102,6 +102,20 @@ static bool accepts_count(const struct feed *feed, size_t count)
     return false;
 }
 
+// "57, 58 or 61 columns in all"
+static void list_counts(const struct feed *feed, char text[HEADER_NAMES_BYTES])
+{
+    size_t count = feed->column_counts_count;
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *before = i == 0 ? "" : i + 1 == count ? " or " : ", ";
+        used += (size_t)snprintf(text + used, HEADER_NAMES_BYTES - used, "%s%zu", before,
+                                 feed->column_counts[i]);
+    }
+    snprintf(text + used, HEADER_NAMES_BYTES - used, " columns in all");
+}
+
 bool header_bind(const struct feed *feed, const struct text *cells, size_t count,
                  struct header_binding *out, struct tally_err *err)
 {
@@ -114,9 +128,7 @@ bool header_bind(const struct feed *feed, const struct text *cells, size_t count
         out->slot[i] = -1;
     }
     if (feed->headerless && !accepts_count(feed, count)) {
-        char wanted[48];
-        snprintf(wanted, sizeof wanted, "%zu columns in all", feed->column_counts[0]);
-        note_missing(out, text_of(wanted));
+        list_counts(feed, out->missing_names);
         out->missing = HEADER_NOTHING_FITS;
         return true;
     }
@@ -177,8 +189,9 @@ bool header_is_hxl(const struct text *header, size_t header_count, const struct 
 // How a feed's description fits the file at hand.
 struct trial {
     const struct feed *feed;
-    bool named;    // it has `files`, and the file has another name
-    bool readable; // there is a first record
+    char delimiter; // read with; mostly the feed's
+    bool named;     // it has `files`, and the file has another name
+    bool readable;  // there is a first record
     size_t missing;
     size_t mapped;
     size_t columns;
@@ -288,7 +301,7 @@ static bool try_feed(struct trial *trial, const unsigned char *head, size_t head
 {
     const struct feed *feed = trial->feed;
     struct memory memory = {.data = head, .count = head_count};
-    struct records_dialect dialect = {.delimiter = (unsigned char)feed->delimiter,
+    struct records_dialect dialect = {.delimiter = (unsigned char)trial->delimiter,
                                       .quoted = feed->quoted};
     struct decode *decode = decode_open(feed->encoding, memory_pull, &memory, err);
     struct records *records =
@@ -298,6 +311,11 @@ static bool try_feed(struct trial *trial, const unsigned char *head, size_t head
     records_close(records);
     decode_close(decode);
     return ok;
+}
+
+static bool is_single_column(const struct trial *trial)
+{
+    return trial->readable && trial->columns == 1 && trial->missing > 1;
 }
 
 static bool refuse_header(const struct trial *nearest, const unsigned char *head, size_t head_count,
@@ -314,12 +332,11 @@ static bool refuse_header(const struct trial *nearest, const unsigned char *head
     if (!nearest->readable) {
         return err_set(err, TALLY_REFUSED, "no header to tell the feed by: %s", nearest->problem);
     }
-    if (nearest->columns == 1 && nearest->missing > 1) {
-        return err_set(
-            err, TALLY_REFUSED,
-            "its first line is a single column (%s); is another delimiter meant for feed "
-            "%.40s: tab, semicolon or pipe?",
-            nearest->other_names, nearest->feed->name);
+    if (is_single_column(nearest)) {
+        return err_set(err, TALLY_REFUSED,
+                       "its first line is a single column (%s) whatever divides it, and feed "
+                       "%.40s needs %s",
+                       nearest->other_names, nearest->feed->name, nearest->missing_names);
     }
     if (nearest->totals) {
         return err_set(err, TALLY_REFUSED,
@@ -346,33 +363,69 @@ static bool is_nearer(const struct trial *a, const struct trial *b)
     return a->mapped != b->mapped ? a->mapped > b->mapped : !a->named && b->named;
 }
 
-// Tries each candidate. *out_tied: another one that fits as well as the best.
-static bool try_feeds(const struct feed *const *feeds, const bool *candidate, size_t feeds_count,
-                      const unsigned char *head, size_t head_count,
-                      const struct ingest_limits *limits, struct trial *best,
-                      const struct feed **out_tied, struct tally_err *err)
+// What may be the feed of a file, and what is known of the file.
+struct choice {
+    const struct feed *const *feeds;
+    size_t feeds_count;
+    bool *candidate;
+    const unsigned char *head;
+    size_t head_count;
+    const struct ingest_limits *limits;
+    struct trial best;
+    const struct feed *tied; // another one that fits as well as the best
+};
+
+// Tries each candidate, with its own delimiter or with another one.
+static bool try_feeds(struct choice *choice, char delimiter, struct tally_err *err)
 {
-    *out_tied = NULL;
-    for (size_t i = 0; i < feeds_count; i++) {
-        struct trial trial = {.feed = feeds[i], .named = feeds[i]->files.count > 0};
-        if (!candidate[i]) {
+    for (size_t i = 0; i < choice->feeds_count; i++) {
+        const struct feed *feed = choice->feeds[i];
+        struct trial trial = {.feed = feed,
+                              .delimiter = delimiter ? delimiter : feed->delimiter,
+                              .named = feed->files.count > 0};
+        if (!choice->candidate[i]) {
             continue;
         }
-        if (!try_feed(&trial, head, head_count, limits, err)) {
+        if (!try_feed(&trial, choice->head, choice->head_count, choice->limits, err)) {
             return false;
         }
-        if (!best->feed || is_nearer(&trial, best)) {
-            *best = trial;
-            *out_tied = NULL;
-        } else if (!is_nearer(best, &trial)) {
-            *out_tied = trial.feed;
+        if (!choice->best.feed || is_nearer(&trial, &choice->best)) {
+            choice->best = trial;
+            choice->tied = NULL;
+        } else if (!is_nearer(&choice->best, &trial)) {
+            choice->tied = feed;
         }
     }
     return true;
 }
 
-static size_t find_candidates(const struct feed *const *feeds, size_t count, const char *name,
-                              bool *candidate)
+// A single column of a feed that needs several: says which feed it would be, divided otherwise.
+static bool suspect_delimiter(struct choice *choice, struct tally_err *err)
+{
+    static const struct {
+        char byte;
+        const char *name;
+    } delimiters[] = {{';', "semicolon"}, {'\t', "tab"}, {'|', "pipe"}, {',', "comma"}};
+    struct choice other = *choice;
+
+    for (size_t i = 0; i < sizeof delimiters / sizeof *delimiters; i++) {
+        if (!try_feeds(&other, delimiters[i].byte, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof delimiters / sizeof *delimiters; i++) {
+        if (other.best.columns > 1 && other.best.delimiter == delimiters[i].byte) {
+            return err_set(err, TALLY_REFUSED,
+                           "its first line is a single column unless it is divided by %s; then "
+                           "the nearest is feed %.40s: does that need delimiter = %s?",
+                           delimiters[i].name, other.best.feed->name, delimiters[i].name);
+        }
+    }
+    return refuse_header(&choice->best, choice->head, choice->head_count, err);
+}
+
+static void find_candidates(const struct feed *const *feeds, size_t count, const char *name,
+                            bool *candidate)
 {
     size_t claimed = 0;
 
@@ -383,40 +436,47 @@ static size_t find_candidates(const struct feed *const *feeds, size_t count, con
     for (size_t i = 0; i < count && claimed == 0; i++) {
         candidate[i] = true;
     }
-    return claimed;
+}
+
+static bool choose(struct choice *choice, struct tally_err *err)
+{
+    const struct trial *best = &choice->best;
+
+    if (!try_feeds(choice, '\0', err)) {
+        return false;
+    }
+    if (!best->feed) {
+        return err_set(err, TALLY_REFUSED, "no feed is configured");
+    }
+    if (is_single_column(best)) {
+        return suspect_delimiter(choice, err);
+    }
+    if (!best->readable || best->missing > 0) {
+        return refuse_header(best, choice->head, choice->head_count, err);
+    }
+    return !choice->tied ||
+           err_set(err, TALLY_REFUSED,
+                   "its columns fit feed %.60s and feed %.60s alike; give one of them files = GLOB",
+                   best->feed->name, choice->tied->name);
 }
 
 const struct feed *header_choose(const struct feed *const *feeds, size_t feeds_count,
                                  const char *name, const unsigned char *head, size_t head_count,
                                  const struct ingest_limits *limits, struct tally_err *err)
 {
-    struct trial best = {0};
-    const struct feed *tied;
-    bool *candidate = calloc(feeds_count + 1, sizeof *candidate);
+    struct choice choice = {.feeds = feeds,
+                            .feeds_count = feeds_count,
+                            .candidate = calloc(feeds_count + 1, sizeof *choice.candidate),
+                            .head = head,
+                            .head_count = head_count,
+                            .limits = limits};
 
-    if (!candidate) {
+    if (!choice.candidate) {
         err_set(err, TALLY_NO_MEMORY, "no memory for %zu feeds", feeds_count);
         return NULL;
     }
-    find_candidates(feeds, feeds_count, name, candidate);
-    bool ok = try_feeds(feeds, candidate, feeds_count, head, head_count, limits, &best, &tied, err);
-    free(candidate);
-    if (!ok) {
-        return NULL;
-    }
-    if (!best.feed) {
-        err_set(err, TALLY_REFUSED, "no feed is configured");
-        return NULL;
-    }
-    if (!best.readable || best.missing > 0) {
-        refuse_header(&best, head, head_count, err);
-        return NULL;
-    }
-    if (tied) {
-        err_set(err, TALLY_REFUSED,
-                "its columns fit feed %.60s and feed %.60s alike; give one of them files = GLOB",
-                best.feed->name, tied->name);
-        return NULL;
-    }
-    return best.feed;
+    find_candidates(feeds, feeds_count, name, choice.candidate);
+    bool chosen = choose(&choice, err);
+    free(choice.candidate);
+    return chosen ? choice.best.feed : NULL;
 }

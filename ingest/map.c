@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_BYTES_MAX = 1024, DETAIL_TEXT_BYTES = 60, DETAIL_NAME_BYTES = 40 };
+enum {
+    ID_BYTES_MAX = 1024,
+    DETAIL_TEXT_BYTES = 60,
+    DETAIL_NAME_BYTES = 40,
+    DETAIL_PART_BYTES = 20
+};
 
 // The codes of one dimension.
 struct map_dim {
@@ -225,6 +230,31 @@ static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, si
     return true;
 }
 
+// "iyear-imonth-iday: "2020-2-30" is no day of the calendar", of the parts that the feed has.
+static bool reject_parts(struct mapping *mapping, size_t year_role)
+{
+    char name[3 * (DETAIL_PART_BYTES + 1)] = "";
+    char value[3 * (DETAIL_PART_BYTES + 1)] = "";
+
+    for (size_t i = 0; i < 3; i++) {
+        struct text part = {0};
+        struct text column = cut(column_name(mapping, year_role + i), DETAIL_PART_BYTES);
+        size_t name_bytes = strlen(name);
+        size_t value_bytes = strlen(value);
+        if (find_value(mapping, year_role + i, &part)) {
+            part = cut(part, DETAIL_PART_BYTES);
+            snprintf(name + name_bytes, sizeof name - name_bytes, "%s%.*s", i ? "-" : "",
+                     (int)column.bytes, column.at);
+            snprintf(value + value_bytes, sizeof value - value_bytes, "%s%.*s", i ? "-" : "",
+                     (int)part.bytes, part.at);
+        }
+    }
+    mapping->reason = "date-impossible";
+    snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%s: \"%s\" %s", name, value,
+             explain_date(mapping->reason));
+    return false;
+}
+
 static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known,
                       struct date_days *out)
 {
@@ -243,6 +273,9 @@ static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known
     }
     const char *reason = date_from_parts(part[0], digits[0] ? digits[0] : 4, part[1], part[2],
                                          &mapping->map->date_rules, out);
+    if (reason && strcmp(reason, "date-impossible") == 0) {
+        return reject_parts(mapping, year_role);
+    }
     return !reason || reject(mapping, reason, year_role, value, explain_date(reason));
 }
 

@@ -55,7 +55,15 @@ static void wrong_delimiter_is_suspected(void **state)
     struct ingest_case test = case_open(plain);
 
     (void)state;
-    expect_part(&test, "id;date;killed\n", 15, "is another delimiter meant for feed attacks");
+    // The feed with the fewest columns lacks the fewest of a single one; it is not the likeliest.
+    case_add(&test, "small", "id = a\ndate = b\n");
+    expect_part(
+        &test, "id;date;killed\n", 15,
+        "divided by semicolon; then the nearest is feed attacks: does that need delimiter = "
+        "semicolon?");
+    expect_part(&test, "b\ta\n", 4, "nearest is feed small: does that need delimiter = tab?");
+    expect_part(&test, "x;y,id\n", 7, "no feed has such columns");
+    expect_part(&test, "whatever\n", 9, "a single column (whatever) whatever divides it");
     case_close(&test);
 }
 
@@ -160,7 +168,8 @@ static void columns_of_headerless_files_are_named_in_the_feed(void **state)
     case_run(lines, "1,x,2020-01-01,7,url\n",
              "+1 2020-01-01..2020-01-01 r1 l1 7\nEND 1 rows, 0 rejected\n");
     case_run(lines, "1,2020-01-01\n",
-             "REFUSED no feed has such columns; nearest is attacks, which needs 4 columns in all; "
+             "REFUSED no feed has such columns; nearest is attacks, which needs 4 or 5 columns in "
+             "all; "
              "the file has 2 columns; rename or add a [feed] [made-up.csv]\n");
 }
 

@@ -115,6 +115,41 @@ static void parts_of_dates_stand_in_columns_of_their_own(void **state)
              "!date-unreadable r9 l10 @104 \"9,x,1,1\"\nEND 9 rows, 4 rejected\n");
 }
 
+// The detail of the only row, which is rejected.
+static void details(const char *lines, const char *text, const char *want)
+{
+    struct ingest_case test = case_open(lines);
+    struct case_file file = {
+        .data = (const unsigned char *)text, .count = strlen(text), .block = SIZE_MAX};
+    struct tally_err err;
+    struct rows rows;
+    struct ingest *ingest = ingest_open((const struct feed *const *)test.feeds, 1, test.name,
+                                        &test.limits, case_read, &file, &err);
+
+    assert_non_null(ingest);
+    rows_init(&rows);
+    test.limits.chunk_rows = 1;
+    ingest_next(ingest, &rows, &err); // refused at the end: it has bad rows only
+    assert_int_equal(rows.rejects_count, 1);
+    struct rows_span detail = rows.rejects[0].detail;
+    assert_int_equal(detail.bytes, strlen(want));
+    assert_memory_equal(rows_text(&rows, detail), want, detail.bytes);
+    rows_done(&rows);
+    ingest_close(ingest);
+    case_close(&test);
+}
+
+static void impossible_date_in_parts_is_told_with_all_its_parts(void **state)
+{
+    static const char lines[] = "id = id\nyear = y\nmonth = m\nday = d\n";
+
+    (void)state;
+    details(lines, "id,y,m,d\n1,2016,2,30\n", "y-m-d: \"2016-2-30\" is no day of the calendar");
+    details(lines, "id,y,m,d\n1,2016,13,\n", "y-m: \"2016-13\" is no day of the calendar");
+    details(lines, "id,y,m,d\n1,20160,2,30\n",
+            "y: \"20160\" is in a year that is not taken (year_min)");
+}
+
 static void last_day_comes_from_a_column_of_its_own(void **state)
 {
     (void)state;
@@ -330,6 +365,7 @@ int main(void)
         cmocka_unit_test(several_formats_are_tried_in_order),
         cmocka_unit_test(years_of_two_digits_need_a_century),
         cmocka_unit_test(parts_of_dates_stand_in_columns_of_their_own),
+        cmocka_unit_test(impossible_date_in_parts_is_told_with_all_its_parts),
         cmocka_unit_test(last_day_comes_from_a_column_of_its_own),
         cmocka_unit_test(numbers_are_exact_and_whole),
         cmocka_unit_test(listed_texts_mean_unknown),
