@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RAW_BYTES = 64 * 1024, MARK_BYTES_MAX = 3 };
+enum { RAW_BYTES = 64 * 1024, MARK_BYTES_MAX = 4 };
 
 #define NOT_CONVERTING ((iconv_t)-1)
 
@@ -16,8 +16,10 @@ struct decode {
     const char *encoding; // NULL: UTF-8
     iconv_t iconv;        // NOT_CONVERTING while the bytes pass as they are
     size_t mark_bytes;
+    size_t unit_bytes; // of the encoding: what is passed over at a character that is none
     bool started;
     bool ended; // the pull said so
+    bool cut;   // within a character
 
     unsigned char *raw; // pulled and not yet handed out
     size_t raw_at;
@@ -93,21 +95,53 @@ static bool pull_raw(struct decode *decode, struct tally_err *err)
 // What a byte order mark says about the encoding that was configured.
 static const char *read_mark(struct decode *decode)
 {
+    // The longer ones first: that of UTF-32LE begins with that of UTF-16LE.
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *encoding; // NULL: UTF-8
+    } marks[] = {{"\xff\xfe\0", 4, "UTF-32LE"},
+                 {"\0\0\xfe\xff", 4, "UTF-32BE"},
+                 {"\xef\xbb\xbf", 3, NULL},
+                 {"\xff\xfe", 2, "UTF-16LE"},
+                 {"\xfe\xff", 2, "UTF-16BE"}};
     const unsigned char *raw = decode->raw;
 
-    if (decode->raw_count >= 3 && memcmp(raw, "\xef\xbb\xbf", 3) == 0) {
-        decode->mark_bytes = 3;
-        return NULL;
-    }
-    if (decode->raw_count >= 2 && memcmp(raw, "\xff\xfe", 2) == 0) {
-        decode->mark_bytes = 2;
-        return "UTF-16LE";
-    }
-    if (decode->raw_count >= 2 && memcmp(raw, "\xfe\xff", 2) == 0) {
-        decode->mark_bytes = 2;
-        return "UTF-16BE";
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (decode->raw_count >= marks[i].count &&
+            memcmp(raw, marks[i].bytes, marks[i].count) == 0) {
+            decode->mark_bytes = marks[i].count;
+            return marks[i].encoding;
+        }
     }
     return decode->encoding;
+}
+
+// How many bytes the encoding takes for "a", or 0 without memory.
+static size_t count_bytes(const char *encoding, const char *text)
+{
+    char in_bytes[8];
+    char out_bytes[32];
+    char *in = in_bytes;
+    char *out = out_bytes;
+    size_t in_left = strlen(text);
+    size_t out_left = sizeof out_bytes;
+    iconv_t iconv_back = iconv_open(encoding, "UTF-8");
+
+    if (iconv_back == NOT_CONVERTING) {
+        return 0;
+    }
+    memcpy(in_bytes, text, in_left);
+    iconv(iconv_back, &in, &in_left, &out, &out_left);
+    iconv_close(iconv_back);
+    return sizeof out_bytes - out_left;
+}
+
+// 2 for UTF-16, 4 for UTF-32: the second letter, since a mark may stand before the first.
+static size_t unit_bytes(const char *encoding)
+{
+    size_t bytes = count_bytes(encoding, "aa") - count_bytes(encoding, "a");
+    return bytes >= 1 && bytes <= 4 ? bytes : 1;
 }
 
 static bool start(struct decode *decode, struct tally_err *err)
@@ -125,6 +159,7 @@ static bool start(struct decode *decode, struct tally_err *err)
             return err_set(err, errno == EINVAL ? TALLY_INVALID : TALLY_NO_MEMORY,
                            "encoding \"%s\" is not known here; `iconv -l` lists what is", encoding);
         }
+        decode->unit_bytes = unit_bytes(encoding);
     }
     decode->started = true;
     return true;
@@ -156,8 +191,7 @@ static size_t convert_some(struct decode *decode, char *data, size_t count, bool
     if (status == (size_t)-1 && errno == EILSEQ && out_left > 0 && in_left > 0) {
         *out++ = (char)0xff;
         out_left--;
-        in++;
-        in_left--;
+        in_left -= decode->unit_bytes < in_left ? decode->unit_bytes : in_left;
     }
     decode->raw_at = decode->raw_count - in_left;
     return count - out_left;
@@ -178,7 +212,8 @@ static ssize_t convert(struct decode *decode, char *data, size_t count, struct t
             return -1;
         }
         if (decode->ended && decode->raw_at < decode->raw_count) {
-            decode->raw_at = decode->raw_count; // half a character at the very end
+            decode->raw_at = decode->raw_count;
+            decode->cut = true;
             data[0] = (char)0xff;
             return 1;
         }
@@ -205,4 +240,9 @@ ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *e
 size_t decode_mark_bytes(const struct decode *decode)
 {
     return decode->mark_bytes;
+}
+
+bool decode_is_cut(const struct decode *decode)
+{
+    return decode->cut;
 }

@@ -1,7 +1,8 @@
 // ingest/decode.h - content in any encoding in, UTF-8 without a byte order mark out.
 //
 // A byte order mark decides over the named encoding. What the encoding does not define becomes
-// the byte 0xff, which is never UTF-8: the row that holds it is rejected where it matters.
+// the byte 0xff, which is never UTF-8: the row that holds it is rejected where it matters. One unit
+// of the encoding is passed over then, so that what follows is read as it was meant.
 #ifndef INGEST_DECODE_H
 #define INGEST_DECODE_H
 
@@ -27,6 +28,9 @@ ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *e
 
 // Bytes of the mark that was left out; known after the first read.
 size_t decode_mark_bytes(const struct decode *decode);
+
+// Whether the content ended within a character. Known after the read that gave 0.
+bool decode_is_cut(const struct decode *decode);
 
 // Whether iconv knows the encoding.
 bool decode_knows(const char *encoding);

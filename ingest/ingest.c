@@ -444,6 +444,10 @@ static bool check_end(const struct ingest *ingest, struct tally_err *err)
     const struct ingest_summary *summary = &ingest->summary;
     int64_t ppm = summary->feed->reject_max_ppm;
 
+    if (decode_is_cut(ingest->decode)) {
+        return err_set(err, TALLY_REFUSED,
+                       "cut short: it ends within a character; deliver the whole file again");
+    }
     if (summary->unterminated && summary->feed->final_newline_required) {
         return err_set(err, TALLY_REFUSED,
                        "cut short: the last line has no end, and final_newline = required");
@@ -475,6 +479,17 @@ static bool check_records_max(const struct ingest *ingest, struct tally_err *err
                    (unsigned long long)ingest->limits.records_max);
 }
 
+static bool check_last_character(const struct ingest *ingest, const struct record *record,
+                                 struct tally_err *err)
+{
+    return !record->unterminated || !text_ends_within_character(record->raw) ||
+           err_set(err, TALLY_REFUSED,
+                   "cut short at line %llu, record %llu: it ends within a character; deliver the "
+                   "whole file again",
+                   (unsigned long long)record->line,
+                   (unsigned long long)ingest->summary.records + 1);
+}
+
 static enum records_step next_record(struct ingest *ingest, const struct record **out_record,
                                      struct tally_err *err)
 {
@@ -494,7 +509,8 @@ static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_en
         switch (next_record(ingest, &record, err)) {
         case RECORDS_RECORD:
             ingest->summary.unterminated = record->unterminated;
-            ok = check_records_max(ingest, err) && take_record(ingest, record, chunk, err);
+            ok = check_records_max(ingest, err) && check_last_character(ingest, record, err) &&
+                 take_record(ingest, record, chunk, err);
             break;
         case RECORDS_BROKEN:
             ok = check_records_max(ingest, err) && take_broken(ingest, record, chunk, err);

@@ -41,11 +41,17 @@ bool text_cut(struct text *rest, const char *separators, struct text *out_item)
     return true;
 }
 
+// Bytes of a character that begins with `c`, or 0: none does.
+static size_t bytes_begun_by(unsigned char c)
+{
+    return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+}
+
 // Bytes of the character that begins at `at`, or 0: not UTF-8.
 static size_t character_bytes(const unsigned char *at, size_t left)
 {
     unsigned char c = at[0];
-    size_t bytes = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    size_t bytes = bytes_begun_by(c);
 
     if (bytes == 0 || bytes > left) {
         return 0;
@@ -102,6 +108,17 @@ bool text_is_utf8(struct text text)
         left -= bytes;
     }
     return true;
+}
+
+bool text_ends_within_character(struct text text)
+{
+    size_t back = 1;
+
+    while (back < 4 && back < text.bytes &&
+           ((unsigned char)text.at[text.bytes - back] & 0xc0) == 0x80) {
+        back++;
+    }
+    return text.bytes > 0 && bytes_begun_by((unsigned char)text.at[text.bytes - back]) > back;
 }
 
 char *text_copy(struct text text)

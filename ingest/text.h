@@ -43,6 +43,8 @@ bool text_is_ignoring_case(struct text text, const char *terminated); // ASCII l
 bool text_cut(struct text *rest, const char *separators, struct text *out_item);
 
 bool text_is_utf8(struct text text);
+// Whether more bytes belong to the last character than there are.
+bool text_ends_within_character(struct text text);
 
 // A terminated copy that the caller frees; NULL without memory.
 char *text_copy(struct text text);

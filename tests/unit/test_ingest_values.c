@@ -281,6 +281,71 @@ static void utf16_is_told_by_its_mark(void **state)
     case_close(&test);
 }
 
+static void surrogates_cost_their_own_row_alone(void **state)
+{
+    // A pair; a high one alone; a low one alone; a pair the wrong way round; then all is well.
+    static const char16_t text[] = {
+        0xfeff, 'i', 'd', ',', 'd', 'a', 't',    'e',    ',',    'x',    '\n', '1', ',',
+        '2',    '0', '2', '0', '-', '0', '1',    ',',    0xd83d, 0xde00, '\n', '2', ',',
+        '2',    '0', '2', '0', '-', '0', '1',    ',',    0xd83d, '\n',   '3',  ',', '2',
+        '0',    '2', '0', '-', '0', '1', ',',    0xde00, '\n',   '4',    ',',  '2', '0',
+        '2',    '0', '-', '0', '1', ',', 0xde00, 0xd83d, '\n',   '5',    ',',  '2', '0',
+        '2',    '0', '-', '0', '1', ',', 'a',    '\n'};
+    struct ingest_case test = case_open("id = id\ndate = date\ndim.x = x\n");
+
+    (void)state;
+    case_expect_bytes(&test, text, sizeof text,
+                      "+1 2020-01-01..2020-01-31 r1 l2 [\xf0\x9f\x98\x80]\n"
+                      "+5 2020-01-01..2020-01-31 r5 l6 [a]\n"
+                      "!text-encoding r2 l3 @27 \"2,2020-01,\xff\"\n"
+                      "!text-encoding r3 l4 @39 \"3,2020-01,\xff\"\n"
+                      "!text-encoding r4 l5 @51 \"4,2020-01,\xff\xff\"\nEND 5 rows, 3 rejected\n");
+    case_close(&test);
+}
+
+static void marks_tell_every_unicode_encoding(void **state)
+{
+    static const char32_t wide[] = U"\xfeffid,date\n1,2020-01-01\n";
+    struct ingest_case test = case_open("id = id\ndate = date\n");
+    char32_t swapped[sizeof wide / sizeof *wide];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+        swapped[i] = __builtin_bswap32(wide[i]);
+    }
+    case_expect_bytes(&test, wide, sizeof wide - 4,
+                      "+1 2020-01-01..2020-01-01 r1 l2\nEND 1 rows, 0 rejected\n");
+    case_expect_bytes(&test, swapped, sizeof wide - 4,
+                      "+1 2020-01-01..2020-01-01 r1 l2\nEND 1 rows, 0 rejected\n");
+    case_run("id = id\ndate = date\n", "\xef\xbb\xbf\xef\xbb\xbfid,date\n1,2020-01-01\n",
+             "REFUSED no feed has such columns; nearest is attacks, which needs id; the file has "
+             "\xef\xbb\xbfid; rename or add a [feed] [made-up.csv]\n");
+    case_close(&test);
+}
+
+// Every cut of a UTF-16 file: within a character it was cut short, whatever the row says.
+static void file_that_ends_within_a_character_is_refused_whole(void **state)
+{
+    static const char16_t text[] = u"\xfeffid,date,x\n1,2020-01-01,b\U0001f600";
+    struct ingest_case test = case_open("id = id\ndate = date\ndim.x = x\n");
+    static const char want[] = "REFUSED cut short: it ends within a character; deliver the whole "
+                               "file again [made-up.csv:2]\n";
+
+    (void)state;
+    for (size_t cut = 1; cut <= 3; cut++) {
+        case_expect_bytes(&test, text, sizeof text - 2 - cut, want);
+    }
+    case_expect_bytes(
+        &test, text, sizeof text - 2 - 4,
+        "+1 2020-01-01..2020-01-01 r1 l2 [b]\nEND 1 rows, 0 rejected, unterminated\n");
+    case_close(&test);
+    case_run("id = id\ndate = date\n", "id,date,x\n1,2020-01-01,b\xf0\x9f\x98",
+             "REFUSED cut short at line 2, record 1: it ends within a character; deliver the whole "
+             "file again [made-up.csv:2]\n");
+    case_run("id = id\ndate = date\n", "id,date,x\n1,2020-01-01,b\x80\x80\x80\x80\x80",
+             "+1 2020-01-01..2020-01-01 r1 l2\nEND 1 rows, 0 rejected, unterminated\n");
+}
+
 static void revisions_are_numbers_texts_or_moments(void **state)
 {
     (void)state;
@@ -376,6 +441,9 @@ int main(void)
         cmocka_unit_test(invalid_utf8_rejects_the_row_where_it_is_read),
         cmocka_unit_test(latin1_and_windows_1252_are_converted),
         cmocka_unit_test(utf16_is_told_by_its_mark),
+        cmocka_unit_test(surrogates_cost_their_own_row_alone),
+        cmocka_unit_test(marks_tell_every_unicode_encoding),
+        cmocka_unit_test(file_that_ends_within_a_character_is_refused_whole),
         cmocka_unit_test(revisions_are_numbers_texts_or_moments),
         cmocka_unit_test(victims_of_one_id_add_up_wherever_they_stand),
         cmocka_unit_test(mapping_file_renames_texts),
