@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAME_NAME_MAX = 1000000 };
+enum {
+    SAME_NAME_MAX = 1000000,
+    SWAPS_MAX = 3, // of a file by another one, before its turn passes
+};
 
 static int open_folder(int state_fd, const char *name, mode_t mode, struct tally_err *err)
 {
@@ -112,33 +115,79 @@ static enum inbox_claim open_in_inbox(const struct inbox *inbox, const char *nam
     return disk_is_being_written(*out_fd) ? INBOX_WRITING : INBOX_CLAIMED;
 }
 
-// The name may have been given to another file between opening and renaming.
+// NAME, NAME.2, NAME.3 ...; a name of up to 255 bytes makes room for the number.
+static void number_name(const char *name, unsigned copy, char out_name[INBOX_NAME_BYTES])
+{
+    if (copy == 1) {
+        snprintf(out_name, INBOX_NAME_BYTES, "%s", name);
+    } else {
+        snprintf(out_name, INBOX_NAME_BYTES, "%.*s.%u", INBOX_NAME_BYTES - 10, name, copy);
+    }
+}
+
+// Out of claimed/, under the first of its numbered names that is free.
+static bool move_claimed(const struct inbox *inbox, const char *name, int dir_fd,
+                         char out_name[INBOX_NAME_BYTES], struct tally_err *err)
+{
+    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+        number_name(name, copy, out_name);
+        if (disk_rename_new(inbox->claimed_fd, name, dir_fd, out_name, err)) {
+            return true;
+        }
+        if (err->sys_errno != EEXIST) {
+            return false;
+        }
+    }
+    return false;
+}
+
+// A mount point, an immutable file, a folder that we may not write: the file's own trouble, while
+// a full or broken disk is everybody's.
+static enum inbox_claim cannot_move(const struct tally_err *err)
+{
+    switch (err->sys_errno) {
+    case EEXIST:
+        return INBOX_LATER;
+    case ENOENT:
+        return INBOX_GONE;
+    case EPERM:
+    case EACCES:
+    case EBUSY:
+    case EXDEV:
+        return INBOX_UNFIT;
+    default:
+        return INBOX_FAILED;
+    }
+}
+
+// The name may have been given to another file between opening and renaming. That one goes back,
+// under another name if its own was given away once more.
 static enum inbox_claim rename_opened(const struct inbox *inbox, const char *name,
-                                      const struct disk_entry *opened, struct tally_err *err)
+                                      const struct disk_entry *opened, bool *out_swapped,
+                                      struct tally_err *err)
 {
     struct disk_entry renamed;
-    struct tally_err ignored;
+    char back[INBOX_NAME_BYTES];
 
     if (!disk_rename_new(inbox->inbox_fd, name, inbox->claimed_fd, name, err)) {
-        return err->sys_errno == EEXIST   ? INBOX_LATER
-               : err->sys_errno == ENOENT ? INBOX_GONE
-                                          : INBOX_FAILED;
+        return cannot_move(err);
     }
     if (!disk_look(inbox->claimed_fd, name, &renamed, err) || !is_same(&renamed, opened)) {
-        disk_rename_new(inbox->claimed_fd, name, inbox->inbox_fd, name, &ignored);
-        return INBOX_LATER;
+        *out_swapped = move_claimed(inbox, name, inbox->inbox_fd, back, err);
+        return *out_swapped ? INBOX_LATER : INBOX_FAILED;
     }
     return INBOX_CLAIMED;
 }
 
-enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
-                             struct disk_entry *out_entry, struct tally_err *err)
+static enum inbox_claim claim_once(const struct inbox *inbox, const char *name, int *out_fd,
+                                   struct disk_entry *out_entry, bool *out_swapped,
+                                   struct tally_err *err)
 {
     int fd = -1;
     enum inbox_claim claim = open_in_inbox(inbox, name, &fd, out_entry, err);
 
     if (claim == INBOX_CLAIMED) {
-        claim = rename_opened(inbox, name, out_entry, err);
+        claim = rename_opened(inbox, name, out_entry, out_swapped, err);
     }
     if (claim != INBOX_CLAIMED) {
         disk_close(fd);
@@ -146,6 +195,19 @@ enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *o
     }
     *out_fd = fd;
     return INBOX_CLAIMED;
+}
+
+enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
+                             struct disk_entry *out_entry, struct tally_err *err)
+{
+    enum inbox_claim claim = INBOX_LATER;
+    bool swapped = true;
+
+    for (int i = 0; i < SWAPS_MAX && swapped; i++) {
+        swapped = false;
+        claim = claim_once(inbox, name, out_fd, out_entry, &swapped, err);
+    }
+    return claim;
 }
 
 int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry *out_entry,
@@ -170,29 +232,10 @@ bool inbox_is_there(const struct inbox *inbox)
            disk_look_open(inbox->inbox_fd, &opened, &ignored) && is_same(&named, &opened);
 }
 
-// NAME, NAME.2, NAME.3 ...; a name of up to 255 bytes makes room for the number.
-static void number_name(const char *name, unsigned copy, char out_name[INBOX_NAME_BYTES])
-{
-    if (copy == 1) {
-        snprintf(out_name, INBOX_NAME_BYTES, "%s", name);
-    } else {
-        snprintf(out_name, INBOX_NAME_BYTES, "%.*s.%u", INBOX_NAME_BYTES - 10, name, copy);
-    }
-}
-
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err)
 {
-    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
-        number_name(name, copy, out_name);
-        if (disk_rename_new(inbox->claimed_fd, name, dir_fd, out_name, err)) {
-            return true;
-        }
-        if (err->sys_errno != EEXIST) {
-            return false;
-        }
-    }
-    return false;
+    return move_claimed(inbox, name, dir_fd, out_name, err);
 }
 
 static bool is_taken(int dir_fd, const char *name)

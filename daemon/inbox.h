@@ -38,7 +38,7 @@ enum inbox_claim {
     INBOX_GONE,    // no longer there
     INBOX_WRITING, // somebody has it open for writing: later
     INBOX_UNFIT,   // err says what is wrong; it stays in the inbox
-    INBOX_LATER,   // a file of this name is still being worked on
+    INBOX_LATER,   // a file of this name is still being worked on, or others keep swapping it
     INBOX_FAILED,  // the disk could not do it now: err; nothing may overtake the file
 };
 enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,

@@ -41,6 +41,10 @@ struct intake *intake_open(const struct inbox *inbox, const struct config *confi
     for (int i = 0; i < INTAKE_CHUNKS; i++) {
         rows_init(&intake->chunk[i]);
     }
+    if (!disk_look_open(fd, &intake->opened, err)) {
+        intake_close(intake);
+        return NULL;
+    }
     intake->ingest = ingest_open((const struct feed *const *)config->feeds, config->feeds_count,
                                  name, &config->limits, read_file, intake, err);
     if (!intake->ingest) {
@@ -187,11 +191,34 @@ static enum intake_result retire(struct intake *intake, struct store *store)
     return INTAKE_SETTLED;
 }
 
+// A writer who kept the file open may have added to it, cut it or written into its middle: what
+// was read is then no state that the file was ever in.
+static bool check_unchanged(const struct intake *intake, struct tally_err *err)
+{
+    const struct disk_entry *opened = &intake->opened;
+    struct disk_entry now;
+
+    if (!disk_look_open(intake->fd, &now, err)) {
+        return false;
+    }
+    return (intake->summary.bytes == opened->bytes && now.bytes == opened->bytes &&
+            now.modified_ms == opened->modified_ms) ||
+           err_set(err, TALLY_REFUSED,
+                   "changed while it was read: %llu bytes at first, %llu read, %llu now; deliver "
+                   "the whole file again",
+                   (unsigned long long)opened->bytes, (unsigned long long)intake->summary.bytes,
+                   (unsigned long long)now.bytes);
+}
+
 static enum intake_result commit(struct intake *intake, struct store *store)
 {
     intake->summary = *ingest_summary(intake->ingest);
     struct store_file_end end = end_of(&intake->summary);
 
+    if (!check_unchanged(intake, &intake->err)) {
+        return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
+                                                 : later_or_fatal(intake, store);
+    }
     if (!intake->begun && !begin(intake, store)) {
         return later_or_fatal(intake, store);
     }

@@ -35,6 +35,7 @@ struct intake {
     char name[INBOX_NAME_BYTES];
     int fd;
     uint64_t file_bytes;
+    struct disk_entry opened;  // as it was before it was read
     bool reclaimed;            // it stood in claimed/ at the start
     const struct inbox *inbox; // NULL: the file is read where it stands, and stays there
     struct progress progress;  // of reading

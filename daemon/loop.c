@@ -122,7 +122,8 @@ static void on_hints(uv_poll_t *poll, int status, int events)
 static void on_scan_timer(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
-    loop->scan_wanted = true;
+    // While many names wait, a look costs as much as they do: after as many names as it found.
+    loop->scan_wanted = loop->scan_wanted || loop->taken >= loop->found;
     // Our own descriptor keeps a removed folder alive, so that the kernel gives no hint.
     if (!inbox_is_there(loop->options->inbox)) {
         lose_inbox(loop);
@@ -221,6 +222,8 @@ static void look_at_inbox(struct loop *loop)
     if (!scan_inbox(loop->options->inbox, settle_ms, &loop->queue, &waiting, &err)) {
         loop_log_failure(loop, LOG_ERROR, "scan_failed", NULL, &err);
     }
+    loop->found = queue_waiting(&loop->queue);
+    loop->taken = 0;
 }
 
 static void take_next_file(struct loop *loop)
@@ -230,6 +233,7 @@ static void take_next_file(struct loop *loop)
     if ((name = queue_take(&loop->reclaimed)) != NULL) {
         reclaim(loop, name);
     } else if ((name = queue_take(&loop->queue)) != NULL) {
+        loop->taken++;
         claim(loop, name);
     }
     free(name);

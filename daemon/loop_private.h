@@ -44,6 +44,8 @@ struct loop {
     int watch_fd;
     struct queue reclaimed; // names in claimed/ from before
     struct queue queue;     // names in the inbox
+    size_t found;           // by the last look at the inbox
+    size_t taken;           // of the queue since then
     struct scan_memory memory;
     bool scan_wanted;
     bool stopping;

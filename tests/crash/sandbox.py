@@ -156,11 +156,11 @@ class Sandbox:
                                                      status.st_mtime_ns)
         return found
 
-    def start(self, env=None):
-        """The watching daemon, its log in a file."""
+    def start(self, env=None, program=None):
+        """The watching daemon, its log in a file. `program`: another command than tallyd's path."""
         started_before = self.log().count("event=started")
         log = open(self.folder / "log", "ab")
-        self.daemon = subprocess.Popen([self.programs / "tallyd", "-c", self.config],
+        self.daemon = subprocess.Popen([*(program or [self.programs / "tallyd"]), "-c", self.config],
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        env={**ENVIRONMENT, **(env or {})})
         log.close()
@@ -176,7 +176,7 @@ class Sandbox:
                               for line in self.log().splitlines()),
                   f"a line of the log with {' and '.join(map(repr, words))}", within_s)
 
-    def wait(self, condition, what, within_s=15):
+    def wait(self, condition, what, within_s=15, pause_s=0.01):
         end = time.monotonic() + within_s
         while not condition():
             if self.daemon and self.daemon.poll() is not None and not condition():
@@ -184,7 +184,7 @@ class Sandbox:
                               f"{self.daemon.returncode}\n{self.log()[-3000:]}")
             must(time.monotonic() < end,
                  f"waited {within_s} s for: {what}\n{self.log()[-3000:]}")
-            time.sleep(0.01)
+            time.sleep(pause_s)
 
     def settled(self, within_s=30):
         self.wait(lambda: not self.names("inbox") and not self.names("claimed"),

@@ -1,6 +1,7 @@
 """What the tests of this folder share: the sandbox of tests/crash and one small feed."""
 
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "crash"))
@@ -44,3 +45,29 @@ def killed(box, name="all"):
     """The dead of all days."""
     row = box.table("window", name, "--days", "366", "--end", "2020-12-31")[0]
     return int(row["killed"] or 0)
+
+
+def add_meddle(parser):
+    parser.add_argument("--meddle", required=True, help="the shared object built of meddle.c")
+
+
+def meddled(options, **variables):
+    """The environment in which meddle.c does what these variables say."""
+    return {"LD_PRELOAD": str(options.meddle),
+            **{name: str(value) for name, value in variables.items()}}
+
+
+class Mount:
+    """Something mounted for the length of a test; only root may."""
+
+    def __init__(self, *words):
+        done = subprocess.run(["mount", *words], capture_output=True, check=False)
+        self.path = words[-1]
+        if done.returncode != 0:
+            raise Skip("cannot mount here: " + done.stderr.decode().strip())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=False)

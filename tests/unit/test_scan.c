@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-enum { SETTLE_MS = 60000 };
+enum { SETTLE_MS = 60000, MANY = 100000 };
 
 static void scans(struct inbox_case *room, uint64_t settle_ms, const char *want,
                   size_t want_waiting)
@@ -99,6 +99,31 @@ static void what_is_no_file_is_named_so_that_it_can_be_told(void **state)
     scans(room, SETTLE_MS, "folder", 0);
 }
 
+// The time is told, not judged: what a look costs the loop while a hundred thousand files wait.
+static void a_hundred_thousand_files_are_found_by_one_look(void **state)
+{
+    struct inbox_case *room = *state;
+    struct queue queue = {0};
+    struct timespec from;
+    struct timespec to;
+    size_t waiting;
+    char name[32];
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "inbox/m%06d.csv", i);
+        int fd = openat(room->inbox.state_fd, name, O_WRONLY | O_CREAT, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    assert_true(scan_inbox(&room->inbox, 0, &queue, &waiting, &room->err));
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    assert_int_equal(queue_waiting(&queue), MANY);
+    print_message("%d names found by one look in %ld ms\n", (int)MANY,
+                  (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+    queue_done(&queue);
+}
+
 static void claimed_files_are_found_by_name(void **state)
 {
     struct inbox_case *room = *state;
@@ -140,6 +165,7 @@ int main(void)
         INBOX_TEST(names_that_are_still_being_written_wait),
         INBOX_TEST(young_files_wait_and_are_counted),
         INBOX_TEST(what_is_no_file_is_named_so_that_it_can_be_told),
+        INBOX_TEST(a_hundred_thousand_files_are_found_by_one_look),
         INBOX_TEST(claimed_files_are_found_by_name),
         cmocka_unit_test(each_thing_is_told_once_until_it_changes),
     };
