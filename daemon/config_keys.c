@@ -47,7 +47,7 @@ static const struct key keys[] = {
     {"inflate_ratio_max", UNIT_COUNT, AT(limits.inflate_ratio_max), 1, 1000000, "1000",
      "inflated size against the file's"},
     {"memory_max", UNIT_BYTES, AT(limits.memory_bytes_max), 1 << 20, UINT64_C(1) << 40, "256M",
-     "memory that one file may take while it is read"},
+     "memory that one file may take, beside 4 records and 2 chunks"},
     {"chunk_rows", UNIT_COUNT, AT(limits.chunk_rows), 1, 1 << 24, "16384",
      "rows that are handed to the ledger at once"},
     {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "4M",

@@ -287,6 +287,18 @@ static bool begin_repair(struct ingest *ingest, struct tally_err *err)
                   : bind_columns(ingest, NULL, ingest->summary.feed->column_counts[0], err);
 }
 
+// What the texts of dimensions, and the victims put together, may take each. While either grows,
+// half as much again is in use, and the store keeps the texts a second time: 5/2 + 3/2 shares in
+// all.
+static size_t memory_share(const struct ingest *ingest)
+{
+    size_t inflating = source_memory(ingest->source);
+    size_t bytes_max = ingest->limits.memory_bytes_max;
+    size_t left = inflating < bytes_max ? bytes_max - inflating : 0;
+
+    return ingest->summary.feed->per_victim ? left / 4 : left / 5 * 2;
+}
+
 static bool begin(struct ingest *ingest, struct tally_err *err)
 {
     if (!look_at_head(ingest, err) ||
@@ -294,12 +306,13 @@ static bool begin(struct ingest *ingest, struct tally_err *err)
         return false;
     }
     const struct feed *feed = ingest->summary.feed;
-    ingest->map = map_open(feed, &ingest->binding, ingest->limits.memory_bytes_max, err);
+    size_t share = memory_share(ingest);
+    ingest->map = map_open(feed, &ingest->binding, share, err);
     if (!ingest->map) {
         return false;
     }
     if (feed->per_victim) {
-        victims_init(&ingest->victims, feed->shape, ingest->limits.memory_bytes_max);
+        victims_init(&ingest->victims, feed->shape, share);
         ingest->victims_ready = true;
     }
     ingest->stage = STAGE_RECORDS;

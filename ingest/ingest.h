@@ -36,7 +36,7 @@ struct ingest_limits {
     uint64_t records_max;        // records in a file
     uint64_t inflated_bytes_max; // of a .gz or .zst
     uint64_t inflate_ratio_max;  // inflated : compressed, checked beyond the first MiB
-    size_t memory_bytes_max;     // everything that one file may hold in memory
+    size_t memory_bytes_max;     // that one file may hold beside its records and chunks
     size_t chunk_rows;           // a chunk is handed over at so many rows ...
     size_t chunk_bytes;          // ... or about so many bytes of memory
 };

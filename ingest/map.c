@@ -466,7 +466,8 @@ static bool add_text(struct mapping *mapping, size_t dim, struct dict *dict, str
     map->dims_bytes += dict_bytes(dict) - bytes;
     return map->dims_bytes <= map->bytes_max ||
            err_set(mapping->err, TALLY_LIMIT,
-                   "too many different texts for memory_bytes_max = %zu; dimension %s has %u",
+                   "too many different texts for %zu bytes, their share of memory_max; dimension "
+                   "%s has %u",
                    map->bytes_max, map->feed->dims[dim].name, map->dims[dim].next_code - 1);
 }
 

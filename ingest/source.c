@@ -7,11 +7,13 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum {
-    FILE_BYTES = 64 * 1024,  // compressed bytes at hand
-    RATIO_FREE = 1 << 20,    // inflated bytes up to which the ratio is not looked at
-    ZSTD_WINDOW_LOG_MAX = 27 // 128 MiB, what `zstd --long` makes
+    FILE_BYTES = 64 * 1024,   // compressed bytes at hand
+    RATIO_FREE = 1 << 20,     // inflated bytes up to which the ratio is not looked at
+    ZSTD_WINDOW_LOG_MAX = 27, // 128 MiB, what `zstd --long` makes
+    ZSTD_WINDOW_LOG_MIN = 10,
 };
 
 enum source_kind { SOURCE_PLAIN, SOURCE_GZIP, SOURCE_ZSTD };
@@ -79,6 +81,11 @@ void source_close(struct source *source)
     }
 }
 
+size_t source_memory(const struct source *source)
+{
+    return source->zstd ? ZSTD_sizeof_DCtx(source->zstd) : 0;
+}
+
 static ssize_t read_file(struct source *source, void *data, size_t count, struct tally_err *err)
 {
     if (source->file_ended) {
@@ -125,6 +132,17 @@ static enum source_kind kind_of(const unsigned char *data, size_t count)
     return count >= 4 && memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0 ? SOURCE_ZSTD : SOURCE_PLAIN;
 }
 
+// A window of at most half the memory that the file may take: log2, rounded down.
+static int window_log(size_t bytes_max)
+{
+    int log = ZSTD_WINDOW_LOG_MAX;
+
+    while (log > ZSTD_WINDOW_LOG_MIN && (size_t)1 << log > bytes_max / 2) {
+        log--;
+    }
+    return log;
+}
+
 static bool find_kind(struct source *source, struct tally_err *err)
 {
     if (!fill(source, 4, err)) {
@@ -141,7 +159,8 @@ static bool find_kind(struct source *source, struct tally_err *err)
         return err_set(err, TALLY_NO_MEMORY, "no memory to inflate a file");
     }
     if (source->zstd) {
-        ZSTD_DCtx_setParameter(source->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
+        ZSTD_DCtx_setParameter(source->zstd, ZSTD_d_windowLogMax,
+                               window_log(source->limits->memory_bytes_max));
     }
     source->kind_known = true;
     return true;
@@ -187,8 +206,19 @@ static bool inflate_zstd(struct source *source, void *data, size_t count, size_t
 {
     ZSTD_inBuffer in = {.src = source->file, .size = source->file_count, .pos = source->file_at};
     ZSTD_outBuffer out = {.dst = data, .size = count};
-    size_t status = ZSTD_decompressStream(source->zstd, &out, &in);
 
+    if (!source->within_member && source->inflated_bytes > 0) {
+        // No later frame may take more than the memory that others reckon with since the first.
+        ZSTD_DCtx_setParameter(source->zstd, ZSTD_d_windowLogMax,
+                               window_log(2 * source_memory(source)));
+    }
+    size_t status = ZSTD_decompressStream(source->zstd, &out, &in);
+    if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge) {
+        return err_set(err, TALLY_LIMIT,
+                       "inflating it takes more memory than half of memory_max = %zu, or than its "
+                       "first frame",
+                       source->limits->memory_bytes_max);
+    }
     if (ZSTD_isError(status)) {
         return err_set(err, TALLY_REFUSED, "damaged zstd content: %s", ZSTD_getErrorName(status));
     }

@@ -16,7 +16,7 @@
 
 struct source;
 
-// The limits used are inflated_bytes_max and inflate_ratio_max.
+// The limits used are inflated_bytes_max, inflate_ratio_max and memory_bytes_max.
 struct source *source_open(ingest_read *read, void *context, const struct ingest_limits *limits,
                            struct tally_err *err);
 void source_close(struct source *source); // NULL is allowed
@@ -33,6 +33,9 @@ ssize_t source_read(struct source *source, void *data, size_t count, struct tall
 
 // Reads what is left of the file, without inflating it.
 bool source_drain(struct source *source, struct tally_err *err);
+
+// What inflating takes, known after the first read; it stays below half of memory_bytes_max.
+size_t source_memory(const struct source *source);
 
 struct digest source_digest(const struct source *source); // of the bytes read so far
 uint64_t source_bytes(const struct source *source);

@@ -21,7 +21,7 @@ static bool add_new(struct victims *victims, const struct incident *incident, st
     if (rows_bytes(&victims->rows) + dict_bytes(&victims->ids) > victims->bytes_max) {
         return err_set(err, TALLY_LIMIT,
                        "rows = per-victim holds all rows until the end of the file, and they need "
-                       "more than memory_bytes_max = %zu",
+                       "more than %zu bytes, their share of memory_max",
                        victims->bytes_max);
     }
     return dict_add(&victims->ids, incident->id, (uint32_t)victims->rows.count, err) &&
