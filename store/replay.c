@@ -90,6 +90,8 @@ struct unit {
     struct bytes begin_bytes; // copies: the reader's buffer moves on
     struct bytes end_bytes;
     struct state_batch batch;
+    uint32_t *out; // scope values for which the snapshot is not in force, sorted
+    size_t out_count;
     uint64_t rows;
     uint32_t dims[SHAPE_DIMS_MAX];
     int64_t measures[SHAPE_MEASURES_MAX];
@@ -253,20 +255,48 @@ static bool take_texts(struct unit *unit, const struct ledger_frame *frame, stru
     return in.ok ? true : corrupt(frame, "malformed texts", err);
 }
 
-// A snapshot may be in force for some of its scope values only.
-static bool scope_is_out(const struct unit *unit, const struct ledger_row *row)
+static int compare_codes(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+// A snapshot may be in force for some of its scope values only: those of the others, mostly none.
+static bool take_scopes_out(struct unit *unit, struct tally_err *err)
 {
     struct cursor list = unit->end.scope_list;
+    size_t capacity = 0;
+
+    unit->out_count = 0;
+    for (uint64_t i = 0; unit->begin.mode == BATCH_SNAPSHOT && i < unit->end.scopes; i++) {
+        uint32_t text = (uint32_t)cursor_take_varint(&list);
+        bool in_force = cursor_take_u8(&list) != 0;
+        if (in_force) {
+            continue;
+        }
+        if (unit->out_count == capacity) {
+            capacity = capacity ? capacity * 2 : 64;
+            uint32_t *out = realloc(unit->out, capacity * sizeof *out);
+            if (!out) {
+                return err_set(err, TALLY_NO_MEMORY, "no memory for the scopes of a snapshot");
+            }
+            unit->out = out;
+        }
+        unit->out[unit->out_count++] = text;
+    }
+    if (unit->out_count > 0) {
+        qsort(unit->out, unit->out_count, sizeof *unit->out, compare_codes);
+    }
+    return true;
+}
+
+static bool scope_is_out(const struct unit *unit, const struct ledger_row *row)
+{
     uint32_t text = unit->begin.scope_dim >= 0 ? row->dims[unit->begin.scope_dim] : 0;
 
-    for (uint64_t i = 0; row->op == ROWS_PUT && i < unit->end.scopes; i++) {
-        uint64_t listed = cursor_take_varint(&list);
-        bool in_force = cursor_take_u8(&list) != 0;
-        if (listed == text) {
-            return !in_force;
-        }
-    }
-    return false;
+    return row->op == ROWS_PUT && unit->out_count > 0 &&
+           bsearch(&text, unit->out, unit->out_count, sizeof text, compare_codes);
 }
 
 static bool row_is_sound(const struct unit *unit, const struct shape *shape,
@@ -286,7 +316,6 @@ static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struc
     const struct replay_visitor *visitor = unit->visitor;
     struct cursor in = frame->payload;
     struct ledger_row_base base = {0};
-    bool any_out = unit->end.scopes > 0 && unit->begin.mode == BATCH_SNAPSHOT;
 
     while (cursor_left(&in) > 0) {
         struct ledger_row row;
@@ -295,7 +324,7 @@ static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struc
             return corrupt(frame, "malformed row", err);
         }
         unit->rows++;
-        if (any_out && scope_is_out(unit, &row)) {
+        if (scope_is_out(unit, &row)) {
             unit->file.counts.older++;
             continue;
         }
@@ -357,7 +386,7 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         !visitor->on_begin(visitor->context, &unit->file, &skip, err)) {
         return false;
     }
-    if (!start_batch(unit, err) ||
+    if (!start_batch(unit, err) || !take_scopes_out(unit, err) ||
         (unit->batch.mode == BATCH_FORGET && !state_forget(unit->state, &unit->batch, err))) {
         return false;
     }
@@ -405,6 +434,7 @@ static void unit_done(struct unit *unit)
 {
     bytes_done(&unit->begin_bytes);
     bytes_done(&unit->end_bytes);
+    free(unit->out);
 }
 
 bool replay_one(struct state *state, struct ledger_reader *reader, struct ledger_position from,

@@ -60,11 +60,12 @@ struct state_feed {
     bool any_day;
     int32_t first_day; // of all rows ever accepted: the coverage
     int32_t last_day;
-    int64_t newest_ms; // when its newest batch was committed; 0: it has none
-    bool claims;       // its rows are claims (store/claim.h)
-    uint64_t live;     // incidents that count
-    struct state_scope *scope;
+    int64_t newest_ms;         // when its newest batch was committed; 0: it has none
+    bool claims;               // its rows are claims (store/claim.h)
+    uint64_t live;             // incidents that count
+    struct state_scope *scope; // sorted by text
     size_t scopes_count;
+    size_t scopes_capacity;
 };
 
 struct state;

@@ -314,6 +314,7 @@ void store_close(struct store *store)
     free(store->pending.feed_name);
     free(store->pending.file);
     free(store->pending.scope);
+    free(store->pending.scope_seen);
     free(store->rollup);
     free(store->accepted);
     free(store->accepted_slot);

@@ -45,6 +45,9 @@ static void reset(struct pending *pending)
     pending->skipped_unchanged = 0;
     pending->skipped_older = 0;
     pending->scopes_count = 0;
+    if (pending->scope_seen_bytes > 0) {
+        memset(pending->scope_seen, 0, pending->scope_seen_bytes);
+    }
     pending->newest = (struct revision){.kind = REVISION_NONE};
     pending->puts = 0;
 }
@@ -219,20 +222,49 @@ static bool map_new_texts(struct store *store, const struct rows *rows, struct t
     return true;
 }
 
-static bool add_scope(struct pending *pending, uint32_t text, struct tally_err *err)
+static bool has_scope(const struct pending *pending, uint32_t text)
 {
-    // The values of a scope are few, and neighbours in a file mostly share theirs.
-    for (size_t i = pending->scopes_count; i > 0; i--) {
-        if (pending->scope[i - 1] == text) {
-            return true;
-        }
+    return text / 8 < pending->scope_seen_bytes && pending->scope_seen[text / 8] >> text % 8 & 1;
+}
+
+static bool grow_seen(struct pending *pending, uint32_t text)
+{
+    size_t bytes = ((size_t)text / 8 + 1) * 2;
+    unsigned char *seen = realloc(pending->scope_seen, bytes);
+
+    if (!seen) {
+        return false;
     }
-    uint32_t *scope = realloc(pending->scope, (pending->scopes_count + 1) * sizeof *scope);
+    memset(seen + pending->scope_seen_bytes, 0, bytes - pending->scope_seen_bytes);
+    pending->scope_seen = seen;
+    pending->scope_seen_bytes = bytes;
+    return true;
+}
+
+static bool grow_scopes(struct pending *pending)
+{
+    size_t capacity = pending->scopes_capacity ? pending->scopes_capacity * 2 : 64;
+    uint32_t *scope = realloc(pending->scope, capacity * sizeof *scope);
+
     if (!scope) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
+        return false;
     }
     pending->scope = scope;
-    scope[pending->scopes_count++] = text;
+    pending->scopes_capacity = capacity;
+    return true;
+}
+
+static bool add_scope(struct pending *pending, uint32_t text, struct tally_err *err)
+{
+    if (has_scope(pending, text)) {
+        return true;
+    }
+    if ((text / 8 >= pending->scope_seen_bytes && !grow_seen(pending, text)) ||
+        (pending->scopes_count == pending->scopes_capacity && !grow_scopes(pending))) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
+    }
+    pending->scope_seen[text / 8] |= (unsigned char)(1U << text % 8);
+    pending->scope[pending->scopes_count++] = text;
     return true;
 }
 
@@ -368,12 +400,7 @@ static bool is_missing(const struct store *store, const struct incident *inciden
         return false;
     }
     uint32_t scope = state_kept_scope(&store->state, incident, pending->shape, pending->scope_dim);
-    for (size_t i = 0; i < pending->scopes_count; i++) {
-        if (pending->scope[i] == scope) {
-            return scope_in_force(store, scope);
-        }
-    }
-    return false;
+    return has_scope(pending, scope) && scope_in_force(store, scope);
 }
 
 // What the snapshot no longer lists is withdrawn, as rows of their own.
@@ -428,6 +455,13 @@ static struct batch_end end_of(struct store *store, const struct store_file_end 
                               .newest = pending->newest};
 }
 
+static int compare_codes(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
 static bool put_commit(struct store *store, const struct store_file_end *file,
                        struct tally_err *err)
 {
@@ -439,6 +473,9 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     bytes_init(&scopes);
     bytes_init(&payload);
     end.scopes = pending->mode == BATCH_SNAPSHOT ? pending->scopes_count : 0;
+    if (end.scopes > 0) {
+        qsort(pending->scope, pending->scopes_count, sizeof *pending->scope, compare_codes);
+    }
     for (size_t i = 0; i < end.scopes; i++) {
         bytes_put_varint(&scopes, pending->scope[i]);
         bytes_put_u8(&scopes, scope_in_force(store, pending->scope[i]));

@@ -51,6 +51,9 @@ struct pending {
     uint64_t skipped_older;
     uint32_t *scope; // text codes of the scope values seen
     size_t scopes_count;
+    size_t scopes_capacity;
+    unsigned char *scope_seen; // a bit a text code
+    size_t scope_seen_bytes;
     struct bytes newest_text;
     struct revision newest;
     uint64_t puts;

@@ -174,5 +174,23 @@ def test_a_gzip_bomb(options, _):
             config=fault.config("inflated_max = 8M\ninflate_ratio_max = 100"))
 
 
+SCOPES = 200_000
+
+
+def test_a_snapshot_of_very_many_scopes_ends(options, stack):
+    """A column that was taken for countries and holds something else in each row: not quadratic."""
+    config = fault.config().replace("id = id\n", "id = id\nmode = snapshot\nscope = province\n")
+    box = stack.enter_context(fault.Sandbox(options.bin, config))
+    for revision in (2, 3):
+        box.drop("many.csv", HEADER + "".join(f"S-{i},{revision},2020-10-05,p{i},1,\n"
+                                              for i in range(SCOPES)))
+        box.once().ended(0)
+    must(fault.killed(box) == SCOPES, f"{fault.killed(box)} count")
+    box.drop("older.csv", HEADER + "S-0,1,2020-10-05,p0,7,\nS-x,1,2020-10-05,new,8,\n")
+    box.once().ended(0)
+    must(fault.killed(box) == SCOPES + 8, "a scope that is in force was replaced by an older one")
+    box.tally("verify").ended(0)
+
+
 if __name__ == "__main__":
     fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault content")
