@@ -70,7 +70,7 @@ bool decode_knows(const char *encoding)
     iconv_t iconv = iconv_open("UTF-8", encoding);
 
     if (iconv == NOT_CONVERTING) {
-        return false;
+        return errno != EINVAL;
     }
     iconv_close(iconv);
     return true;

@@ -32,7 +32,7 @@ size_t decode_mark_bytes(const struct decode *decode);
 // Whether the content ended within a character. Known after the read that gave 0.
 bool decode_is_cut(const struct decode *decode);
 
-// Whether iconv knows the encoding.
+// Whether iconv knows the encoding. Where it cannot say now (no memory), reading a file will.
 bool decode_knows(const char *encoding);
 
 #endif

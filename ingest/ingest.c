@@ -238,8 +238,10 @@ static bool read_header(struct ingest *ingest, struct tally_err *err)
 {
     const struct record *record;
 
-    if (records_next(ingest->records, &record, err) != RECORDS_RECORD) {
-        return err_set(err, TALLY_REFUSED, "the header cannot be read");
+    enum records_step step = records_next(ingest->records, &record, err);
+    if (step != RECORDS_RECORD) {
+        return step == RECORDS_ERROR ? false
+                                     : err_set(err, TALLY_REFUSED, "the header cannot be read");
     }
     if (!bind_columns(ingest, record->fields, record->fields_count, err)) {
         return false;

@@ -101,13 +101,13 @@ bool repair_recognises(const unsigned char *head, size_t head_count,
     struct records *records =
         decode ? records_open(file_dialect, limits, decode_read, decode, err) : NULL;
     const struct record *header;
-    struct tally_err ignored;
+    bool ok = records != NULL;
 
     if (records) {
-        *out_recognised =
-            records_next(records, &header, &ignored) == RECORDS_RECORD && has_columns(header);
+        enum records_step step = records_next(records, &header, err);
+        *out_recognised = step == RECORDS_RECORD && has_columns(header);
+        ok = step != RECORDS_ERROR || err->code != TALLY_NO_MEMORY; // else it is no repair
     }
-    bool ok = records != NULL;
     records_close(records);
     decode_close(decode);
     return ok;
@@ -288,7 +288,11 @@ static bool read_header(struct repair *repair, const struct record *row,
                        "the first of these rejected rows has to be the one with reason header: it "
                        "says what their columns are");
     }
-    return read_raw(repair, row->fields[COLUMN_RAW], NULL, out_header, err) == RECORDS_RECORD ||
+    enum records_step step = read_raw(repair, row->fields[COLUMN_RAW], NULL, out_header, err);
+    if (step == RECORDS_ERROR) {
+        return false;
+    }
+    return step == RECORDS_RECORD ||
            err_set(err, TALLY_REFUSED, "the raw text of the row with reason header is no header");
 }
 

@@ -207,8 +207,10 @@ bool filter_decode(struct filter *filter, struct cursor *in, struct tally_err *e
         }
     }
     if (!in->ok || !filter->dim) {
+        bool malformed = !in->ok;
         filter_done(filter);
-        return err_set(err, TALLY_CORRUPT, "malformed filter");
+        return malformed ? err_set(err, TALLY_CORRUPT, "malformed filter")
+                         : err_set(err, TALLY_NO_MEMORY, "no memory for a filter");
     }
     return true;
 }

@@ -267,5 +267,7 @@ bool rollup_def_decode(struct rollup_def *def, struct cursor *in, struct tally_e
         return true;
     }
     rollup_def_done(def);
-    return err_set(err, TALLY_CORRUPT, "malformed rollup definition");
+    return !ok && err->code == TALLY_NO_MEMORY
+               ? false
+               : err_set(err, TALLY_CORRUPT, "malformed rollup definition");
 }

@@ -139,7 +139,7 @@ static bool take_schema(struct rollup *rollup, struct tally_err *err)
     struct cursor in = section_cursor(rollup, ROLLUP_SCHEMA);
 
     if (!rollup_def_decode(&rollup->def, &in, err)) {
-        return rollup_damaged(err, "schema", "malformed");
+        return err->code == TALLY_NO_MEMORY ? false : rollup_damaged(err, "schema", "malformed");
     }
     for (size_t i = 0; i < rollup->def.feeds_count; i++) {
         struct rollup_coverage *coverage = &rollup->coverage[i];

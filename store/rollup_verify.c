@@ -15,6 +15,7 @@ struct digesting {
     struct rollup_texts texts[ROLLUP_DIMS_MAX];
     uint32_t *values; // [groups][dims]
     struct bytes piece;
+    bool no_memory; // for one of the pieces
 };
 
 static void put_digest(struct bytes *out, struct digest digest)
@@ -25,6 +26,7 @@ static void put_digest(struct bytes *out, struct digest digest)
 
 static struct digest digest_of_piece(struct digesting *digesting)
 {
+    digesting->no_memory = digesting->no_memory || !digesting->piece.ok;
     return digest_of(digesting->piece.data, digesting->piece.count);
 }
 
@@ -97,7 +99,7 @@ static bool digest_all(struct digesting *digesting, struct digest *out_digest,
     put_digest(&all, cells);
     put_digest(&all, spans);
     *out_digest = digest_of(all.data, all.count);
-    bool ok = all.ok && digesting->piece.ok;
+    bool ok = all.ok && !digesting->no_memory;
     bytes_done(&all);
     return ok || err_set(err, TALLY_NO_MEMORY, "no memory for a content digest");
 }

@@ -14,20 +14,6 @@ enum {
     SLOTS_FIRST = 1024,
 };
 
-bool state_init(struct state *state, struct tally_err *err)
-{
-    *state = (struct state){.slots = SLOTS_FIRST, .chunk_used = CHUNK_UNITS};
-    state->slot = calloc(state->slots, sizeof *state->slot);
-    if (!state->slot) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for the id index");
-    }
-    if (!texts_init(&state->texts, err)) {
-        free(state->slot);
-        return false;
-    }
-    return true;
-}
-
 static void feed_done(struct state_feed *feed)
 {
     for (size_t i = 0; i < feed->scopes_count; i++) {
@@ -56,6 +42,20 @@ void state_done(struct state *state)
     free(state->slot);
     free(state->observer);
     *state = (struct state){0};
+}
+
+bool state_init(struct state *state, struct tally_err *err)
+{
+    *state = (struct state){.slots = SLOTS_FIRST, .chunk_used = CHUNK_UNITS};
+    state->slot = calloc(state->slots, sizeof *state->slot);
+    if (!state->slot) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the id index");
+    }
+    if (!texts_init(&state->texts, err)) {
+        state_done(state);
+        return false;
+    }
+    return true;
 }
 
 bool state_observe(struct state *state, state_on_change *on_change, void *context,

@@ -105,6 +105,7 @@ static void forget_accepted(struct store *store, uint32_t feed)
 bool store_add_accepted(struct store *store, const struct accepted *accepted, struct tally_err *err)
 {
     if (!reserve_accepted(store, err)) {
+        free(accepted->file);
         return false;
     }
     if (accepted->forgets) {
@@ -168,11 +169,14 @@ static bool on_replayed_file(void *context, const struct replay_file *file, stru
         free(accepted.file);
         return accepted.file ? false : err_set(err, TALLY_NO_MEMORY, "no memory for a file name");
     }
-    bool ok =
-        state_add_feed(&store->state, shape->feed, strlen(shape->feed), &accepted.feed, err) &&
-        store_add_accepted(store, &accepted, err);
+    bool added =
+        state_add_feed(&store->state, shape->feed, strlen(shape->feed), &accepted.feed, err);
     shape_close(shape);
-    return ok;
+    if (!added) {
+        free(accepted.file);
+        return false;
+    }
+    return store_add_accepted(store, &accepted, err);
 }
 
 static int open_folder(int dir_fd, const char *name, mode_t mode, struct tally_err *err)
@@ -328,7 +332,7 @@ void store_close(struct store *store)
 
 bool store_is_broken(const struct store *store)
 {
-    return ledger_is_broken(store->ledger);
+    return store->broken || ledger_is_broken(store->ledger);
 }
 
 uint64_t store_incidents(const struct store *store)

@@ -5,8 +5,9 @@
 // Happy path: rows of one file go to the ledger as they come, count for nothing until the commit
 // is on the disk, and are then applied by reading them back, exactly as a restart would.
 // Failure: before the commit, abort cuts the ledger back and the state never changed. A sync that
-// failed breaks the store (store_is_broken): the process has to end; the next start recovers from
-// what the disk really holds.
+// failed breaks the store (store_is_broken), and so does a batch that is on the disk and cannot be
+// applied for want of memory: the process has to end; the next start recovers from what the disk
+// really holds.
 //
 // Threads: one at a time; the daemon hands the store to one worker and gets it back.
 #ifndef STORE_STORE_H

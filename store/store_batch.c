@@ -106,14 +106,20 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
 
 // ---- frames -------------------------------------------------------------------------------
 
+// Nothing to write is no frame; bytes that ran out of memory are an error, however few came.
+static bool put_frame(struct store *store, enum ledger_kind kind, struct bytes *bytes,
+                      struct tally_err *err)
+{
+    bool nothing = bytes->ok && bytes->count == 0;
+    bool ok = nothing || ledger_append(store->ledger, kind, store->pending.number, bytes, err);
+
+    bytes_clear(bytes);
+    return ok;
+}
+
 static bool put_texts_frame(struct store *store, struct tally_err *err)
 {
-    struct pending *pending = &store->pending;
-    bool ok = pending->texts.count == 0 ||
-              ledger_append(store->ledger, LEDGER_TEXTS, pending->number, &pending->texts, err);
-
-    bytes_clear(&pending->texts);
-    return ok;
+    return put_frame(store, LEDGER_TEXTS, &store->pending.texts, err);
 }
 
 // Texts stand in the ledger before the rows that use them.
@@ -124,13 +130,10 @@ static bool put_rows_frame(struct store *store, struct tally_err *err)
     if (!put_texts_frame(store, err)) {
         return false;
     }
-    bool ok = pending->rows.count == 0 ||
-              ledger_append(store->ledger, LEDGER_ROWS, pending->number, &pending->rows, err);
-    bytes_clear(&pending->rows);
     pending->base = (struct ledger_row_base){0};
     pending->frame_rows = 0;
     progress_step(&store->progress);
-    return ok;
+    return put_frame(store, LEDGER_ROWS, &pending->rows, err);
 }
 
 static bool put_row(struct store *store, const struct ledger_row *row, struct tally_err *err)
@@ -559,8 +562,12 @@ bool store_commit(struct store *store, const struct store_file_end *end,
     if (pending->mode == BATCH_SNAPSHOT && !withdraw_missing(store, err)) {
         return false;
     }
-    return put_rows_frame(store, err) && put_commit(store, end, err) &&
-           apply(store, end, out_outcome, err);
+    if (!put_rows_frame(store, err) || !put_commit(store, end, err)) {
+        return false;
+    }
+    // It is on the disk for good. What cannot be made of it now, a restart makes.
+    store->broken = !apply(store, end, out_outcome, err);
+    return !store->broken;
 }
 
 bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err)

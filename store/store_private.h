@@ -66,6 +66,7 @@ struct store {
     int rollup_fd;
     struct state state;
     struct ledger *ledger;
+    bool broken; // a batch is on the disk and could not be applied
     struct ledger_reader *reader;
     uint64_t batches;
     int64_t last_time_ms; // of the newest batch or note: times in the ledger never step back
@@ -81,7 +82,8 @@ struct store {
     struct pending pending;
 };
 
-// Remembers an accepted batch and marks the rollups of its feed as dirty.
+// Remembers an accepted batch and marks the rollups of its feed as dirty. Takes over its file name,
+// also on failure.
 bool store_add_accepted(struct store *store, const struct accepted *accepted,
                         struct tally_err *err);
 // A batch of one of the rollup's feeds: it is among its sources, and the file on disk is old.

@@ -1,0 +1,20 @@
+// tests/unit/fail.h - the N-th allocation, or the N-th call to the system, fails once.
+//
+// For tests that are linked with fail.c, which stands in front of these functions (ld --wrap):
+// whatever base/, ingest/ and store/ call goes by it, what libc and other libraries call does not.
+#ifndef TESTS_FAIL_H
+#define TESTS_FAIL_H
+
+#include <stdbool.h>
+
+enum fail_kind {
+    FAIL_MEMORY, // NULL
+    FAIL_CALL,   // EIO
+};
+
+// From here on; `at` 1 is the next one.
+void fail_arm(enum fail_kind kind, long at);
+// Whether it came to that, and which function it was.
+bool fail_disarm(const char **out_name);
+
+#endif
