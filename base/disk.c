@@ -1,13 +1,16 @@
+// base/disk.c - each function one system call (contracts in disk.h); tests link another disk
+// instead.
 #include "base/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdio.h> // renameat2
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -180,14 +183,42 @@ bool disk_truncate(int fd, uint64_t bytes, struct tally_err *err)
     return failed ? err_sys(err, "ftruncate") : true;
 }
 
+// The kernel may have dropped what it could not write, and says so once only.
+static bool sync_failed(const char *call, struct tally_err *err)
+{
+    err_sys(err, "%s", call);
+    err->code = TALLY_SYNC_FAILED;
+    return false;
+}
+
 bool disk_sync_data(int fd, struct tally_err *err)
 {
-    return fdatasync(fd) == 0 ? true : err_sys(err, "fdatasync");
+    return fdatasync(fd) == 0 ? true : sync_failed("fdatasync", err);
 }
 
 bool disk_sync_dir(int dir_fd, struct tally_err *err)
 {
-    return fsync(dir_fd) == 0 ? true : err_sys(err, "fsync of a directory");
+    return fsync(dir_fd) == 0 ? true : sync_failed("fsync of a directory", err);
+}
+
+bool disk_forget(int fd, uint64_t offset, struct tally_err *err)
+{
+    int failed = posix_fadvise(fd, (off_t)offset, 0, POSIX_FADV_DONTNEED);
+
+    errno = failed;
+    return failed ? err_sys(err, "posix_fadvise") : true;
+}
+
+bool disk_room(int fd, uint64_t *out_bytes, struct tally_err *err)
+{
+    struct statvfs status;
+
+    if (fstatvfs(fd, &status) != 0) {
+        return err_sys(err, "fstatvfs");
+    }
+    // A file system that counts no blocks cannot say.
+    *out_bytes = status.f_blocks > 0 ? (uint64_t)status.f_bavail * status.f_frsize : UINT64_MAX;
+    return true;
 }
 
 bool disk_rename(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
@@ -225,6 +256,11 @@ bool disk_unlink(int dir_fd, const char *path, struct tally_err *err)
     return true;
 }
 
+bool disk_rmdir(int dir_fd, const char *path, struct tally_err *err)
+{
+    return unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 ? true : err_sys(err, "rmdir %s", path);
+}
+
 bool disk_mkdir(int dir_fd, const char *path, mode_t mode, struct tally_err *err)
 {
     if (mkdirat(dir_fd, path, mode) != 0 && errno != EEXIST) {
@@ -233,104 +269,9 @@ bool disk_mkdir(int dir_fd, const char *path, mode_t mode, struct tally_err *err
     return true;
 }
 
-static bool write_synced(int dir_fd, const char *path, const void *data, size_t count, mode_t mode,
-                         struct tally_err *err)
-{
-    int fd = disk_open(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC, mode, err);
-
-    if (fd < 0) {
-        return false;
-    }
-    bool ok = disk_write_at(fd, data, count, 0, err) && disk_sync_data(fd, err);
-    disk_close(fd);
-    return ok;
-}
-
-bool disk_replace(int dir_fd, const char *path, const void *data, size_t count, mode_t mode,
-                  struct tally_err *err)
-{
-    char temporary[300];
-
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", path) >= sizeof temporary) {
-        return err_set(err, TALLY_INVALID, "name too long: %.80s", path);
-    }
-    if (!write_synced(dir_fd, temporary, data, count, mode, err)) {
-        struct tally_err ignored;
-        disk_unlink(dir_fd, temporary, &ignored);
-        return err_wrap(err, "write %s", temporary);
-    }
-    return disk_rename(dir_fd, temporary, dir_fd, path, err) && disk_sync_dir(dir_fd, err);
-}
-
-static bool load_open(int fd, size_t bytes_max, unsigned char **out_data, size_t *out_count,
-                      struct tally_err *err)
-{
-    size_t capacity = 65536;
-    size_t count = 0;
-    unsigned char *data = malloc(capacity);
-    ssize_t got = 1;
-
-    while (data && got > 0 && count <= bytes_max) {
-        if (count == capacity) {
-            unsigned char *grown = realloc(data, capacity *= 2);
-            if (!grown) {
-                free(data);
-            }
-            data = grown;
-            continue;
-        }
-        got = disk_read(fd, data + count, capacity - count, err);
-        count += got > 0 ? (size_t)got : 0;
-    }
-    if (!data) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", capacity);
-    }
-    if (got < 0 || count > bytes_max) {
-        free(data);
-        return got < 0 ? false : err_set(err, TALLY_LIMIT, "larger than %zu bytes", bytes_max);
-    }
-    *out_data = data;
-    *out_count = count;
-    return true;
-}
-
-bool disk_load(int dir_fd, const char *path, size_t bytes_max, unsigned char **out_data,
-               size_t *out_count, struct tally_err *err)
-{
-    int fd = disk_open(dir_fd, path, O_RDONLY | O_NOCTTY, 0, err);
-
-    if (fd < 0) {
-        return false;
-    }
-    bool ok = load_open(fd, bytes_max, out_data, out_count, err);
-    disk_close(fd);
-    return ok ? true : err_wrap(err, "load %s", path);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool add_name(struct disk_names *names, size_t *capacity, const char *name)
-{
-    if (names->count == *capacity) {
-        size_t grown = *capacity ? *capacity * 2 : 64;
-        char **list = realloc(names->name, grown * sizeof *list);
-        if (!list) {
-            return false;
-        }
-        names->name = list;
-        *capacity = grown;
-    }
-    names->name[names->count] = strdup(name);
-    return names->name[names->count] && ++names->count;
-}
-
 bool disk_list(int dir_fd, const char *path, struct disk_names *out_names, struct tally_err *err)
 {
     struct disk_names names = {0};
-    size_t capacity = 0;
     int fd = disk_open(dir_fd, path, O_RDONLY | O_DIRECTORY, 0, err);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
@@ -342,9 +283,7 @@ bool disk_list(int dir_fd, const char *path, struct disk_names *out_names, struc
     struct dirent *entry;
     while (ok && (errno = 0, entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            ok = add_name(&names, &capacity, entry->d_name)
-                     ? true
-                     : err_set(err, TALLY_NO_MEMORY, "no memory for the names in %s", path);
+            ok = disk_names_add(&names, entry->d_name, err);
         }
     }
     if (ok && errno != 0) {
@@ -355,74 +294,7 @@ bool disk_list(int dir_fd, const char *path, struct disk_names *out_names, struc
         disk_names_done(&names);
         return false;
     }
-    if (names.count > 0) {
-        qsort(names.name, names.count, sizeof *names.name, compare_names);
-    }
+    disk_names_sort(&names);
     *out_names = names;
     return true;
-}
-
-void disk_names_done(struct disk_names *names)
-{
-    for (size_t i = 0; i < names->count; i++) {
-        free(names->name[i]);
-    }
-    free(names->name);
-    *names = (struct disk_names){0};
-}
-
-static bool copy_bytes(int from_fd, int to_fd, struct tally_err *err)
-{
-    unsigned char data[65536];
-    uint64_t offset = 0;
-    ssize_t got;
-
-    while ((got = disk_read(from_fd, data, sizeof data, err)) > 0) {
-        if (!disk_write_at(to_fd, data, (size_t)got, offset, err)) {
-            return false;
-        }
-        offset += (uint64_t)got;
-    }
-    return got == 0;
-}
-
-bool disk_copy(int from_dir_fd, const char *from, int to_dir_fd, const char *to, mode_t mode,
-               struct tally_err *err)
-{
-    int from_fd = disk_open(from_dir_fd, from, O_RDONLY | O_NOCTTY, 0, err);
-    int to_fd = from_fd < 0 ? -1 : disk_open(to_dir_fd, to, O_WRONLY | O_CREAT | O_EXCL, mode, err);
-    bool ok = to_fd >= 0 && copy_bytes(from_fd, to_fd, err);
-
-    disk_close(from_fd);
-    disk_close(to_fd);
-    return ok ? true : err_wrap(err, "copy %s", from);
-}
-
-static bool remove_below(int dir_fd, const char *path, struct tally_err *err)
-{
-    struct disk_names names;
-    int fd = disk_open(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
-    bool ok = fd >= 0 && disk_list(fd, ".", &names, err);
-
-    if (!ok) {
-        disk_close(fd);
-        return false;
-    }
-    for (size_t i = 0; ok && i < names.count; i++) {
-        ok = disk_remove_tree(fd, names.name[i], err);
-    }
-    disk_names_done(&names);
-    disk_close(fd);
-    return ok && (unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || err_sys(err, "rmdir %s", path));
-}
-
-bool disk_remove_tree(int dir_fd, const char *path, struct tally_err *err)
-{
-    struct disk_entry entry;
-
-    if (!disk_look(dir_fd, path, &entry, err)) {
-        return err->sys_errno == ENOENT;
-    }
-    return strcmp(entry.kind, "directory") == 0 ? remove_below(dir_fd, path, err)
-                                                : disk_unlink(dir_fd, path, err);
 }

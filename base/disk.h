@@ -1,10 +1,16 @@
 // base/disk.h - the one seam between tallyd and the file system.
 //
-// Every call that changes the disk goes through here, so that a test can replace this file by a
-// disk that cuts the power. Paths are relative to a directory descriptor (AT_FDCWD is allowed).
-// All loops over EINTR and short writes are here and nowhere else.
+//   store/ daemon/ report/ --> base/disk_files.c   whole files: replace, load, copy
+//                          \-> base/disk.c         one system call a function
+//                               tests/crash/sim_disk.c, linked in its place: a disk in memory
+//                               that cuts the power
 //
-// Errors: false (or -1) with TALLY_IO or TALLY_NO_SPACE, naming the call and the path.
+// Every call that changes the disk goes through here. Paths are relative to a directory
+// descriptor (AT_FDCWD is allowed). All loops over EINTR and short writes are here and nowhere
+// else.
+//
+// Errors: false (or -1) with TALLY_IO or TALLY_NO_SPACE, naming the call and the path; of a sync
+// always TALLY_SYNC_FAILED.
 // Threads: no state; a descriptor belongs to one thread at a time.
 #ifndef BASE_DISK_H
 #define BASE_DISK_H
@@ -52,8 +58,18 @@ bool disk_write_at(int fd, const void *data, size_t count, uint64_t offset, stru
 
 bool disk_bytes(int fd, uint64_t *out_bytes, struct tally_err *err);
 bool disk_truncate(int fd, uint64_t bytes, struct tally_err *err);
-bool disk_sync_data(int fd, struct tally_err *err);    // fdatasync; a failure is final, never retry
-bool disk_sync_dir(int dir_fd, struct tally_err *err); // fsync of a directory: its names are safe
+
+// fdatasync, and fsync of a directory: its names are safe. A failure is final: nobody knows what
+// is on the disk then, and a second call may say that all is well. End the process, never retry.
+bool disk_sync_data(int fd, struct tally_err *err);
+bool disk_sync_dir(int dir_fd, struct tally_err *err);
+
+// What the kernel keeps of a synced file from `offset` on is read from the disk again.
+bool disk_forget(int fd, uint64_t offset, struct tally_err *err);
+
+// Bytes that are free on the file system of an open file or folder.
+bool disk_room(int fd, uint64_t *out_bytes, struct tally_err *err);
+
 bool disk_rename(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
                  struct tally_err *err);
 // Each name gets what the other had, in one step.
@@ -63,8 +79,22 @@ bool disk_exchange(int one_dir_fd, const char *one, int other_dir_fd, const char
 bool disk_rename_new(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
                      struct tally_err *err);
 bool disk_unlink(int dir_fd, const char *path, struct tally_err *err); // absent is no error
+bool disk_rmdir(int dir_fd, const char *path, struct tally_err *err);
 bool disk_mkdir(int dir_fd, const char *path, mode_t mode,
                 struct tally_err *err); // present is fine
+
+// The names in a directory, sorted by bytes, without "." and "..". Freed by disk_names_done.
+struct disk_names {
+    char **name;
+    size_t count;
+};
+bool disk_list(int dir_fd, const char *path, struct disk_names *out_names, struct tally_err *err);
+
+// ---- disk_files.c -------------------------------------------------------------------------
+
+bool disk_names_add(struct disk_names *names, const char *name, struct tally_err *err);
+void disk_names_sort(struct disk_names *names);
+void disk_names_done(struct disk_names *names);
 
 // Writes a whole file so that it is there in full or not at all, even after a power cut:
 // PATH.tmp, sync, rename, sync of the directory. `path` has no slash.
@@ -81,13 +111,5 @@ bool disk_copy(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
 
 // Removes a folder and all below it, following nothing. Absent is no error.
 bool disk_remove_tree(int dir_fd, const char *path, struct tally_err *err);
-
-// The names in a directory, sorted by bytes, without "." and "..". Freed by disk_names_done.
-struct disk_names {
-    char **name;
-    size_t count;
-};
-bool disk_list(int dir_fd, const char *path, struct disk_names *out_names, struct tally_err *err);
-void disk_names_done(struct disk_names *names);
 
 #endif

@@ -17,7 +17,8 @@ enum tally_code {
     TALLY_IO,          // a system call failed; sys_errno says why
     TALLY_NO_SPACE,    // disk full or quota reached
     TALLY_NO_MEMORY,
-    TALLY_BUSY, // somebody else holds the lock
+    TALLY_BUSY,        // somebody else holds the lock
+    TALLY_SYNC_FAILED, // what was written may not be on the disk: end, read the disk anew
 };
 
 struct tally_err {

@@ -56,6 +56,12 @@ void loop_stop(struct loop *loop, int exit_status)
     }
 }
 
+void loop_fail(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
+{
+    loop_log_failure(loop, LOG_ERROR, event, file, err);
+    loop_stop(loop, err->code == TALLY_SYNC_FAILED ? LOOP_EXIT_SYNC_FAILED : EX_IOERR);
+}
+
 void loop_pause(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
 {
     loop_log_failure(loop, LOG_ERROR, event, file, err);
@@ -260,8 +266,7 @@ void loop_on_published(struct loop *loop)
         loop_pause(loop, "publish_failed", NULL, &loop->job_err);
         return;
     }
-    loop_log_failure(loop, LOG_ERROR, "publish_failed", NULL, &loop->job_err);
-    loop_stop(loop, EX_IOERR);
+    loop_fail(loop, "publish_failed", NULL, &loop->job_err);
 }
 
 static void close_handle(uv_handle_t *handle, void *unused)
@@ -279,8 +284,7 @@ static void end(struct loop *loop)
 
     if (loop->intake) {
         if (!store_is_broken(loop->options->store) && !store_abort(loop->options->store, &err)) {
-            loop_log_failure(loop, LOG_ERROR, "store_failed", loop->intake->name, &err);
-            loop->exit_status = EX_IOERR;
+            loop_fail(loop, "store_failed", loop->intake->name, &err);
         }
         loop_drop_file(loop);
     }

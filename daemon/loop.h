@@ -6,6 +6,11 @@
 #include "daemon/inbox.h"
 #include "store/store.h"
 
+#include <sysexits.h>
+
+// A sync failed: nobody knows what is on the disk until the next start has read it.
+enum { LOOP_EXIT_SYNC_FAILED = EX_OSFILE };
+
 struct loop_options {
     const struct config *config;
     const char *config_path; // read again at a SIGHUP, with `presets` as config_load takes it
@@ -19,7 +24,8 @@ struct loop_options {
 };
 
 // Runs until SIGTERM, SIGINT, a fatal failure or, with `once`, until nothing is left to do.
-// Returns an exit status: 0, 1 (once: a file was rejected), EX_IOERR, EX_OSERR.
+// Returns an exit status: 0, 1 (once: a file was rejected), EX_IOERR, EX_OSERR,
+// LOOP_EXIT_SYNC_FAILED.
 int loop_run(const struct loop_options *options);
 
 #endif

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 // In the order of time.
 static void on_chunk_parsed(uv_work_t *work, int status);
@@ -202,8 +201,7 @@ static void take_result(struct loop *loop)
         loop_pause(loop, "intake_paused", intake->name, &intake->err);
         break;
     case INTAKE_FATAL:
-        loop_log_failure(loop, LOG_ERROR, "store_failed", intake->name, &intake->err);
-        loop_stop(loop, EX_IOERR);
+        loop_fail(loop, "store_failed", intake->name, &intake->err);
         break;
     }
     loop_drop_file(loop);

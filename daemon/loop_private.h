@@ -103,6 +103,9 @@ void loop_advance(struct loop *loop);
 // Nothing new is started; what is in flight finishes. 0 is an ordinary end.
 void loop_stop(struct loop *loop, int exit_status);
 
+// The store failed for good: the next start recovers from what the disk really holds.
+void loop_fail(struct loop *loop, const char *event, const char *file, const struct tally_err *err);
+
 // The disk or the memory has no room now: nothing is taken in until the retry timer.
 void loop_pause(struct loop *loop, const char *event, const char *file,
                 const struct tally_err *err);

@@ -170,6 +170,8 @@ static int status_of(const struct tally_err *err)
                    : EX_IOERR;
     case TALLY_NO_SPACE:
         return EX_IOERR;
+    case TALLY_SYNC_FAILED:
+        return LOOP_EXIT_SYNC_FAILED;
     default:
         return EX_SOFTWARE;
     }

@@ -54,6 +54,7 @@ static int exit_status(const struct tally_err *err)
     case TALLY_IO:
         return err->sys_errno == ENOENT ? EX_NOINPUT : EX_IOERR;
     case TALLY_NO_SPACE:
+    case TALLY_SYNC_FAILED:
         return EX_IOERR;
     case TALLY_BUSY:
         return EX_TEMPFAIL;

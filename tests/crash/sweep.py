@@ -21,8 +21,8 @@ from sandbox import must
 
 KINDS = ("kill-before", "kill-after", "kill-torn", "EIO", "ENOSPC", "EDQUOT", "full", "short")
 KILLED = -9
-# What a disturbed run may say: well, a file rejected, the inbox lost, an I/O error.
-STATUSES = (0, 1, 71, 74)
+# What a disturbed run may say: well, a file rejected, the inbox lost, a failed sync, an I/O error.
+STATUSES = (0, 1, 71, 72, 74)
 RECOVERIES_MAX = 3
 AGAIN_EVERY = 3  # without --full
 

@@ -17,7 +17,7 @@ CALLS = [
     (
         "open openat creat fopen fdopen rename renameat renameat2 fsync fdatasync sync_file_range "
         "unlink unlinkat remove truncate ftruncate mkdir mkdirat link linkat pwrite fallocate "
-        "posix_fallocate",
+        "posix_fallocate posix_fadvise pwritev writev rmdir statvfs fstatvfs sync syncfs",
         "the disk is changed through base/disk.c",
         ("base/disk.c",),
     ),

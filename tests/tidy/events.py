@@ -6,7 +6,7 @@ import sys
 
 import source
 
-SPOKEN = re.compile(r'(?:log_begin|log_failure|log_feed|loop_log_failure|loop_pause)\('
+SPOKEN = re.compile(r'(?:log_begin|log_failure|log_feed|loop_log_failure|loop_fail|loop_pause)\('
                     r'[^";]*"([a-z_]+)"')
 OUTCOMES = {"file_accepted", "file_duplicate", "file_superseded"}  # file_%s of store/
 

@@ -299,6 +299,53 @@ static void exchange_gives_each_name_what_the_other_had(void **state)
     assert_int_equal(err.sys_errno, ENOENT);
 }
 
+static void a_failed_sync_is_told_apart(void **state)
+{
+    struct tally_err err;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0); // nothing that could be synced
+    assert_false(disk_sync_data(ends[1], &err));
+    assert_int_equal(err.code, TALLY_SYNC_FAILED);
+    assert_int_equal(err.sys_errno, EINVAL);
+    assert_false(disk_sync_dir(ends[1], &err));
+    assert_int_equal(err.code, TALLY_SYNC_FAILED);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void what_is_forgotten_is_read_again(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct tally_err err;
+
+    put(fixture->dir, "kept", "on the disk");
+    int fd = disk_open(fixture->dir, "kept", O_RDWR, 0, &err);
+    assert_true(disk_sync_data(fd, &err));
+    assert_true(disk_forget(fd, 3, &err));
+    disk_close(fd);
+    holds(fixture->dir, "kept", "on the disk");
+    assert_false(disk_forget(-1, 0, &err));
+    assert_int_equal(err.sys_errno, EBADF);
+}
+
+static void room_is_what_the_file_system_has(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct tally_err err;
+    uint64_t bytes = 0;
+
+    assert_true(disk_room(fixture->dir, &bytes, &err));
+    assert_true(bytes > 0);
+    int fd = disk_open(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY, 0, &err);
+    assert_true(disk_room(fd, &bytes, &err)); // it counts no blocks: nothing keeps us from trying
+    assert_true(bytes == UINT64_MAX);
+    disk_close(fd);
+    assert_false(disk_room(-1, &bytes, &err));
+    assert_int_equal(err.sys_errno, EBADF);
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void)
@@ -312,6 +359,9 @@ int main(void)
         ON_DISK(bytes_are_written_and_read_in_place),
         cmocka_unit_test(calls_on_a_closed_file_fail),
         cmocka_unit_test(a_full_disk_says_so),
+        cmocka_unit_test(a_failed_sync_is_told_apart),
+        ON_DISK(what_is_forgotten_is_read_again),
+        ON_DISK(room_is_what_the_file_system_has),
         ON_DISK(a_rename_to_something_new_never_replaces),
         ON_DISK(names_are_listed_in_byte_order),
         ON_DISK(many_names_are_listed),
