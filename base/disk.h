@@ -2,7 +2,7 @@
 //
 //   store/ daemon/ report/ --> base/disk_files.c   whole files: replace, load, copy
 //                          \-> base/disk.c         one system call a function
-//                               tests/crash/sim_disk.c, linked in its place: a disk in memory
+//                               tests/crash/sim_calls.c, linked in its place: a disk in memory
 //                               that cuts the power
 //
 // Every call that changes the disk goes through here. Paths are relative to a directory

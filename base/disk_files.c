@@ -2,6 +2,8 @@
 // disk.h).
 #include "base/disk.h"
 
+#include "base/planted.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,7 +60,8 @@ static bool write_synced(int dir_fd, const char *path, const void *data, size_t 
     if (fd < 0) {
         return false;
     }
-    bool ok = disk_write_at(fd, data, count, 0, err) && disk_sync_data(fd, err);
+    bool ok = disk_write_at(fd, data, count, 0, err) &&
+              (PLANTED(NO_SYNC_BEFORE_RENAME) || disk_sync_data(fd, err));
     disk_close(fd);
     return ok;
 }
@@ -76,7 +79,8 @@ bool disk_replace(int dir_fd, const char *path, const void *data, size_t count, 
         disk_unlink(dir_fd, temporary, &ignored);
         return err_wrap(err, "write %s", temporary);
     }
-    return disk_rename(dir_fd, temporary, dir_fd, path, err) && disk_sync_dir(dir_fd, err);
+    return disk_rename(dir_fd, temporary, dir_fd, path, err) &&
+           (PLANTED(NO_DIRECTORY_SYNC) || disk_sync_dir(dir_fd, err));
 }
 
 static bool load_open(int fd, size_t bytes_max, unsigned char **out_data, size_t *out_count,

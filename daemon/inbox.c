@@ -272,7 +272,7 @@ static bool write_reason(int dir_fd, const char *name, const char *reason, struc
             return disk_replace(dir_fd, beside, reason, strlen(reason), 0640, err);
         }
         if (has_content(dir_fd, beside, reason)) {
-            return true;
+            return disk_sync_dir(dir_fd, err); // that run may have been killed before it did so
         }
     }
     return err_set(err, TALLY_LIMIT, "too many reasons of this name");

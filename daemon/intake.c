@@ -170,6 +170,14 @@ static enum intake_result refuse(struct intake *intake, struct store *store,
     return INTAKE_SETTLED;
 }
 
+// Accepted now, or before a power cut that took the file back to the inbox: nobody may have written
+// the rows that were set aside.
+static bool is_taken_in(const struct intake *intake, const struct store_accepted *accepted)
+{
+    return intake->outcome.outcome == FILE_ACCEPTED ||
+           (intake->outcome.outcome == FILE_DUPLICATE && strcmp(accepted->file, intake->name) == 0);
+}
+
 // The rejected rows first: as long as the file is in claimed/, a restart comes back to them.
 static enum intake_result retire(struct intake *intake, struct store *store)
 {
@@ -178,8 +186,8 @@ static enum intake_result retire(struct intake *intake, struct store *store)
     if (!intake->inbox) {
         return INTAKE_SETTLED;
     }
-    if (intake->outcome.outcome == FILE_ACCEPTED &&
-        store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
+    if (store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
+        is_taken_in(intake, &accepted) &&
         !rejects_write(store, accepted.at, accepted.batch, intake->name, intake->inbox->rejected_fd,
                        intake->rejects_file, &intake->err)) {
         return later_or_fatal(intake, store);

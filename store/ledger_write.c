@@ -2,6 +2,7 @@
 
 #include "base/checksum.h"
 #include "base/disk.h"
+#include "base/planted.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +19,39 @@ struct ledger {
     struct bytes gathered;            // frames behind `written`
     bool broken;
 };
+
+// The number of a segment by its name; 0: it is none.
+static uint32_t segment_number(const char *name)
+{
+    char expected[LEDGER_SEGMENT_NAME_BYTES];
+    unsigned long number = strtoul(name, NULL, 10);
+    bool fits = number > 0 && number <= UINT32_MAX &&
+                strcmp(ledger_segment_name((uint32_t)number, expected), name) == 0;
+    return fits ? (uint32_t)number : 0;
+}
+
+bool ledger_settle(int dir_fd, struct tally_err *err)
+{
+    struct disk_names names;
+    uint32_t newest = 0;
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+
+    if (!disk_list(dir_fd, ".", &names, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        uint32_t number = segment_number(names.name[i]);
+        newest = number > newest ? number : newest;
+    }
+    disk_names_done(&names);
+    if (newest == 0) {
+        return true;
+    }
+    int fd = disk_open(dir_fd, ledger_segment_name(newest, name), O_RDWR, 0, err);
+    bool ok = fd >= 0 && disk_sync_data(fd, err) && disk_forget(fd, 0, err);
+    disk_close(fd);
+    return ok ? true : err_wrap(err, "settle ledger/%s", name);
+}
 
 static int open_segment(struct ledger *ledger, uint32_t segment, int flags, struct tally_err *err)
 {
@@ -50,7 +84,8 @@ static bool start_segment(struct ledger *ledger, uint32_t segment, struct tally_
         disk_close(fd);
         return false;
     }
-    if (!disk_sync_data(fd, err) || !disk_sync_dir(ledger->dir_fd, err)) {
+    if (!disk_sync_data(fd, err) ||
+        (!PLANTED(NO_DIRECTORY_SYNC) && !disk_sync_dir(ledger->dir_fd, err))) {
         ledger->broken = true;
         disk_close(fd);
         return false;
@@ -62,34 +97,37 @@ static bool start_segment(struct ledger *ledger, uint32_t segment, struct tally_
     return true;
 }
 
-// Removes segments behind the committed one and what stands behind the commit in it.
-static bool cut_tail(struct ledger *ledger, struct tally_err *err)
+// Removes the segments behind the committed one, newest first and each for good, so that a crash
+// leaves neither a gap nor a torn segment with another one behind it.
+static bool drop_later_segments(struct ledger *ledger, struct tally_err *err)
 {
-    uint32_t segment = ledger->committed.segment;
-    char name[LEDGER_SEGMENT_NAME_BYTES];
     struct disk_names names;
-    bool cut = false;
+    bool ok = disk_list(ledger->dir_fd, ".", &names, err);
 
-    if (!disk_list(ledger->dir_fd, ".", &names, err)) {
+    if (!ok) {
         return false;
     }
-    bool ok = true;
-    for (size_t i = names.count; ok && i > 0; i--) { // newest first: never a gap
-        unsigned long number = strtoul(names.name[i - 1], NULL, 10);
-        if (number > segment && number <= UINT32_MAX &&
-            strcmp(ledger_segment_name((uint32_t)number, name), names.name[i - 1]) == 0) {
-            ok = disk_unlink(ledger->dir_fd, name, err);
-            cut = true;
+    for (size_t i = names.count; ok && i > 0; i--) {
+        if (segment_number(names.name[i - 1]) > ledger->committed.segment) {
+            ok = disk_unlink(ledger->dir_fd, names.name[i - 1], err) &&
+                 disk_sync_dir(ledger->dir_fd, err);
         }
     }
     disk_names_done(&names);
-    uint64_t bytes = 0;
-    ok = ok && disk_bytes(ledger->segment_fd, &bytes, err);
-    if (ok && bytes > ledger->committed.offset) {
-        ok = disk_truncate(ledger->segment_fd, ledger->committed.offset, err) &&
-             disk_sync_data(ledger->segment_fd, err);
+    return ok;
+}
+
+// Removes what stands behind the last commit.
+static bool cut_tail(struct ledger *ledger, struct tally_err *err)
+{
+    uint64_t bytes;
+
+    if (!drop_later_segments(ledger, err) || !disk_bytes(ledger->segment_fd, &bytes, err)) {
+        return false;
     }
-    return ok && (!cut || disk_sync_dir(ledger->dir_fd, err));
+    return bytes <= ledger->committed.offset ||
+           (disk_truncate(ledger->segment_fd, ledger->committed.offset, err) &&
+            disk_sync_data(ledger->segment_fd, err));
 }
 
 // Goes on behind the last commit. Where there is none, the first segment is made anew: what stands
@@ -100,7 +138,7 @@ static bool take_up(struct ledger *ledger, struct tally_err *err)
         ledger->committed.segment == 1 && ledger->committed.offset == LEDGER_SEGMENT_HEADER_BYTES;
 
     if (fresh) {
-        return start_segment(ledger, 1, err) && cut_tail(ledger, err);
+        return drop_later_segments(ledger, err) && start_segment(ledger, 1, err);
     }
     ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
     ledger->written = ledger->committed;
@@ -150,7 +188,8 @@ static bool write_gathered(struct ledger *ledger, struct tally_err *err)
 
 static bool sync_segment(struct ledger *ledger, struct tally_err *err)
 {
-    if (!disk_sync_data(ledger->segment_fd, err)) {
+    if (!disk_sync_data(ledger->segment_fd, err) &&
+        !(PLANTED(SYNC_RETRIED) && disk_sync_data(ledger->segment_fd, err))) {
         ledger->broken = true;
         return err_wrap(err, "sync ledger");
     }
@@ -166,6 +205,16 @@ static bool make_room(struct ledger *ledger, size_t frame_bytes, struct tally_er
     }
     return write_gathered(ledger, err) && sync_segment(ledger, err) &&
            start_segment(ledger, ledger->written.segment + 1, err);
+}
+
+// A planted bug: the end of a batch is on the disk before what it ends.
+static bool commit_before_rows(struct ledger *ledger, size_t start, struct tally_err *err)
+{
+    const struct bytes *gathered = &ledger->gathered;
+
+    return disk_write_at(ledger->segment_fd, gathered->data + start, gathered->count - start,
+                         ledger->written.offset + start, err) &&
+           sync_segment(ledger, err);
 }
 
 bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
@@ -190,12 +239,18 @@ bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
     if (!gathered->ok) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for a ledger frame");
     }
+    if (PLANTED(COMMIT_BEFORE_ROWS) && kind == LEDGER_COMMIT &&
+        !commit_before_rows(ledger, start, err)) {
+        return false;
+    }
     return gathered->count < GATHER_BYTES || write_gathered(ledger, err);
 }
 
 bool ledger_commit(struct ledger *ledger, struct tally_err *err)
 {
-    if (!write_gathered(ledger, err) || !sync_segment(ledger, err)) {
+    bool unsynced = PLANTED(ACCEPTED_BEFORE_SYNC) || PLANTED(COMMIT_BEFORE_ROWS);
+
+    if (!write_gathered(ledger, err) || (!unsynced && !sync_segment(ledger, err))) {
         return false;
     }
     ledger->committed = ledger->written;

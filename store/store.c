@@ -229,7 +229,8 @@ static bool recover(struct store *store, uint64_t segment_bytes_max, struct tall
         .context = store, .on_frame = store_on_frame, .on_file = on_replayed_file};
     struct replay_end end;
 
-    if (!replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err)) {
+    if (!ledger_settle(store->ledger_fd, err) ||
+        !replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err)) {
         return false;
     }
     store->batches = end.batches;

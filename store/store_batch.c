@@ -1,4 +1,5 @@
 // store/store_batch.c - one batch: from chunks of rows to a commit (contracts in store.h).
+#include "base/planted.h"
 #include "store/store_private.h"
 
 #include <assert.h>
@@ -318,6 +319,20 @@ static bool append_put(struct store *store, const struct ledger_row *row, struct
     return put_row(store, row, err);
 }
 
+// A planted bug: what is not in the ledger yet counts already.
+static bool index_before_ledger(struct store *store, const struct ledger_row *row,
+                                struct tally_err *err)
+{
+    const struct pending *pending = &store->pending;
+    struct state_batch batch = {.number = (uint32_t)pending->number,
+                                .mode = pending->mode,
+                                .shape = pending->shape,
+                                .feed = pending->feed};
+    struct batch_counts counts = {0};
+
+    return state_apply(&store->state, &batch, row, &counts, err);
+}
+
 static bool append_row(struct store *store, const struct rows *rows, size_t index,
                        struct tally_err *err)
 {
@@ -346,7 +361,8 @@ static bool append_row(struct store *store, const struct rows *rows, size_t inde
         dims[i] = pending->map[i][codes[i]];
     }
     if (from->op == ROWS_PUT) {
-        return append_put(store, &row, err);
+        return append_put(store, &row, err) &&
+               (!PLANTED(INDEX_BEFORE_LEDGER) || index_before_ledger(store, &row, err));
     }
     struct incident *incident = state_find(&store->state, pending->feed, row.id, row.id_bytes);
     if (from->op == ROWS_KEEP) {
