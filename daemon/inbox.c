@@ -18,10 +18,31 @@ static int open_folder(int state_fd, const char *name, mode_t mode, struct tally
                : -1;
 }
 
+// A folder that is made here stands in its parent for good before anything is put into it.
+static int open_state(const char *state, struct tally_err *err)
+{
+    struct disk_entry entry;
+    bool there = disk_look(AT_FDCWD, state, &entry, err);
+
+    if (!there && !disk_mkdir(AT_FDCWD, state, 0755, err)) {
+        return -1;
+    }
+    int fd = disk_open(AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, err);
+    if (fd < 0 || there) {
+        return fd;
+    }
+    int parent_fd = disk_open(fd, "..", O_RDONLY | O_DIRECTORY, 0, err);
+    bool ok = parent_fd >= 0 && disk_sync_dir(parent_fd, err);
+    disk_close(parent_fd);
+    if (!ok) {
+        disk_close(fd);
+    }
+    return ok ? fd : -1;
+}
+
 static bool open_all(struct inbox *inbox, const char *state, struct tally_err *err)
 {
-    if (!disk_mkdir(AT_FDCWD, state, 0755, err) ||
-        (inbox->state_fd = disk_open(AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, err)) < 0 ||
+    if ((inbox->state_fd = open_state(state, err)) < 0 ||
         (inbox->lock_fd = disk_open(inbox->state_fd, "lock", O_RDWR | O_CREAT, 0640, err)) < 0) {
         return false;
     }

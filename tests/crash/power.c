@@ -183,8 +183,16 @@ static void plan_fault(struct run *run)
 
 static void set_out(struct run *run)
 {
-    sim_disk_put_folder(run->disk, "/state");
-    sim_disk_put_folder(run->disk, "/state/inbox");
+    if (sim_random(&run->chance, 4) == 0) { // a first start makes the folders
+        struct power_daemon daemon = {.config = run->config};
+        if (!power_daemon_start(&daemon)) {
+            stopped(run, "the first start", &daemon.err);
+        }
+        power_daemon_stop(&daemon);
+    } else {
+        sim_disk_put_folder(run->disk, "/state");
+        sim_disk_put_folder(run->disk, "/state/inbox");
+    }
     for (size_t i = 0; i < run->scenario.files; i++) {
         const struct scenario_file *file = &run->scenario.file[i];
         char path[64];
@@ -232,9 +240,9 @@ static bool run_seed(const struct config *config, uint64_t seed)
     scenario_make(&run.scenario, &run.chance);
     plan_fault(&run);
     run.disk = sim_disk_open();
+    struct sim_disk *before = sim_disk_use(run.disk);
     set_out(&run);
     sim_disk_on_change(run.disk, on_change, &run);
-    struct sim_disk *before = sim_disk_use(run.disk);
     live(&run);
     sim_disk_use(before);
     sim_disk_close(run.disk);

@@ -257,8 +257,7 @@ bool sim_depends(const struct change *later, const struct change *earlier)
     if (!sim_is_name(earlier)) {
         return false;
     }
-    if (later->node == earlier->node || later->from.folder == earlier->node ||
-        later->to.folder == earlier->node) {
+    if (later->node == earlier->node) {
         return true;
     }
     const struct key *keys[2] = {&later->from, &later->to};

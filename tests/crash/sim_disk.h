@@ -7,7 +7,8 @@
 // Legal is what POSIX promises and no more. Writes that were not synced are kept in any
 // combination, each whole, cut short, as zeros or with a hole. Names (made, renamed, removed) are
 // kept in any combination too, unless the directory was synced; only what one call needs of
-// another goes with it, and a rename is one step. A sync that fails drops what it should have
+// another goes with it, and a rename is one step. A folder whose own name was not synced takes all
+// that is in it along. A sync that fails drops what it should have
 // written, and the next one says that all is well, as Linux does.
 //
 // One disk at a time is the one that base/disk.h speaks to: sim_disk_use.
