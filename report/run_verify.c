@@ -8,6 +8,7 @@
 #include "base/disk.h"
 #include "report/moment.h"
 #include "report/origin.h"
+#include "store/committed.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -164,7 +165,8 @@ static bool check_replay(struct check *check, struct rebuilt *rebuilt, int ledge
     return add_damage(check, thing, &damage, err);
 }
 
-static bool check_ledger(struct check *check, int ledger_fd, bool *out_whole, struct tally_err *err)
+static bool check_ledger(struct check *check, int ledger_fd, const struct committed *committed,
+                         bool *out_whole, struct tally_err *err)
 {
     struct tally_err damage;
     struct replay_end end;
@@ -173,7 +175,8 @@ static bool check_ledger(struct check *check, int ledger_fd, bool *out_whole, st
     if (!state_init(&state, err)) {
         return false;
     }
-    *out_whole = replay(&state, ledger_fd, &replay_all, NULL, &end, &damage);
+    *out_whole = replay(&state, ledger_fd, &replay_all, NULL, &end, &damage) &&
+                 committed_check(committed, &end, &damage);
     state_done(&state);
     if (*out_whole) {
         return add_ok(check, "ledger",
@@ -229,8 +232,19 @@ static bool check_rollups(struct check *check, int ledger_fd, const char *dir,
     return done;
 }
 
+// Before the ledger is read: meanwhile it may grow.
+static bool read_mark(const char *state, struct committed *out_committed, struct tally_err *err)
+{
+    int state_fd = disk_open(AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0, err);
+    bool ok = state_fd >= 0 && committed_read(state_fd, out_committed, err);
+
+    disk_close(state_fd);
+    return ok;
+}
+
 static bool check_state(struct check *check, const struct options *options, struct tally_err *err)
 {
+    struct committed committed;
     bool whole = false;
     char *state = origin_state_dir(options, err);
 
@@ -238,13 +252,14 @@ static bool check_state(struct check *check, const struct options *options, stru
         return false;
     }
     const char *dir = sheet_printf(&check->sheet, "%s/rollup", state);
+    bool done = read_mark(state, &committed, err);
     free(state);
-    int ledger_fd = origin_open_ledger(options, err);
+    int ledger_fd = done ? origin_open_ledger(options, err) : -1;
     if (ledger_fd < 0) {
         return false;
     }
-    bool done = check_ledger(check, ledger_fd, &whole, err) &&
-                check_rollups(check, whole ? ledger_fd : -1, dir, err);
+    done = check_ledger(check, ledger_fd, &committed, &whole, err) &&
+           check_rollups(check, whole ? ledger_fd : -1, dir, err);
     disk_close(ledger_fd);
     return done;
 }

@@ -30,7 +30,7 @@ static uint32_t segment_number(const char *name)
     return fits ? (uint32_t)number : 0;
 }
 
-bool ledger_settle(int dir_fd, struct tally_err *err)
+bool ledger_settle(int dir_fd, struct ledger_position committed, struct tally_err *err)
 {
     struct disk_names names;
     uint32_t newest = 0;
@@ -47,8 +47,9 @@ bool ledger_settle(int dir_fd, struct tally_err *err)
     if (newest == 0) {
         return true;
     }
+    uint64_t from = newest == committed.segment ? committed.offset : 0;
     int fd = disk_open(dir_fd, ledger_segment_name(newest, name), O_RDWR, 0, err);
-    bool ok = fd >= 0 && disk_sync_data(fd, err) && disk_forget(fd, 0, err);
+    bool ok = fd >= 0 && disk_sync_data(fd, err) && disk_forget(fd, from, err);
     disk_close(fd);
     return ok ? true : err_wrap(err, "settle ledger/%s", name);
 }
@@ -78,17 +79,17 @@ static bool start_segment(struct ledger *ledger, uint32_t segment, struct tally_
     }
     int fd = open_segment(ledger, segment, O_RDWR | O_CREAT | O_TRUNC, err);
     if (fd < 0) {
-        return false;
+        return err_wrap(err, "start a ledger segment");
     }
     if (!disk_write_at(fd, header, sizeof header, 0, err)) {
         disk_close(fd);
-        return false;
+        return err_wrap(err, "start a ledger segment");
     }
     if (!disk_sync_data(fd, err) ||
         (!PLANTED(NO_DIRECTORY_SYNC) && !disk_sync_dir(ledger->dir_fd, err))) {
         ledger->broken = true;
         disk_close(fd);
-        return false;
+        return err_wrap(err, "start a ledger segment");
     }
     disk_close(ledger->segment_fd);
     ledger->segment_fd = fd;

@@ -24,8 +24,9 @@ struct ledger;
 // Before the replay at a start: what the last run wrote and did not sync goes to the disk, and what
 // the kernel holds of it is forgotten, so that the replay reads what is really there. After a sync
 // that failed the kernel may show bytes that never reached the disk. Only the newest segment can
-// hold such bytes: the ones before it were synced before it was begun.
-bool ledger_settle(int dir_fd, struct tally_err *err);
+// hold such bytes: the ones before it were synced before it was begun. What stands before
+// `committed` was synced.
+bool ledger_settle(int dir_fd, struct ledger_position committed, struct tally_err *err);
 
 // `end`: where the last commit ends, as replay found it; what stands behind it is cut off.
 // A ledger without segments gets its first one. Memory: borrows dir_fd.

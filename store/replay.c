@@ -495,6 +495,7 @@ static bool replay_units(struct unit *unit, const struct replay_until *until,
         enum found found = find_unit(unit, end->at, &torn, err);
         if (found == FOUND_NOTHING) {
             end->torn = torn || unit->file.batch != 0;
+            end->stopped = ledger_reader_position(unit->reader);
             return torn ? ledger_reader_check_tail(unit->reader, end->batches, err)
                         : ledger_reader_check_end(unit->reader, err);
         }

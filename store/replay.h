@@ -61,9 +61,10 @@ extern const struct replay_until replay_all;
 bool replay_until_parse(const char *text, struct replay_until *out_until, struct tally_err *err);
 
 struct replay_end {
-    struct ledger_position at; // behind the last COMMIT or FILE that was taken
-    uint64_t batches;          // last batch applied
-    bool torn;                 // bytes of an unfinished batch stand behind
+    struct ledger_position at;      // behind the last COMMIT or FILE that was taken
+    uint64_t batches;               // last batch applied
+    bool torn;                      // bytes of an unfinished batch stand behind
+    struct ledger_position stopped; // where reading ended: behind `at` when torn
 };
 
 // Applies the ledger to a fresh state. A ledger directory that is empty has no batches.

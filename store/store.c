@@ -223,14 +223,28 @@ static bool check_generation(const struct store *store, const char *name, struct
     return true;
 }
 
+void store_mark_committed(struct store *store, uint64_t batches)
+{
+    struct committed now = {.at = ledger_committed(store->ledger), .batches = batches};
+
+    if (now.batches != store->committed.batches ||
+        ledger_position_compare(now.at, store->committed.at) != 0) {
+        committed_write(store->committed_fd, &now);
+        store->committed = now;
+        store->mark_unsynced = true;
+    }
+}
+
 static bool recover(struct store *store, uint64_t segment_bytes_max, struct tally_err *err)
 {
     struct replay_visitor visitor = {
         .context = store, .on_frame = store_on_frame, .on_file = on_replayed_file};
     struct replay_end end;
 
-    if (!ledger_settle(store->ledger_fd, err) ||
-        !replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err)) {
+    if (!committed_read(store->state_fd, &store->committed, err) ||
+        !ledger_settle(store->ledger_fd, store->committed.at, err) ||
+        !replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err) ||
+        !committed_check(&store->committed, &end, err)) {
         return false;
     }
     store->batches = end.batches;
@@ -242,7 +256,11 @@ static bool recover(struct store *store, uint64_t segment_bytes_max, struct tall
     store->recovered_bytes = end.torn ? tail_bytes(store, end.at) : 0;
     store->ledger = ledger_open(store->ledger_fd, end.at, segment_bytes_max, err);
     store->reader = store->ledger ? ledger_reader_open(store->ledger_fd, err) : NULL;
-    return store->reader != NULL;
+    store->committed_fd = store->reader ? committed_open(store->state_fd, err) : -1;
+    if (store->committed_fd >= 0) {
+        store_mark_committed(store, store->batches);
+    }
+    return store->committed_fd >= 0;
 }
 
 static bool open_rollups(struct store *store, const struct store_options *options,
@@ -289,6 +307,7 @@ struct store *store_open(int state_dir_fd, const struct store_options *options,
     store->state_fd = state_dir_fd;
     store->ledger_fd = -1;
     store->rollup_fd = -1;
+    store->committed_fd = -1;
     bytes_init(&store->pending.texts);
     bytes_init(&store->pending.rows);
     bytes_init(&store->pending.newest_text);
@@ -323,11 +342,16 @@ void store_close(struct store *store)
     free(store->rollup);
     free(store->accepted);
     free(store->accepted_slot);
+    if (store->mark_unsynced) {
+        struct tally_err ignored;
+        (void)disk_sync_data(store->committed_fd, &ignored); // an older mark says less
+    }
     ledger_reader_close(store->reader);
     ledger_close(store->ledger);
     state_done(&store->state);
     disk_close(store->ledger_fd);
     disk_close(store->rollup_fd);
+    disk_close(store->committed_fd);
     free(store);
 }
 

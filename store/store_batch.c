@@ -481,6 +481,16 @@ static int compare_codes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+// Synced: it counts.
+static bool commit(struct store *store, uint64_t batches, struct tally_err *err)
+{
+    if (!ledger_commit(store->ledger, err)) {
+        return false;
+    }
+    store_mark_committed(store, batches);
+    return true;
+}
+
 static bool put_commit(struct store *store, const struct store_file_end *file,
                        struct tally_err *err)
 {
@@ -503,7 +513,7 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     batch_end_encode(&end, &payload);
     bool ok = scopes.ok
                   ? ledger_append(store->ledger, LEDGER_COMMIT, pending->number, &payload, err) &&
-                        ledger_commit(store->ledger, err)
+                        commit(store, pending->number, err)
                   : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
     bytes_done(&scopes);
     bytes_done(&payload);
@@ -640,7 +650,7 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
     bytes_init(&payload);
     batch_end_encode(&end, &payload);
     bool ok = ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
-              ledger_commit(store->ledger, err);
+              commit(store, store->batches, err);
     bytes_done(&payload);
     if (ok && outcome == FILE_SUPERSEDED) {
         state_apply_note(&store->state, &end);

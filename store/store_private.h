@@ -3,6 +3,7 @@
 #define STORE_STORE_PRIVATE_H
 
 #include "store/cells.h"
+#include "store/committed.h"
 #include "store/ledger_write.h"
 #include "store/state.h"
 #include "store/store.h"
@@ -64,6 +65,9 @@ struct store {
     int state_fd;
     int ledger_fd;
     int rollup_fd;
+    int committed_fd;
+    struct committed committed; // as the mark says it
+    bool mark_unsynced;
     struct state state;
     struct ledger *ledger;
     bool broken; // a batch is on the disk and could not be applied
@@ -91,6 +95,8 @@ void store_note_source(const struct store *store, struct store_rollup *rollup,
                        const struct accepted *accepted);
 void store_mark_feed(struct store *store, const char *feed); // its rollups are to be published
 void store_on_frame(void *context); // of a replay_visitor whose context is the store
+// Moves the mark of what was committed to the end of the ledger.
+void store_mark_committed(struct store *store, uint64_t batches);
 const struct accepted *store_lookup(const struct store *store, struct digest digest);
 
 #endif

@@ -76,6 +76,60 @@ def test_each_byte_flipped(options, stack):
     must(not unseen and not lost, "damage to what was committed passes unnoticed")
 
 
+def all_refused(options, box, data, start):
+    """The mark of what was committed tells damage from a batch that never ended."""
+    want = box.tally("files", "--format", "csv").ended(0).out
+
+    def check(offset, changed):
+        with tempfile.TemporaryDirectory(dir=fault.fast_directory()) as folder:
+            state, config = damage.copy_state(box, pathlib.Path(folder))
+            (state / "ledger" / "000001.seg").write_bytes(changed)
+            verify = damage.not_crashed(
+                fault.run([options.bin / "tally", "--state", state, "verify"]))
+            must(verify.status == REFUSED and "DAMAGED" in verify.out,
+                 f"byte {offset}: tally verify does not see it:\n{verify}")
+            must(refused_by_daemon(options, state, config, want),
+                 f"byte {offset}: the daemon goes on")
+
+    damage.each(check, list(damage.flips(data))[start::3])
+
+
+def test_last_note_flipped(options, stack):
+    """No rollup counts the entries of refused files; the mark does."""
+    before = len(small_ledger(options, stack)[1])
+    box, data = small_ledger(options, stack, note_last=True)
+    all_refused(options, box, data, before)
+
+
+def test_last_batch_flipped_without_any_rollup(options, stack):
+    box, data = small_ledger(options, stack, with_rollup=False)
+    all_refused(options, box, data, 24)
+
+
+def test_the_message_says_where_and_how_far(options, stack):
+    box, data = small_ledger(options, stack, with_rollup=False)
+    changed = bytearray(data)
+    changed[-1] ^= 1
+    (box.state / "ledger" / "000001.seg").write_bytes(changed)
+    for run in (box.once().ended(CONFIG_ERROR), box.tally("verify").ended(REFUSED)):
+        run.says("ledger/000001.seg@0x", f"000001.seg@0x{len(data):x} (2 batches)",
+                 "up to 1 batches")
+    (box.state / "committed").unlink()
+    box.once().ended(0).says("tail_cut")
+    must(len(box.table("files")) == 1, "it does not go on without what is lost")
+
+
+def test_a_mark_that_is_torn_says_nothing(options, stack):
+    box, data = small_ledger(options, stack)
+    want = box.tally("files", "--format", "csv").ended(0).out
+    mark = (box.state / "committed").read_bytes()
+    for broken in (b"", mark[:-1], mark[:9], bytes(len(mark)), mark[:-1] + b"!"):
+        (box.state / "committed").write_bytes(broken)
+        box.once().ended(0)
+        must(box.tally("files", "--format", "csv").ended(0).out == want, "a file is gone")
+        must((box.state / "committed").read_bytes() == mark, "the mark is not made anew")
+
+
 def cuts_only_the_last_unit(options, box, data, start):
     """Flips from `start` on: each is refused, or cut off with a word about it and no other loss."""
     want = box.table("files")
@@ -100,16 +154,10 @@ def cuts_only_the_last_unit(options, box, data, start):
           f"{cut[0]}-{cut[-1]}" if cut else "      none passes")
 
 
-def test_last_note_flipped(options, stack):
-    """No rollup counts the entries of refused files, so that the last one looks unfinished."""
-    before = len(small_ledger(options, stack)[1])
-    box, data = small_ledger(options, stack, note_last=True)
-    cuts_only_the_last_unit(options, box, data, before)
-
-
-def test_last_batch_flipped_without_any_rollup(options, stack):
-    """With a rollup it is refused, since the rollup knows of more batches."""
+def test_last_batch_flipped_without_mark_and_rollup(options, stack):
+    """What remains: a power cut before the mark was written back."""
     box, data = small_ledger(options, stack, with_rollup=False)
+    (box.state / "committed").unlink()
     cuts_only_the_last_unit(options, box, data, 24)
 
 

@@ -138,6 +138,12 @@ static inline void case_cut(const char *dir, const char *name, size_t bytes)
     free(data);
 }
 
+// As if a power cut came before the mark of what was committed was written back.
+static inline void case_lose_mark(struct store_case *room)
+{
+    case_check(disk_unlink(room->fd, "committed", &room->err), &room->err);
+}
+
 static inline bool case_start(struct store_case *room)
 {
     room->store = store_open(room->fd, &room->options, &room->err);
