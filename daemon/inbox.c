@@ -200,6 +200,21 @@ static enum inbox_claim rename_opened(const struct inbox *inbox, const char *nam
     return INBOX_CLAIMED;
 }
 
+bool inbox_has_room(const struct inbox *inbox, uint64_t bytes, struct tally_err *err)
+{
+    uint64_t room;
+
+    if (!disk_room(inbox->state_fd, &room, err)) {
+        return false;
+    }
+    if (bytes > room) {
+        errno = ENOSPC;
+        return err_sys(err, "it has %llu bytes, and %llu are free", (unsigned long long)bytes,
+                       (unsigned long long)room);
+    }
+    return true;
+}
+
 static enum inbox_claim claim_once(const struct inbox *inbox, const char *name, int *out_fd,
                                    struct disk_entry *out_entry, bool *out_swapped,
                                    struct tally_err *err)
@@ -207,6 +222,9 @@ static enum inbox_claim claim_once(const struct inbox *inbox, const char *name, 
     int fd = -1;
     enum inbox_claim claim = open_in_inbox(inbox, name, &fd, out_entry, err);
 
+    if (claim == INBOX_CLAIMED && !inbox_has_room(inbox, out_entry->bytes, err)) {
+        claim = INBOX_FAILED;
+    }
     if (claim == INBOX_CLAIMED) {
         claim = rename_opened(inbox, name, out_entry, out_swapped, err);
     }

@@ -41,6 +41,10 @@ enum inbox_claim {
     INBOX_LATER,   // a file of this name is still being worked on, or others keep swapping it
     INBOX_FAILED,  // the disk could not do it now: err; nothing may overtake the file
 };
+// A file is not claimed before there is room for as many bytes as it has: its rows take about that
+// in the ledger, mostly less. TALLY_NO_SPACE says how much is missing; compressed files may need
+// more.
+bool inbox_has_room(const struct inbox *inbox, uint64_t bytes, struct tally_err *err);
 enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
                              struct disk_entry *out_entry, struct tally_err *err);
 

@@ -64,7 +64,9 @@ void loop_fail(struct loop *loop, const char *event, const char *file, const str
 
 void loop_pause(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
 {
-    loop_log_failure(loop, LOG_ERROR, event, file, err);
+    if (pause_begin(&loop->pause, event, file, err, uv_now(&loop->uv))) {
+        loop_log_failure(loop, LOG_ERROR, event, file, err);
+    }
     if (loop->options->once) {
         loop_stop(loop, EX_IOERR);
         return;
@@ -72,6 +74,19 @@ void loop_pause(struct loop *loop, const char *event, const char *file, const st
     loop->paused = true;
     loop->told_idle = false;
     uv_timer_start(&loop->retry_timer, on_retry, RETRY_MS, 0);
+}
+
+void loop_resume(struct loop *loop, const char *event)
+{
+    struct log_line line;
+
+    if (!pause_end(&loop->pause, event)) {
+        return;
+    }
+    log_begin(&line, LOG_NOTICE, "resumed");
+    log_text(&line, "after", event);
+    log_number(&line, "s", (uv_now(&loop->uv) - loop->pause.since_ms) / 1000);
+    loop_log(loop, &line);
 }
 
 // ---- what happened outside ----------------------------------------------------------------
@@ -259,6 +274,7 @@ void loop_on_published(struct loop *loop)
 {
     loop->published_ms = uv_now(&loop->uv);
     if (loop->job_ok) {
+        loop_resume(loop, "publish_failed");
         stats_note_time(&loop->stats.publish, (uv_hrtime() - loop->job_started_ns) / 1000);
         return;
     }
@@ -334,6 +350,9 @@ static void advance_idle(struct loop *loop)
         take_next_file(loop);
     }
     if (!loop->intake && !loop->stopping) {
+        if (!loop->paused) {
+            loop_resume(loop, "intake_paused"); // what had to wait was taken away
+        }
         if (store_needs_publishing(loop->options->store) && !loop->paused) {
             loop_start_store_job(loop, JOB_PUBLISH);
             return;

@@ -192,6 +192,7 @@ static void take_result(struct loop *loop)
 
     switch (loop->result) {
     case INTAKE_SETTLED:
+        loop_resume(loop, "intake_paused");
         log_settled(loop);
         note_settled(loop);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
@@ -255,6 +256,12 @@ static void on_known_retired(struct loop *loop)
     int fd = inbox_reopen(loop->options->inbox, name, &entry, &err);
     if (fd < 0) {
         loop_log_failure(loop, LOG_ERROR, "claimed_unreadable", name, &err);
+        return;
+    }
+    if (!inbox_has_room(loop->options->inbox, entry.bytes, &err)) {
+        disk_close(fd);
+        queue_put(&loop->reclaimed, name);
+        loop_pause(loop, "intake_paused", name, &err);
         return;
     }
     loop_open_file(loop, name, fd, &entry, false);

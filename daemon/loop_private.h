@@ -14,6 +14,7 @@
 #include "daemon/intake.h"
 #include "daemon/log_limit.h"
 #include "daemon/loop.h"
+#include "daemon/pause.h"
 #include "daemon/queue.h"
 #include "daemon/scan.h"
 #include "daemon/status.h"
@@ -49,7 +50,8 @@ struct loop {
     struct scan_memory memory;
     bool scan_wanted;
     bool stopping;
-    bool paused; // no room on the disk: wait for the retry timer
+    bool paused;        // no room on the disk: wait for the retry timer
+    struct pause pause; // why, and since when; ends when it really goes on
     int exit_status;
     bool any_rejected;
 
@@ -109,6 +111,9 @@ void loop_fail(struct loop *loop, const char *event, const char *file, const str
 // The disk or the memory has no room now: nothing is taken in until the retry timer.
 void loop_pause(struct loop *loop, const char *event, const char *file,
                 const struct tally_err *err);
+
+// What `event` told of is over, if it was on.
+void loop_resume(struct loop *loop, const char *event);
 
 void loop_on_published(struct loop *loop);
 

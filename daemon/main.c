@@ -5,7 +5,7 @@
 //   scan.c       which files are ready            queue.c     in which order
 //   inbox.c      admission and retirement         intake.c    one file's way into the store
 //   rejects.c    rows that were set aside         log.c       what is said
-//   notify.c     what systemd is told
+//   notify.c     what systemd is told             pause.c     why nothing goes on
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
 #include "daemon/config.h"
 #include "daemon/dry_run.h"

@@ -5,6 +5,8 @@ On a small file system of its own where the machine lets us mount one, and under
 size of files, which any machine allows.
 """
 
+import gzip
+import os
 import pathlib
 import resource
 import subprocess
@@ -46,8 +48,13 @@ class Mounted:
                 except OSError:
                     pass
 
-    def free(self):
-        (self.path / "ballast").unlink()
+    def free(self, count=None):
+        """So many bytes, or all that fill took."""
+        ballast = self.path / "ballast"
+        if count is None:
+            ballast.unlink()
+        else:
+            os.truncate(ballast, max(0, ballast.stat().st_size - count))
 
 
 def test_watching_pauses_and_goes_on(options, stack):
@@ -57,20 +64,66 @@ def test_watching_pauses_and_goes_on(options, stack):
     box.drop("good.csv", GOOD)
     box.wait(lambda: b"good.csv" in box.names("done"), "the first file")
     box.wait(lambda: fault.killed(box) == 4, "its rollup")
-    box.drop("large.csv", fault.rows("L", LARGE_ROWS))
+    box.drop(".large", fault.rows("L", LARGE_ROWS))
     disk.fill()
+    os.rename(box.inbox / ".large", box.inbox / "large.csv")
     box.drop("after.csv", b"")
-    box.says("intake_paused", "No space left on device")
+    box.says("intake_paused", "file=large.csv", "are free", "No space left on device")
+    box.holds("inbox", "after.csv", "large.csv")
+    box.holds("claimed")
     must(box.daemon.poll() is None, "the daemon ended")
     must(fault.killed(box) == 4, "what was accepted before has changed")
     box.tally("verify").ended(0)
     disk.free()
     box.wait(lambda: b"large.csv" in box.names("done"), "it goes on by itself", 20)
+    box.says("resumed", "after=intake_paused")
+    must(box.log().count("event=intake_paused") == 1, "told more than once")
     box.settled()
     box.stop()
     must(fault.killed(box) == 4 + LARGE_ROWS, f"{fault.killed(box)} count")
     must(len(box.accepted()) == 2, "not accepted once each")
     box.tally("verify").ended(0)
+
+
+def test_the_room_runs_out_while_a_file_is_read(options, stack):
+    """A compressed file looks small: it waits in claimed/, and nothing of it counts."""
+    disk = stack.enter_context(Mounted("4m"))
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config(), disk.path))
+    box.start()
+    box.drop("good.csv", GOOD)
+    box.wait(lambda: fault.killed(box) == 4, "the first file")
+    packed = gzip.compress(fault.rows("L", LARGE_ROWS).encode())
+    disk.fill()
+    disk.free(len(packed) + 400_000)
+    box.drop("large.csv.gz", packed)
+    box.says("intake_paused", "file=large.csv.gz", "No space left on device")
+    box.holds("claimed", "large.csv.gz")
+    must(fault.killed(box) == 4 and len(box.table("files")) == 1, "something half-done is visible")
+    box.tally("verify").ended(0)
+    disk.free()
+    box.settled()
+    box.says("resumed", "after=intake_paused")
+    box.wait(lambda: fault.killed(box) == 4 + LARGE_ROWS, "all its rows")
+    box.stop()
+    must(box.log().count("event=intake_paused") == 1, "told more than once")
+    box.tally("verify").ended(0)
+
+
+def test_a_file_that_found_no_room_is_taken_away(options, stack):
+    disk = stack.enter_context(Mounted("1m"))
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config(), disk.path))
+    box.start()
+    large = box.inbox / "large.csv"
+    with open(large, "wb") as out:
+        out.truncate(8 << 20)  # more than there is, and takes none itself
+    box.says("intake_paused", "file=large.csv", "it has 8388608 bytes")
+    box.holds("inbox", "large.csv")
+    large.unlink()
+    box.says("resumed", "after=intake_paused")
+    box.drop("good.csv", GOOD)
+    box.settled()
+    box.stop()
+    must(fault.killed(box) == 4, f"{fault.killed(box)} count")
 
 
 def test_once_ends_and_a_later_start_goes_on(options, stack):
