@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -62,11 +63,24 @@ class Run:
         return f"$ {words}\n{self.out[-3000:]}{self.err[-3000:]}exit status {self.status}"
 
 
+# A child that is about to become another program holds all our files for a moment: one of them, on
+# its way into an inbox, would look as if somebody still wrote it, and be overtaken.
+SPAWNING = threading.Lock()
+
+
 def run(command, env=None, cwd=None, timeout=TIMEOUT_S, **more):
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, cwd=cwd,
-                          env={**ENVIRONMENT, **(env or {})}, timeout=timeout, check=False, **more)
-    return Run(command, done.returncode, done.stdout.decode(errors="backslashreplace"),
-               done.stderr.decode(errors="backslashreplace"))
+    with SPAWNING:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 stdin=subprocess.DEVNULL, cwd=cwd,
+                                 env={**ENVIRONMENT, **(env or {})}, **more)
+    with child:
+        try:
+            out, err = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+    return Run(command, child.returncode, out.decode(errors="backslashreplace"),
+               err.decode(errors="backslashreplace"))
 
 
 def fast_directory():
@@ -106,7 +120,8 @@ class Sandbox:
         """Beside first, then renamed in, as a careful sender does. Names may be bytes."""
         content = content.encode() if isinstance(content, str) else content
         beside = self.folder / ".dropping"
-        beside.write_bytes(content)
+        with SPAWNING:
+            beside.write_bytes(content)
         os.rename(beside, os.path.join(os.fsencode(self.inbox), os.fsencode(name)))
 
     def once(self, env=None, **more):
@@ -160,9 +175,10 @@ class Sandbox:
         """The watching daemon, its log in a file. `program`: another command than tallyd's path."""
         started_before = self.log().count("event=started")
         log = open(self.folder / "log", "ab")
-        self.daemon = subprocess.Popen([*(program or [self.programs / "tallyd"]), "-c", self.config],
-                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                       env={**ENVIRONMENT, **(env or {})})
+        command = [*(program or [self.programs / "tallyd"]), "-c", self.config]
+        with SPAWNING:
+            self.daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           env={**ENVIRONMENT, **(env or {})})
         log.close()
         self.wait(lambda: self.log().count("event=started") > started_before,
                   "it says that it started")

@@ -20,6 +20,12 @@ dim.target = target
 measure.killed = killed
 measure.wounded = wounded
 
+[feed retractions]
+files = *retractions*.csv
+mode = deletions
+deletes = attacks
+id = id
+
 [feed reports]
 files = *reports*.csv
 mode = snapshot
@@ -83,6 +89,7 @@ def files():
         ("09-reports.csv", (reports + "R1,2020-05-01,PK,4\nR2,2020-05-02,PK,2\n"
                             "R3,2020-05-03,CO,7\n").encode()),
         ("10-reports.csv", (reports + "R1,2020-05-01,PK,5\nR3,2020-05-03,CO,7\n").encode()),
+        ("11-retractions.csv", b"id\nA-3\nA-1007\nA-404\n"),
     ]
 
 

@@ -4,6 +4,9 @@
 //                           EIO ENOSPC EDQUOT                  it fails
 //                           full                               from it on, nothing new finds room
 //                           short                              it writes only half
+//                           sync-drops                         a sync fails, and what was written
+//                           to
+//                                                              the file since the last one is gone
 //   TALLY_FAULT_LOG=FILE    one line a change: its number, its name, what it was done to
 //
 // Everything goes through libc's syscall(), which is found once; a program that calls syscall()
@@ -24,7 +27,17 @@
 
 #include <linux/openat2.h>
 
-enum kind { NONE, KILL_BEFORE, KILL_AFTER, KILL_TORN, FAIL, FULL, SHORT };
+enum kind { NONE, KILL_BEFORE, KILL_AFTER, KILL_TORN, FAIL, FULL, SHORT, SYNC_DROPS };
+enum { UNDO_MAX = 4096 };
+
+// What stood where an unsynced write went, so that it can be taken back.
+struct undo {
+    ino_t inode;
+    off_t offset;
+    off_t bytes_before; // of the file
+    size_t count;
+    unsigned char *data;
+};
 
 struct change {
     const char *name;
@@ -42,6 +55,8 @@ static struct {
     enum kind kind;
     int error;
     int log_fd;
+    struct undo undo[UNDO_MAX];
+    size_t undo_count;
 } shim = {.log_fd = -1};
 
 static void parse_fault(const char *text)
@@ -53,7 +68,8 @@ static void parse_fault(const char *text)
     } kinds[] = {{"kill-before", KILL_BEFORE, 0}, {"kill-after", KILL_AFTER, 0},
                  {"kill-torn", KILL_TORN, 0},     {"EIO", FAIL, EIO},
                  {"ENOSPC", FAIL, ENOSPC},        {"EDQUOT", FAIL, EDQUOT},
-                 {"full", FULL, ENOSPC},          {"short", SHORT, 0}};
+                 {"full", FULL, ENOSPC},          {"short", SHORT, 0},
+                 {"sync-drops", SYNC_DROPS, EIO}};
     char *name;
 
     shim.at = strtol(text, &name, 10);
@@ -123,6 +139,58 @@ static long fail(void)
     return -1;
 }
 
+// ---- a sync that drops what it should have written ----------------------------------------
+
+static void remember(int fd, size_t count, off_t offset)
+{
+    struct undo *undo = &shim.undo[shim.undo_count];
+    struct stat status;
+
+    if (shim.kind != SYNC_DROPS || shim.undo_count == UNDO_MAX || fstat(fd, &status) != 0) {
+        return;
+    }
+    *undo = (struct undo){.inode = status.st_ino,
+                          .offset = offset,
+                          .bytes_before = status.st_size,
+                          .data = malloc(count)};
+    if (undo->data) {
+        ssize_t got = pread(fd, undo->data, count, offset);
+        undo->count = got > 0 ? (size_t)got : 0;
+        shim.undo_count++;
+    }
+}
+
+// The file as it was after its last sync; or only that it need not be taken back any more.
+static void settle(int fd, bool drops)
+{
+    struct stat status;
+    size_t left = 0;
+
+    if (fstat(fd, &status) != 0) {
+        return;
+    }
+    for (size_t i = shim.undo_count; drops && i-- > 0;) { // the newest write first
+        const struct undo *undo = &shim.undo[i];
+        if (undo->inode == status.st_ino) {
+            shim.call(SYS_pwrite64, fd, (long)undo->data, (long)undo->count, (long)undo->offset);
+            shim.call(SYS_ftruncate, fd, (long)undo->bytes_before);
+        }
+    }
+    for (size_t i = 0; i < shim.undo_count; i++) {
+        if (shim.undo[i].inode == status.st_ino) {
+            free(shim.undo[i].data);
+        } else {
+            shim.undo[left++] = shim.undo[i];
+        }
+    }
+    shim.undo_count = left;
+}
+
+static bool is_sync(const struct change *change)
+{
+    return change->number == SYS_fsync || change->number == SYS_fdatasync;
+}
+
 static long change_disk(struct change change)
 {
     long number = atomic_fetch_add(&shim.count, 1) + 1;
@@ -132,6 +200,9 @@ static long change_disk(struct change change)
         return change.grows ? fail() : carry_out(&change);
     }
     if (shim.kind == NONE || number != shim.at) {
+        if (is_sync(&change)) {
+            settle((int)change.argument[0], false);
+        }
         return carry_out(&change);
     }
     switch (shim.kind) {
@@ -145,6 +216,12 @@ static long change_disk(struct change change)
         }
         die();
     case FAIL:
+        return fail();
+    case SYNC_DROPS:
+        if (!is_sync(&change)) {
+            return carry_out(&change);
+        }
+        settle((int)change.argument[0], true);
         return fail();
     case SHORT:
         change.argument[2] -= change.writes ? change.argument[2] / 2 : 0;
@@ -204,6 +281,7 @@ ssize_t write(int fd, const void *data, size_t count)
 
 ssize_t pwrite(int fd, const void *data, size_t count, off_t offset)
 {
+    remember(fd, count, offset);
     return change_disk((struct change){.name = "pwrite",
                                        .number = SYS_pwrite64,
                                        .argument = {fd, (long)data, (long)count, offset},

@@ -4,13 +4,14 @@
 Each time: a fresh state directory, all files of the scenario in the inbox, `tallyd --once` under
 the shim, then `tallyd --once` without it until it ends well. What must hold then is in `check`.
 
-Without --full, kill-before runs at every N and the other kinds at a sample of them, drawn by the
-seed that the last line prints. A failure names the change, so that `sweep.py --only 118:kill-after`
+Without --full, the first three kinds run at every N and the others at a sample of them, drawn by
+the seed that the last line prints. A failure names the change, so that `sweep.py --only 118:kill-after`
 repeats it.
 """
 
 import concurrent.futures
 import random
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +20,10 @@ import sandbox
 import scenario
 from sandbox import must
 
-KINDS = ("kill-before", "kill-after", "kill-torn", "EIO", "ENOSPC", "EDQUOT", "full", "short")
+KINDS = ("kill-before", "kill-after", "sync-drops", "kill-torn", "EIO", "ENOSPC", "EDQUOT", "full",
+         "short")
+ALWAYS = 3  # so many of them at every change, also without --full
+SYNC_FAILED = 72
 KILLED = -9
 # What a disturbed run may say: well, a file rejected, the inbox lost, a failed sync, an I/O error.
 STATUSES = (0, 1, 71, 72, 74)
@@ -55,13 +59,21 @@ class Wanted:
             self.done = box.content("done")
             self.rejected = box.content("rejected")
             must(len(self.changes) > 50, f"the shim sees only {len(self.changes)} changes")
-            must(len(self.accepted) == 7, "the scenario itself: 7 files should be accepted")
+            must(len(self.accepted) == 8, "the scenario itself: 8 files should be accepted")
 
 
 def check_published(box):
     """Right after a crash: what readers see is whole, and no rollup knows more than the ledger."""
     if (box.state / "ledger").is_dir() and (box.state / "rollup").is_dir():
         box.tally("verify").ended(0)
+
+
+def check_accepted(box, run):
+    """Right after the run: what it said was accepted is in the ledger."""
+    said = re.findall(r"event=file_accepted file=(\S+)", run.out + run.err)
+    if said:
+        kept = {row["file"] for row in box.accepted().values()}
+        must(set(said) <= kept, f"accepted, and not in the ledger: {set(said) - kept}\n{run}")
 
 
 def recover(box):
@@ -113,12 +125,21 @@ def disturb(options, want, faults):
         for fault in faults:
             kind = fault.split(":")[1]
             allowed = (KILLED, *STATUSES) if kind.startswith("kill") else STATUSES
-            box.once(shim_env(options, fault)).ended(*allowed)
+            run = box.once(shim_env(options, fault)).ended(*allowed)
+            # Such a sync is final: a run that goes on has retried it.
+            must(kind != "sync-drops" or run.status == SYNC_FAILED, f"it went on:\n{run}")
             check_published(box)
+            check_accepted(box, run)
         recover(box)
         check(box, want)
         if options.full or options.only or int(faults[-1].split(":")[0]) % AGAIN_EVERY == 0:
             check_again(box, want)
+
+
+def is_final_sync(change):
+    """The mark of what was committed may fail: an older one says less, and nothing rests on it."""
+    call, target = change
+    return call in ("fsync", "fdatasync") and not target.endswith("/committed")
 
 
 def plan(options, changes):
@@ -126,17 +147,20 @@ def plan(options, changes):
     count = len(changes)
     if options.only:
         return [options.only.split(",")]
-    every = [[f"{n}:{kind}"] for kind in KINDS for n in range(1, count + 1)]
+    every = [[f"{n}:{kind}"] for kind in KINDS for n in range(1, count + 1)
+             if kind != "sync-drops" or is_final_sync(changes[n - 1])]
     if options.full:
         return every + [[f"{n}:kill-before", f"{m}:kill-after"]
                         for n in range(1, count + 1, 3) for m in range(8, 40, 3)]
     chance = random.Random(options.seed)
-    first = every[:count]
+    always = [[fault] for [fault] in every if fault.split(":")[1] in KINDS[:ALWAYS]]
+    first = list(always)
     # A snapshot that cannot be claimed for a moment must not be overtaken by the one behind it.
     first.append([f"{changes.index(['renameat', '09-reports.csv']) + 1}:ENOSPC"])
-    sample = chance.sample(every[count:], options.sample)
-    twice = [[f"{chance.randrange(1, count + 1)}:{chance.choice(KINDS)}",
-              f"{chance.randrange(8, 60)}:{chance.choice(KINDS)}"]
+    sample = chance.sample(every[len(always):], options.sample)
+    others = [kind for kind in KINDS if kind != "sync-drops"]
+    twice = [[f"{chance.randrange(1, count + 1)}:{chance.choice(others)}",
+              f"{chance.randrange(8, 60)}:{chance.choice(others)}"]
              for _ in range(options.sample // 4)]
     return first + sample + twice
 
