@@ -29,11 +29,11 @@ enum { STDOUT_BYTES = 1 << 16 };
 typedef bool run_command(const struct options *options, struct print *print, struct tally_err *err);
 
 static run_command *const run[] = {
-    [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window, [COMMAND_SERIES] = run_series,
-    [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,     [COMMAND_FILES] = run_files,
-    [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,     [COMMAND_CLAIMS] = run_claims,
-    [COMMAND_EXPORT] = run_export,   [COMMAND_STATUS] = run_status, [COMMAND_RESCAN] = run_rescan,
-    [COMMAND_WAIT] = run_wait,
+    [COMMAND_ROLLUPS] = run_rollups, [COMMAND_WINDOW] = run_window,   [COMMAND_SERIES] = run_series,
+    [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,       [COMMAND_FILES] = run_files,
+    [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,       [COMMAND_CLAIMS] = run_claims,
+    [COMMAND_EXPORT] = run_export,   [COMMAND_STATUS] = run_status,   [COMMAND_RESCAN] = run_rescan,
+    [COMMAND_WAIT] = run_wait,       [COMMAND_SALVAGE] = run_salvage,
 };
 
 static int exit_status(const struct tally_err *err)

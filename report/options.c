@@ -9,6 +9,7 @@
 enum {
     ARGS_NONE,
     ARGS_ROLLUP, // exactly one
+    ARGS_FOLDER, // exactly one, for what comes out
     ARGS_FILES,  // any number
 };
 
@@ -35,6 +36,9 @@ static const struct command commands[] = {
                        "every file that came in and what it did, or the rejected rows"},
     [COMMAND_VERIFY] = {"verify", "[FILE]...", ARGS_FILES,
                         "check every checksum, and the rollups against the ledger"},
+    [COMMAND_SALVAGE] =
+        {"salvage", "DIR", ARGS_FOLDER,
+         "copy what is whole of a damaged ledger into a new folder, say what is not"},
     [COMMAND_DUMP] = {"dump", "ROLLUP", ARGS_ROLLUP,
                       "every day cell as it is stored, or every span"},
     [COMMAND_EXPORT] = {"export", "ROLLUP --to FILE.db|FILE.csv", ARGS_ROLLUP,
@@ -52,7 +56,9 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 #define ON_INCIDENTS (ON_FIGURES | ON(COMMAND_EXPLAIN))
 #define ON_FILES ON(COMMAND_EXPORT)
 #define ON_CONTROL (ON(COMMAND_STATUS) | ON(COMMAND_RESCAN))
-#define ON_SHEETS (ON_ALL & ~(ON(COMMAND_VERIFY) | ON(COMMAND_WAIT) | ON_CONTROL | ON_FILES))
+#define ON_SHEETS                                                                                  \
+    (ON_ALL &                                                                                      \
+     ~(ON(COMMAND_VERIFY) | ON(COMMAND_SALVAGE) | ON(COMMAND_WAIT) | ON_CONTROL | ON_FILES))
 
 typedef bool set_option(struct options *options, const char *value, struct tally_err *err);
 
@@ -414,14 +420,16 @@ static bool check_needs(const struct options *options, struct tally_err *err)
     bool series = options->command == COMMAND_SERIES;
     bool diff = options->command == COMMAND_DIFF;
 
-    if (command->args_kind == ARGS_ROLLUP && options->args_count == 0) {
-        return err_set(err, TALLY_INVALID, "tally %s needs a rollup: tally %s %s", command->name,
-                       command->name, command->args);
+    bool folder = command->args_kind == ARGS_FOLDER;
+    size_t args = folder || command->args_kind == ARGS_ROLLUP ? 1 : 0;
+
+    if (options->args_count < args) {
+        return err_set(err, TALLY_INVALID, "tally %s needs %s: tally %s %s", command->name,
+                       folder ? "a new folder" : "a rollup", command->name, command->args);
     }
-    if (command->args_kind != ARGS_FILES &&
-        options->args_count > (command->args_kind == ARGS_ROLLUP ? 1U : 0U)) {
+    if (command->args_kind != ARGS_FILES && options->args_count > args) {
         return err_set(err, TALLY_INVALID, "tally %s: '%.60s' is one argument too many",
-                       command->name, options->args[command->args_kind == ARGS_ROLLUP]);
+                       command->name, options->args[args]);
     }
     if ((options->command == COMMAND_WINDOW || options->command == COMMAND_EXPLAIN || series) &&
         options->days == 0) {
@@ -535,7 +543,10 @@ static void help_columns(enum options_command command, FILE *out)
             "rejected, batch, time, feed, older, conflicts, disordered, first_day, last_day,\n"
             "unterminated, reason. With --rejected: feed, file, digest, record, line, offset,\n"
             "reason, explanation, raw",
-        [COMMAND_VERIFY] = "thing, state (ok or DAMAGED), detail; exit status 65 if any is damaged",
+        [COMMAND_VERIFY] =
+            "thing, state (ok, DAMAGED, LOST, whole), detail; exit status 65 if any is "
+            "damaged",
+        [COMMAND_SALVAGE] = "lost, file, place, reason; exit status 65 if anything is lost",
         [COMMAND_DUMP] = "the rollup's dimensions, day, incidents, then M and M_reported for each\n"
                          "measure M; with --spans first_day and last_day instead of day",
         [COMMAND_EXPORT] = "file, bytes: what was written. The name's ending decides: .db is a "

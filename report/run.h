@@ -16,6 +16,7 @@ bool run_diff(const struct options *options, struct print *print, struct tally_e
 bool run_files(const struct options *options, struct print *print, struct tally_err *err);
 bool run_claims(const struct options *options, struct print *print, struct tally_err *err);
 bool run_verify(const struct options *options, struct print *print, struct tally_err *err);
+bool run_salvage(const struct options *options, struct print *print, struct tally_err *err);
 bool run_status(const struct options *options, struct print *print, struct tally_err *err);
 bool run_rescan(const struct options *options, struct print *print, struct tally_err *err);
 bool run_wait(const struct options *options, struct print *print, struct tally_err *err);

@@ -2,10 +2,12 @@
 //
 //   rollup NAME   ok | DAMAGED   checksums, order, headline, content digest
 //   ledger        ok | DAMAGED   every frame up to the last commit
+//   ledger        LOST, whole    of a damaged one: what cannot be read, how much can
 //   replay NAME   ok | DAMAGED   the rollup rebuilt from the ledger at its generation
 #include "report/run.h"
 
 #include "base/disk.h"
+#include "report/lost.h"
 #include "report/moment.h"
 #include "report/origin.h"
 #include "store/committed.h"
@@ -165,6 +167,33 @@ static bool check_replay(struct check *check, struct rebuilt *rebuilt, int ledge
     return add_damage(check, thing, &damage, err);
 }
 
+static bool on_lost(void *context, const struct salvage_lost *lost, struct tally_err *err)
+{
+    struct check *check = context;
+    struct sheet *sheet = &check->sheet;
+    bool named = lost->file_bytes > 0;
+    const char *detail =
+        sheet_printf(sheet, "%s%s%.*s at %s: %s", lost_batches(sheet, lost), named ? ", " : "",
+                     (int)lost->file_bytes, lost->file, lost_place(sheet, lost), lost->why);
+
+    return add_row(check, "ledger", "LOST", detail, err);
+}
+
+// What a damaged ledger has lost: all else can be salvaged.
+static bool add_lost(struct check *check, int ledger_fd, struct tally_err *err)
+{
+    struct salvage_visitor visitor = {.context = check, .on_lost = on_lost};
+    struct salvage_counts counts;
+
+    if (!salvage(ledger_fd, -1, &visitor, &counts, err)) {
+        return false;
+    }
+    return add_row(check, "ledger", "whole",
+                   sheet_printf(&check->sheet, "%llu batches; tally salvage copies them",
+                                (unsigned long long)counts.batches),
+                   err);
+}
+
 static bool check_ledger(struct check *check, int ledger_fd, const struct committed *committed,
                          bool *out_whole, struct tally_err *err)
 {
@@ -188,7 +217,7 @@ static bool check_ledger(struct check *check, int ledger_fd, const struct commit
         *err = damage;
         return false;
     }
-    return add_damage(check, "ledger", &damage, err);
+    return add_damage(check, "ledger", &damage, err) && add_lost(check, ledger_fd, err);
 }
 
 static bool check_stored(struct check *check, struct rebuilt *rebuilt, int ledger_fd,

@@ -2,6 +2,7 @@
 #include "store/ledger_read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int ledger_position_compare(struct ledger_position a, struct ledger_position b)
@@ -16,6 +17,15 @@ const char *ledger_segment_name(uint32_t segment, char name[LEDGER_SEGMENT_NAME_
 {
     snprintf(name, LEDGER_SEGMENT_NAME_BYTES, "%06u.seg", segment);
     return name;
+}
+
+uint32_t ledger_segment_number(const char *name)
+{
+    char expected[LEDGER_SEGMENT_NAME_BYTES];
+    unsigned long number = strtoul(name, NULL, 10);
+    bool fits = number > 0 && number <= UINT32_MAX &&
+                strcmp(ledger_segment_name((uint32_t)number, expected), name) == 0;
+    return fits ? (uint32_t)number : 0;
 }
 
 uint64_t ledger_frame_seed(struct ledger_position at)

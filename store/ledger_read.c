@@ -15,6 +15,7 @@ struct ledger_reader {
     int dir_fd;
     int segment_fd; // -1: none open
     uint32_t segment;
+    bool lenient;
     struct ledger_position at;
     struct bytes buffer; // bytes of the segment from buffer_offset on
     uint64_t buffer_offset;
@@ -125,7 +126,8 @@ static enum ledger_step open_segment(struct ledger_reader *reader, struct tally_
     if (!fetch(reader, 0, LEDGER_SEGMENT_HEADER_BYTES, &data, &left, err)) {
         return LEDGER_ERROR;
     }
-    if (left < LEDGER_SEGMENT_HEADER_BYTES || !header_is_valid(data, reader->segment)) {
+    if (!reader->lenient &&
+        (left < LEDGER_SEGMENT_HEADER_BYTES || !header_is_valid(data, reader->segment))) {
         disk_close(reader->segment_fd);
         reader->segment_fd = -1;
         return torn(reader, err, "not the header of this segment");
@@ -270,10 +272,7 @@ static bool later_segment_exists(const struct ledger_reader *reader)
         return false;
     }
     for (size_t i = 0; i < names.count; i++) {
-        char name[LEDGER_SEGMENT_NAME_BYTES];
-        unsigned long number = strtoul(names.name[i], NULL, 10);
-        found = found || (number > reader->at.segment && number <= UINT32_MAX &&
-                          strcmp(ledger_segment_name((uint32_t)number, name), names.name[i]) == 0);
+        found = found || ledger_segment_number(names.name[i]) > reader->at.segment;
     }
     disk_names_done(&names);
     return found;
@@ -315,4 +314,79 @@ bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches, st
                               : proves_damage(data + skipped, count - skipped, reader->at, batches);
     free(data);
     return damage ? err_wrap(err, "damaged ledger") : true;
+}
+
+// ---- beyond damage ------------------------------------------------------------------------
+
+void ledger_reader_be_lenient(struct ledger_reader *reader)
+{
+    reader->lenient = true;
+}
+
+// The least segment with a greater number, or 0.
+static bool find_next_segment(const struct ledger_reader *reader, uint32_t *out_segment,
+                              struct tally_err *err)
+{
+    struct disk_names names;
+
+    if (!disk_list(reader->dir_fd, ".", &names, err)) {
+        return false;
+    }
+    *out_segment = 0;
+    for (size_t i = 0; i < names.count; i++) {
+        uint32_t number = ledger_segment_number(names.name[i]);
+        if (number > reader->at.segment && (*out_segment == 0 || number < *out_segment)) {
+            *out_segment = number;
+        }
+    }
+    disk_names_done(&names);
+    return true;
+}
+
+// The first whole frame of a segment behind an offset; 0: none.
+static bool find_frame(const struct ledger_reader *reader, uint32_t segment, uint64_t behind,
+                       uint64_t *out_offset, struct tally_err *err)
+{
+    char name[LEDGER_SEGMENT_NAME_BYTES];
+    unsigned char *data;
+    size_t count;
+
+    *out_offset = 0;
+    if (!disk_load(reader->dir_fd, ledger_segment_name(segment, name), SIZE_MAX / 2, &data, &count,
+                   err)) {
+        return err->sys_errno == ENOENT; // it is the one that is missing
+    }
+    for (size_t i = (size_t)behind + 1; *out_offset == 0 && i < count; i++) {
+        struct ledger_frame frame;
+        struct ledger_position at = {.segment = segment, .offset = i};
+        if (frame_is_whole(data + i, count - i, at, &frame)) {
+            *out_offset = i;
+        }
+    }
+    free(data);
+    return true;
+}
+
+bool ledger_reader_resync(struct ledger_reader *reader, struct tally_err *err)
+{
+    uint32_t segment = reader->at.segment;
+    uint64_t behind = reader->at.offset;
+    uint64_t found = 0;
+
+    while (segment != 0) {
+        if (!find_frame(reader, segment, behind, &found, err)) {
+            return false;
+        }
+        if (found != 0) {
+            ledger_reader_seek(reader, (struct ledger_position){segment, found});
+            return true;
+        }
+        reader->at = (struct ledger_position){segment, LEDGER_SEGMENT_HEADER_BYTES};
+        behind = LEDGER_SEGMENT_HEADER_BYTES - 1;
+        if (!find_next_segment(reader, &segment, err)) {
+            return false;
+        }
+    }
+    err->code = TALLY_OK;
+    return false;
 }

@@ -77,7 +77,14 @@ bool ledger_reader_check_end(struct ledger_reader *reader, struct tally_err *err
 bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches,
                               struct tally_err *err);
 
+// For salvage only. A lenient reader takes a segment whose header is damaged; after TORN, or END
+// with a segment missing, it goes on at the next whole frame. False without err (code TALLY_OK):
+// there is none.
+void ledger_reader_be_lenient(struct ledger_reader *reader);
+bool ledger_reader_resync(struct ledger_reader *reader, struct tally_err *err);
+
 const char *ledger_segment_name(uint32_t segment, char name[LEDGER_SEGMENT_NAME_BYTES]);
+uint32_t ledger_segment_number(const char *name); // 0: not the name of a segment
 uint64_t ledger_frame_seed(struct ledger_position at);
 
 // How a batch changes the incidents of its feed. Claims are upserts that no rollup adds up.

@@ -20,16 +20,6 @@ struct ledger {
     bool broken;
 };
 
-// The number of a segment by its name; 0: it is none.
-static uint32_t segment_number(const char *name)
-{
-    char expected[LEDGER_SEGMENT_NAME_BYTES];
-    unsigned long number = strtoul(name, NULL, 10);
-    bool fits = number > 0 && number <= UINT32_MAX &&
-                strcmp(ledger_segment_name((uint32_t)number, expected), name) == 0;
-    return fits ? (uint32_t)number : 0;
-}
-
 bool ledger_settle(int dir_fd, struct ledger_position committed, struct tally_err *err)
 {
     struct disk_names names;
@@ -40,7 +30,7 @@ bool ledger_settle(int dir_fd, struct ledger_position committed, struct tally_er
         return false;
     }
     for (size_t i = 0; i < names.count; i++) {
-        uint32_t number = segment_number(names.name[i]);
+        uint32_t number = ledger_segment_number(names.name[i]);
         newest = number > newest ? number : newest;
     }
     disk_names_done(&names);
@@ -109,7 +99,7 @@ static bool drop_later_segments(struct ledger *ledger, struct tally_err *err)
         return false;
     }
     for (size_t i = names.count; ok && i > 0; i--) {
-        if (segment_number(names.name[i - 1]) > ledger->committed.segment) {
+        if (ledger_segment_number(names.name[i - 1]) > ledger->committed.segment) {
             ok = disk_unlink(ledger->dir_fd, names.name[i - 1], err) &&
                  disk_sync_dir(ledger->dir_fd, err);
         }

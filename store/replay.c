@@ -496,8 +496,9 @@ static bool replay_units(struct unit *unit, const struct replay_until *until,
         if (found == FOUND_NOTHING) {
             end->torn = torn || unit->file.batch != 0;
             end->stopped = ledger_reader_position(unit->reader);
-            return torn ? ledger_reader_check_tail(unit->reader, end->batches, err)
-                        : ledger_reader_check_end(unit->reader, err);
+            return (torn ? ledger_reader_check_tail(unit->reader, end->batches, err)
+                         : ledger_reader_check_end(unit->reader, err)) ||
+                   err_wrap(err, "behind batch %llu", (unsigned long long)end->batches);
         }
         if (found == FOUND_ERROR) {
             return false;

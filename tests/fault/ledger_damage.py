@@ -6,6 +6,8 @@ the daemon must never go on as if a batch had not been there. Bytes behind the l
 nobody's.
 """
 
+import csv
+import io
 import pathlib
 import shutil
 import sys
@@ -128,6 +130,32 @@ def test_a_mark_that_is_torn_says_nothing(options, stack):
         box.once().ended(0)
         must(box.tally("files", "--format", "csv").ended(0).out == want, "a file is gone")
         must((box.state / "committed").read_bytes() == mark, "the mark is not made anew")
+
+
+def test_what_is_whole_can_be_salvaged(options, stack):
+    """The lost file dropped again, all is as before: the feed has revisions."""
+    box, data = small_ledger(options, stack, note_last=True)
+    want = box.table("window", "all", "--days", "366", "--end", "2020-12-31", "--by", "province")
+    places = (40, 250, len(data) // 2, len(data) - 30)
+    for number, place in enumerate(places):
+        changed = bytearray(data)
+        changed[place] ^= 8
+        (box.state / "ledger" / "000001.seg").write_bytes(changed)
+        box.tally("verify").ended(REFUSED).says("LOST", "ledger/000001.seg@0x")
+        new = box.folder / f"new-{number}"
+        box.tally("salvage", new).ended(REFUSED).says("lost")
+        must((box.state / "ledger" / "000001.seg").read_bytes() == changed, "salvaged in place")
+        box.tally("salvage", new).ended(64).says("is not empty")
+        fault.run([options.bin / "tally", "--state", new, "verify"]).ended(0)
+        config = box.folder / "new.conf"
+        config.write_text(box.config.read_text().replace(str(box.state), str(new)))
+        (new / "inbox").mkdir()
+        for name in ("a.csv", "b.csv"):
+            shutil.copy(box.state / "done" / name, new / "inbox" / name)
+        fault.run([options.bin / "tallyd", "-c", config, "--once"]).ended(0)
+        got = fault.run([options.bin / "tally", "--state", new, "window", "all", "--days", "366",
+                         "--end", "2020-12-31", "--by", "province", "--format", "csv"]).ended(0)
+        must(list(csv.DictReader(io.StringIO(got.out))) == want, f"byte {place}:\n{got.out}")
 
 
 def cuts_only_the_last_unit(options, box, data, start):
