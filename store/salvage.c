@@ -1,5 +1,6 @@
 #include "store/salvage.h"
 
+#include "base/day.h"
 #include "store/ledger_write.h"
 #include "store/rows.h"
 #include "store/state.h"
@@ -27,6 +28,7 @@ struct salvager {
     struct bytes end;
     struct bytes texts; // frames being filled
     struct bytes rows;
+    uint64_t rows_count; // of the batch at hand
     uint32_t dims[SHAPE_DIMS_MAX];
     int64_t measures[SHAPE_MEASURES_MAX];
 };
@@ -56,8 +58,8 @@ static void keep_payload(struct bytes *bytes, const struct ledger_frame *frame)
 static bool learn(struct salvager *salvager, uint64_t code, const char *text, size_t bytes,
                   struct tally_err *err)
 {
-    if (code >= UNKNOWN) {
-        return true; // whole frames of a sound ledger hold no such code
+    if (code > (uint64_t)salvager->next_code + LEDGER_FRAME_BYTES_MAX) {
+        return true; // more texts than could have been lost: no code of a sound ledger
     }
     if (code >= salvager->codes_count) {
         size_t count = ((size_t)code + 1) * 2;
@@ -134,6 +136,10 @@ static enum fate copy_row(struct salvager *salvager, struct ledger_row *row,
                           const struct shape *shape, struct ledger_row_base *base,
                           struct tally_err *err)
 {
+    salvager->rows_count++;
+    if (row->op > ROWS_KEEP || row->first_day < DAY_MIN || row->last_day > DAY_MAX) {
+        return LOST;
+    }
     for (size_t i = 0; row->op == ROWS_PUT && i < shape->dims_count; i++) {
         enum fate fate = translate(salvager, salvager->dims[i], &salvager->dims[i], err);
         if (fate != COPIED) {
@@ -171,7 +177,8 @@ static enum fate copy_end(struct salvager *salvager, struct tally_err *err)
     struct bytes scopes;
     enum fate fate = COPIED;
 
-    if (!batch_end_decode(&end, cursor_over(salvager->end.data, salvager->end.count), err)) {
+    if (!batch_end_decode(&end, cursor_over(salvager->end.data, salvager->end.count), err) ||
+        end.rows != salvager->rows_count) {
         return LOST;
     }
     bytes_init(&scopes);
@@ -227,6 +234,7 @@ static enum fate copy_batch(struct salvager *salvager, const struct shape *shape
     uint16_t ignored;
 
     bytes_clear(&salvager->texts);
+    salvager->rows_count = 0;
     if (!state_add_shape(&salvager->fresh, shape, &ignored, err) ||
         !put(salvager, LEDGER_BEGIN, &salvager->begin, err)) {
         return FAILED;
@@ -263,6 +271,10 @@ static enum fate find_end(struct salvager *salvager, uint64_t batch, const char 
         if (frame.batch != batch || frame.kind == LEDGER_BEGIN || frame.kind == LEDGER_FILE) {
             ledger_reader_seek(salvager->reader, frame.at);
             *out_why = "it has no end";
+            return LOST;
+        }
+        if (frame.kind < LEDGER_TEXTS || frame.kind > LEDGER_COMMIT) {
+            *out_why = "a frame of unknown kind";
             return LOST;
         }
         if (frame.kind == LEDGER_TEXTS && !learn_frame(salvager, &frame, err)) {
@@ -303,7 +315,7 @@ static enum fate take_whole(struct salvager *salvager, const struct ledger_frame
                          : FAILED;
     if (fate == COPIED) {
         ledger_reader_seek(salvager->reader, rows);
-        *out_why = "its rows use texts that are lost";
+        *out_why = "its rows use texts that are lost, or are malformed";
         fate = copy_batch(salvager, shape, &torn);
         *err = fate == FAILED ? torn : *err;
     }
@@ -338,8 +350,15 @@ static bool take_batch(struct salvager *salvager, const struct ledger_frame *fra
 static bool take_note(struct salvager *salvager, const struct ledger_frame *frame,
                       struct tally_err *err)
 {
+    struct salvage_lost lost = {.file = "", .from = frame->at};
+    struct batch_end end;
+
     keep_payload(&salvager->end, frame);
     salvager->in_told = false;
+    if (!batch_end_decode(&end, cursor_over(salvager->end.data, salvager->end.count), err)) {
+        lost.why = err->message;
+        return tell(salvager, &lost, err);
+    }
     salvager->counts->notes++;
     return !salvager->to || (ledger_append(salvager->to, LEDGER_FILE, salvager->counts->batches,
                                            &salvager->end, err) &&
@@ -348,15 +367,18 @@ static bool take_note(struct salvager *salvager, const struct ledger_frame *fram
 
 // ---- the whole ledger ---------------------------------------------------------------------
 
-// Behind a gap: which batches should have been in it. `next`: the first one that is not.
-static bool close_gap(struct salvager *salvager, uint64_t next, struct tally_err *err)
+// Behind a gap: which batches should have been in it. `next`: the first one that is not; `at`:
+// where reading goes on.
+static bool close_gap(struct salvager *salvager, uint64_t next, struct ledger_position at,
+                      struct tally_err *err)
 {
+    bool torn = salvager->torn.code != TALLY_OK;
     uint64_t missing = next > salvager->expected ? next - salvager->expected : 0;
     struct salvage_lost lost = {.batch = missing ? salvager->expected : 0,
                                 .batches = missing,
                                 .file = "",
-                                .from = salvager->torn_at,
-                                .why = salvager->torn.message};
+                                .from = torn ? salvager->torn_at : at,
+                                .why = torn ? salvager->torn.message : "it is not there"};
 
     salvager->torn.code = TALLY_OK;
     salvager->expected = next > salvager->expected ? next : salvager->expected;
@@ -378,7 +400,7 @@ static bool take_frame(struct salvager *salvager, const struct ledger_frame *fra
     }
     // Frames of a batch whose beginning is lost belong to what was told, or is told now.
     uint64_t next = begins ? frame->batch : frame->batch + 1;
-    if ((in_gap || next > salvager->expected) && !close_gap(salvager, next, err)) {
+    if ((in_gap || next > salvager->expected) && !close_gap(salvager, next, frame->at, err)) {
         return false;
     }
     return begins ? take_batch(salvager, frame, err)
@@ -415,7 +437,8 @@ static bool take_all(struct salvager *salvager, struct tally_err *err)
             __attribute__((fallthrough)); // a segment is missing
         case LEDGER_TORN:
             if (!pass_damage(salvager, err)) {
-                return err->code == TALLY_OK && close_gap(salvager, salvager->expected, err);
+                return err->code == TALLY_OK &&
+                       close_gap(salvager, salvager->expected, salvager->torn_at, err);
             }
             break;
         case LEDGER_ERROR:

@@ -4,9 +4,11 @@
 // their right checksums: kind, batch, length in two bytes, payload, and so on.
 //
 // Oracles: replaying twice gives the same; a store opens if and only if the ledger can be replayed,
-// and changes nothing if not; what was accepted can be appended to and replayed again.
+// and changes nothing if not; what was accepted can be appended to and replayed again; what is
+// salvaged replays, and is all where nothing is damaged.
 #include "base/disk.h"
 #include "store/replay.h"
+#include "store/salvage.h"
 #include "store/store_private.h"
 #include "tests/state_dump.h"
 
@@ -190,6 +192,54 @@ static void stays_as_it_is(const struct place *place, const struct bytes *segmen
     free(data);
 }
 
+static bool on_lost(void *context, const struct salvage_lost *lost, struct tally_err *err)
+{
+    (void)err;
+    require(lost->why && lost->file);
+    ++*(uint64_t *)context;
+    return true;
+}
+
+static int salvage_to(const struct place *place, int from_fd, const char *name,
+                      struct salvage_counts *counts)
+{
+    uint64_t told = 0;
+    struct salvage_visitor visitor = {.context = &told, .on_lost = on_lost};
+    struct tally_err err;
+
+    require(disk_mkdir(place->fd, name, 0700, &err));
+    int fd = disk_open(place->fd, name, O_RDONLY | O_DIRECTORY, 0, &err);
+    require(fd >= 0 && salvage(from_fd, fd, &visitor, counts, &err));
+    require(counts->lost >= told);
+    return fd;
+}
+
+// What is whole replays, of a sound ledger all, and is whole to the last byte the next time.
+static void can_be_salvaged(const struct place *place, bool sound, uint64_t batches)
+{
+    struct salvage_counts counts;
+    struct salvage_counts again;
+    struct place new = *place;
+    struct digest ignored;
+    uint64_t replayed;
+    struct tally_err err;
+    unsigned char *data[2];
+    size_t count[2];
+
+    new.ledger_fd = salvage_to(place, place->ledger_fd, "new", &counts);
+    require(replays(&new, &ignored, &replayed) && replayed == counts.batches);
+    require(!sound || replayed == batches);
+    int fd = salvage_to(place, new.ledger_fd, "again", &again);
+    require(again.batches == counts.batches && again.notes == counts.notes && again.lost == 0);
+    require(disk_load(new.ledger_fd, "000001.seg", SIZE_MAX / 2, &data[0], &count[0], &err) &&
+            disk_load(fd, "000001.seg", SIZE_MAX / 2, &data[1], &count[1], &err));
+    require(count[0] == count[1] && memcmp(data[0], data[1], count[0]) == 0);
+    free(data[0]);
+    free(data[1]);
+    disk_close(fd);
+    disk_close(new.ledger_fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     struct bytes segment;
@@ -210,6 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     bool ok = replays(&place, &first, &batches);
     require(replays(&place, &second, &batches_again) == ok);
     require(batches == batches_again && digest_equal(first, second));
+    can_be_salvaged(&place, ok, batches);
     if (ok) {
         goes_on(&place, first, batches);
     } else {
