@@ -20,7 +20,6 @@ static const struct range wide[] = {
     {0x1100, 0x115f}, {0x2e80, 0xa4cf}, {0xac00, 0xd7a3},   {0xf900, 0xfaff},
     {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0x1f300, 0x1faff}, {0x20000, 0x3fffd},
 };
-// Controls, and marks that turn the direction of what follows.
 static const struct range steering[] = {
     {0x00, 0x1f},     {0x7f, 0x9f},     {0x061c, 0x061c}, {0x200e, 0x200f},
     {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff},
@@ -37,6 +36,11 @@ static bool in_ranges(const struct range *ranges, size_t count, uint32_t point)
 }
 
 #define IN_RANGES(ranges, point) in_ranges(ranges, sizeof(ranges) / sizeof((ranges)[0]), point)
+
+bool glyphs_steers(uint32_t point)
+{
+    return IN_RANGES(steering, point);
+}
 
 size_t glyphs_take_point(const unsigned char *at, size_t left, uint32_t *out_point)
 {
@@ -89,7 +93,7 @@ static size_t write_glyph(const char *at, size_t left, char out[16], size_t *out
         snprintf(out, 16, "\\x%02x", (unsigned char)*at);
     } else if (point == '\n' || point == '\t' || point == '\r') {
         snprintf(out, 16, "\\%c", point == '\n' ? 'n' : point == '\t' ? 't' : 'r');
-    } else if (IN_RANGES(steering, point)) {
+    } else if (glyphs_steers(point)) {
         snprintf(out, 16, point < 0x80 ? "\\x%02x" : "\\u%04x", point);
     } else {
         memcpy(out, at, bytes);

@@ -11,6 +11,9 @@
 // Requires: left > 0. Source: RFC 3629, shortest forms only.
 size_t glyphs_take_point(const unsigned char *at, size_t left, uint32_t *out_point);
 
+// Controls, and marks that turn the direction of what follows.
+bool glyphs_steers(uint32_t point);
+
 // Columns that UTF-8 text takes: wide letters two, combining marks none.
 size_t glyphs_width(const char *text, size_t bytes);
 

@@ -11,6 +11,7 @@
 //   sheet.c       columns and rows; sorting
 //   print*.c glyphs.c number.c    CSV, JSON, tables
 //   export_*.c sqlite.c           a rollup as a SQLite database
+//   page*.c chart.c html.c         a rollup as a page to look at
 //   outfile.c     a file written beside and put in place
 //   tally.c tally_selection.c     libtally, for programs; the command does not need it
 #include "report/number.h"
@@ -34,6 +35,7 @@ static run_command *const run[] = {
     [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,       [COMMAND_CLAIMS] = run_claims,
     [COMMAND_EXPORT] = run_export,   [COMMAND_STATUS] = run_status,   [COMMAND_RESCAN] = run_rescan,
     [COMMAND_WAIT] = run_wait,       [COMMAND_SALVAGE] = run_salvage,
+    [COMMAND_REPORT] = run_report,
 };
 
 static int exit_status(const struct tally_err *err)

@@ -41,6 +41,8 @@ static const struct command commands[] = {
          "copy what is whole of a damaged ledger into a new folder, say what is not"},
     [COMMAND_DUMP] = {"dump", "ROLLUP", ARGS_ROLLUP,
                       "every day cell as it is stored, or every span"},
+    [COMMAND_REPORT] = {"report", "ROLLUP --days N --to FILE.html", ARGS_ROLLUP,
+                        "a page to look at and to print: figures, charts, table, coverage"},
     [COMMAND_EXPORT] = {"export", "ROLLUP --to FILE.db|FILE.csv", ARGS_ROLLUP,
                         "a SQLite database for Grafana, R, DuckDB; or the day cells as CSV"},
     [COMMAND_STATUS] = {"status", "", ARGS_NONE, "what the running tallyd is at"},
@@ -52,9 +54,9 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 #define ON(command) (1U << (command))
 #define ON_ALL (~0U)
-#define ON_FIGURES (ON(COMMAND_WINDOW) | ON(COMMAND_SERIES) | ON(COMMAND_DIFF))
+#define ON_FIGURES (ON(COMMAND_WINDOW) | ON(COMMAND_SERIES) | ON(COMMAND_DIFF) | ON(COMMAND_REPORT))
 #define ON_INCIDENTS (ON_FIGURES | ON(COMMAND_EXPLAIN))
-#define ON_FILES ON(COMMAND_EXPORT)
+#define ON_FILES (ON(COMMAND_REPORT) | ON(COMMAND_EXPORT))
 #define ON_CONTROL (ON(COMMAND_STATUS) | ON(COMMAND_RESCAN))
 #define ON_SHEETS                                                                                  \
     (ON_ALL &                                                                                      \
@@ -295,7 +297,7 @@ static const struct option_row rows[] = {
     {"from", "X", ON(COMMAND_SERIES) | ON(COMMAND_DIFF), 0, set_from,
      "series: first end day; diff: the state before, as for --as-of"},
     {"to", "X", ON(COMMAND_SERIES) | ON(COMMAND_DIFF) | ON_FILES, 0, set_to,
-     "series: last end day; diff: the state after; export: the file to write"},
+     "series: last end day; diff: the state after; report, export: the file to write"},
     {"force", NULL, ON_FILES, 0, set_force, "replace a file that was not written by tally"},
     {"basis", "BASIS", ON_INCIDENTS, 0, set_basis,
      "which incidents belong to a window: start (default), end, overlap, inside"},
@@ -318,7 +320,7 @@ static const struct option_row rows[] = {
      "the generation that is known; 0: any, also of a rollup that is not there yet"},
     {"timeout", "S", ON(COMMAND_WAIT), 0, set_timeout, "give up after so many seconds"},
     {"sort", "[-]COLUMN", ON_SHEETS, 0, set_sort, "by any column; - puts the greatest first"},
-    {"limit", "K", ON_SHEETS, 0, set_limit, "at most K rows"},
+    {"limit", "K", ON_SHEETS | ON(COMMAND_REPORT), 0, set_limit, "at most K rows"},
     {"format", "FORMAT", ON_ALL, 'f', set_format,
      "table, csv or json (table on a terminal, csv otherwise); of a status also openmetrics"},
     {"help", NULL, ON_ALL, 'h', set_help, "this text"},
@@ -431,7 +433,8 @@ static bool check_needs(const struct options *options, struct tally_err *err)
         return err_set(err, TALLY_INVALID, "tally %s: '%.60s' is one argument too many",
                        command->name, options->args[args]);
     }
-    if ((options->command == COMMAND_WINDOW || options->command == COMMAND_EXPLAIN || series) &&
+    if ((options->command == COMMAND_WINDOW || options->command == COMMAND_EXPLAIN ||
+         options->command == COMMAND_REPORT || series) &&
         options->days == 0) {
         return err_set(err, TALLY_INVALID, "tally %s needs --days N", command->name);
     }
@@ -549,6 +552,10 @@ static void help_columns(enum options_command command, FILE *out)
         [COMMAND_SALVAGE] = "lost, file, place, reason; exit status 65 if anything is lost",
         [COMMAND_DUMP] = "the rollup's dimensions, day, incidents, then M and M_reported for each\n"
                          "measure M; with --spans first_day and last_day instead of day",
+        [COMMAND_REPORT] =
+            "file, bytes: what was written. Without --by the page is by the first dimension;\n"
+            "its table holds 200 groups, or --limit K. A file of that name is replaced if tally "
+            "wrote it",
         [COMMAND_EXPORT] = "file, bytes: what was written. The name's ending decides: .db is a "
                            "SQLite\ndatabase, .csv what tally dump prints. A file of that name is "
                            "replaced if tally wrote it",

@@ -21,6 +21,7 @@ bool run_status(const struct options *options, struct print *print, struct tally
 bool run_rescan(const struct options *options, struct print *print, struct tally_err *err);
 bool run_wait(const struct options *options, struct print *print, struct tally_err *err);
 bool run_dump(const struct options *options, struct print *print, struct tally_err *err);
+bool run_report(const struct options *options, struct print *print, struct tally_err *err);
 bool run_export(const struct options *options, struct print *print, struct tally_err *err);
 
 #endif

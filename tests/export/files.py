@@ -13,7 +13,7 @@ import fault  # noqa: E402
 from fault import must  # noqa: E402
 
 COMMANDS = {"all.db": ("export", "all"), "all.sqlite": ("export", "all"),
-            "all.csv": ("export", "all")}
+            "all.csv": ("export", "all"), "all.html": ("report", "all", "--days", "7")}
 USAGE, OVERFLOW, NOT_FOUND, IO = 64, 65, 66, 74
 
 
@@ -82,6 +82,8 @@ def test_a_wrong_name_says_what_is_right(options, _):
         for name in ("all", "all.xlsx", ".db", "out/.csv"):
             box.tally("export", "all", "--to", box.folder / name).ended(USAGE).says(".db", ".csv")
         box.tally("export", "all", "--to", box.folder / "a.html").ended(USAGE).says("tally report")
+        box.tally("report", "all", "--days", "7", "--to", box.folder / "a.db").ended(USAGE).says(
+            "tally report writes .html")
         box.tally("export", "all").ended(USAGE).says("--to FILE")
         box.tally("export", "all", "--to", box.folder / "no such" / "a.db").ended(NOT_FOUND)
         box.tally("export", "none", "--to", box.folder / "out" / "a.db").ended(NOT_FOUND)
