@@ -206,7 +206,7 @@ static void put_label(const struct drawing *drawing, const char *class, int32_t 
     const struct chart *chart = &drawing->chart;
     bytes_i128 above = greatest_beside(drawing, day, value, words[0] ? LABEL_X + WORDS_X : LABEL_X);
 
-    fputs("<line class=\"stem\" x1=\"", chart->out);
+    fprintf(chart->out, "<line class=\"stem %s\" x1=\"", class);
     chart_put_cx(chart, day);
     fputs("\" x2=\"", chart->out);
     chart_put_cx(chart, day);
@@ -223,6 +223,12 @@ static void put_label(const struct drawing *drawing, const char *class, int32_t 
     fprintf(chart->out, "%s</text>", words);
 }
 
+// Whether a label fits between the left end and the label of the last window.
+static bool has_room(int x)
+{
+    return x > LABEL_X + WORDS_X && x < CHART_X - 2 * LABEL_X;
+}
+
 static void put_labels(const struct drawing *drawing, const struct page_figure *figure)
 {
     const struct page *page = drawing->page;
@@ -232,7 +238,7 @@ static void put_labels(const struct drawing *drawing, const struct page_figure *
     struct page_value ago = page_value(&page->sums[PAGE_YEAR_AGO], figure->measure, 0);
 
     if (ago.state == PAGE_KNOWN && page->is_whole[PAGE_YEAR_AGO] &&
-        chart_x(chart, then->last_day) > CHART_X / 8) {
+        has_room(chart_x(chart, then->last_day))) {
         put_label(drawing, "ago", then->last_day, ago.number, " a year ago");
         put_dot(chart, "dot ago", then->last_day, ago.number, 3);
     }

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-const char page_style_digest[] = "sha256-ZXT4E2J6PGOzh++qscFZ0VEtMeJ7/OyxfdO0sCsl6ZA=";
+const char page_style_digest[] = "sha256-meMYHsCh3wN76e74spDol9y2mIlUsfYTnzJ7Rm2AxR4=";
 
 const char *const page_style[] = {
     ":root{color-scheme:light dark;--ink:#16191d;--soft:#4d5763;--line:#d5dae0;--paper:#fff;",
@@ -113,7 +113,7 @@ const char *const page_style[] = {
     "th[aria-sort] button{text-decoration:none}\n",
     "th[aria-sort=descending] button::after{content:\" \\25BC\"/\"\"}\n",
     "th[aria-sort=ascending] button::after{content:\" \\25B2\"/\"\"}\n",
-    "@media(max-width:34rem){main{padding-top:1.25rem}.lead svg{display:none}",
+    "@media(max-width:34rem){main{padding-top:1.25rem}.lead svg,.stem.ago,.said.ago{display:none}",
     "th[scope=row]{min-width:7rem;max-width:10rem}.figures{gap:1.75rem}",
     ".small{grid-template-columns:1fr 1fr;gap:1rem}}\n",
     "@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;",
