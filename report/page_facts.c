@@ -161,7 +161,7 @@ static void find_chart(struct page *page)
     int64_t first = (int64_t)now->last_day - 3 * (int64_t)now->days + 1;
 
     days = (int64_t)now->days * 10 > days ? (int64_t)now->days * 10 : days;
-    days = days < CHART_DAYS_MAX || days < now->days ? days : CHART_DAYS_MAX;
+    days = days < CHART_DAYS_MAX ? days : CHART_DAYS_MAX;
     if (rollup_any_day(page->rollup) && rollup_first_day(page->rollup) < first) {
         first = rollup_first_day(page->rollup);
     }
