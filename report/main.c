@@ -34,8 +34,7 @@ static run_command *const run[] = {
     [COMMAND_EXPLAIN] = run_explain, [COMMAND_DIFF] = run_diff,       [COMMAND_FILES] = run_files,
     [COMMAND_VERIFY] = run_verify,   [COMMAND_DUMP] = run_dump,       [COMMAND_CLAIMS] = run_claims,
     [COMMAND_EXPORT] = run_export,   [COMMAND_STATUS] = run_status,   [COMMAND_RESCAN] = run_rescan,
-    [COMMAND_WAIT] = run_wait,       [COMMAND_SALVAGE] = run_salvage,
-    [COMMAND_REPORT] = run_report,
+    [COMMAND_WAIT] = run_wait,       [COMMAND_SALVAGE] = run_salvage, [COMMAND_REPORT] = run_report,
 };
 
 static int exit_status(const struct tally_err *err)
