@@ -1,175 +1,165 @@
 // bench/lookup.c - how long look-ups in a rollup take, warm and in process, and where its bytes go.
 //
-//     bench_lookup FILE.rollup DAYS LAST-DAY...
+//     bench_lookup sections FILE.rollup
+//     bench_lookup look-ups FILE.rollup QUERIES DAYS
 //
-// Prints one line of JSON: bytes by section; nanoseconds of one group's window found by its texts
-// (through libtally, random groups at random dates); milliseconds of the window of every group at
-// one date; the same with the code for any machine; microseconds to open the file. Medians of
-// ROUNDS rounds. Dates are drawn from the days that the rollup covers.
-#include "report/tally.h"
+// Prints one line of JSON. Look-ups go through libtally: a group is found by its texts, all groups
+// are a selection by all dimensions. `tallyd` reads with the code that fits this machine best,
+// `portable` with that for any machine.
+#include "bench/queries.h"
+#include "report/tally_private.h"
 #include "store/rollup_private.h"
 
+#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sysexits.h>
 
-enum { ROUNDS = 15, QUERIES = 20000, TEXT_BYTES = 256 };
-
-struct query {
-    const char *texts[3]; // of the dimensions
-    int32_t last_day;
+struct looker {
+    const char *path;
+    struct tally_rollup *rollup;
+    struct tally_selection *selection; // by all dimensions
+    int32_t days;
 };
 
-static uint64_t checksum; // of all results, so that nothing is optimised away
-
-static double now_ns(void)
+static void fail(const struct tally_err *tally_err)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+    errx(EX_DATAERR, "%s: %s", tally_err->place, tally_err->message);
 }
 
-static uint64_t random_below(uint64_t count)
+static struct tally_rollup *open_rollup(const char *path)
 {
-    static uint64_t state = 88172645463325252;
+    struct tally_err tally_err;
+    struct tally_rollup *rollup = tally_open(path, &tally_err);
 
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint64_t)(((bits_u128)state * count) >> 64);
-}
-
-static void fail(const struct tally_err *err)
-{
-    fprintf(stderr, "bench_lookup: %s: %s\n", err->place, err->message);
-    exit(1);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-    qsort(values, ROUNDS, sizeof *values, compare);
-    return values[ROUNDS / 2];
-}
-
-static struct query *draw_queries(const struct tally_rollup *rollup, int32_t days)
-{
-    struct query *queries = calloc(QUERIES, sizeof *queries);
-    int32_t first = tally_first_day(rollup) + days - 1;
-    uint64_t dates = (uint64_t)(tally_last_day(rollup) - first) + 1;
-
-    for (size_t i = 0; queries && i < QUERIES; i++) {
-        size_t group = (size_t)random_below(tally_groups(rollup));
-        for (size_t dim = 0; dim < tally_dims(rollup); dim++) {
-            char text[TEXT_BYTES];
-            tally_text(rollup, group, dim, text, sizeof text);
-            queries[i].texts[dim] = strdup(text);
-        }
-        queries[i].last_day = first + (int32_t)random_below(dates);
+    if (!rollup) {
+        fail(&tally_err);
     }
-    return queries;
+    return rollup;
 }
 
-static double one_group(const struct tally_rollup *rollup, const struct query *queries,
-                        int32_t days)
+// ---- sections -----------------------------------------------------------------------------
+
+static void print_sections(const char *path)
 {
-    struct tally_sum sums[TALLY_MEASURES_MAX];
-    struct tally_err err;
-    uint64_t incidents;
-    double start = now_ns();
+    struct tally_rollup *opened = open_rollup(path);
+    const struct rollup *rollup = opened->rollup;
+    size_t frame = rollup->bytes;
 
-    for (size_t i = 0; i < QUERIES; i++) {
-        const struct query *query = &queries[i];
-        int64_t group = tally_find_group(rollup, query->texts);
-        if (!tally_window(rollup, (size_t)group, TALLY_START, query->last_day - days + 1,
-                          query->last_day, &incidents, sums, &err)) {
-            fail(&err);
-        }
-        checksum += incidents;
-    }
-    return (now_ns() - start) / QUERIES;
-}
-
-static double all_groups(const struct rollup *rollup, const struct entries_code *code, int32_t days,
-                         int32_t last_day)
-{
-    struct rollup_sums sums;
-    struct entries_cursor cursor = {0};
-    double start = now_ns();
-
-    for (uint32_t group = 0; group < rollup->groups; group++) {
-        sums.incidents = 0;
-        memset(sums.measure, 0, rollup->def.measures_count * sizeof *sums.measure);
-        if (!code->add_cells(&rollup->cells, &cursor, group, last_day - days + 1, last_day,
-                             &sums)) {
-            fprintf(stderr, "bench_lookup: group %u cannot be read\n", group);
-            exit(1);
-        }
-        checksum += sums.incidents;
-    }
-    return (now_ns() - start) / 1e6;
-}
-
-static void print_sections(const struct rollup *rollup)
-{
-    printf("\"sections\": {");
+    printf("{\"code\": \"%s\", \"groups\": %zu, \"cells\": %llu, \"sections\": {",
+           rollup->code->name, rollup_groups(rollup), (unsigned long long)rollup_cells(rollup));
     for (int id = ROLLUP_SCHEMA; id <= ROLLUP_PROVENANCE; id++) {
         printf("\"%s\": %zu, ", rollup_section_name((enum rollup_section)id),
                rollup->section[id].bytes);
-    }
-    size_t frame = rollup->bytes;
-    for (int id = ROLLUP_SCHEMA; id <= ROLLUP_PROVENANCE; id++) {
         frame -= rollup->section[id].bytes;
     }
-    printf("\"frame\": %zu}, ", frame);
+    printf("\"frame\": %zu}}\n", frame);
+    tally_close(opened);
+}
+
+// ---- look-ups -----------------------------------------------------------------------------
+
+static void add(struct answers *sums, uint64_t incidents, const struct tally_sum *killed)
+{
+    sums->incidents += incidents;
+    sums->killed += killed->sum;
+}
+
+static void look_up_one(void *context, const struct query *query, struct answers *sums)
+{
+    const struct looker *looker = context;
+    struct tally_sum killed[TALLY_MEASURES_MAX];
+    struct tally_err tally_err;
+    uint64_t incidents;
+    int64_t group = tally_find_group(looker->rollup, query->texts);
+
+    if (group != query->group) {
+        errx(EX_DATAERR, "group %lld is not found by its texts", (long long)query->group);
+    }
+    if (!tally_window(looker->rollup, (size_t)group, TALLY_START,
+                      query->last_day - looker->days + 1, query->last_day, &incidents, killed,
+                      &tally_err)) {
+        fail(&tally_err);
+    }
+    add(sums, incidents, &killed[0]);
+}
+
+static void look_up_all(void *context, int32_t last_day, struct answers *sums)
+{
+    const struct looker *looker = context;
+    struct tally_sum killed[TALLY_MEASURES_MAX];
+    struct tally_err tally_err;
+    uint64_t incidents;
+
+    for (size_t row = 0; row < tally_selection_rows(looker->selection); row++) {
+        if (!tally_selection_window(looker->selection, row, TALLY_START,
+                                    last_day - looker->days + 1, last_day, &incidents, killed,
+                                    &tally_err)) {
+            fail(&tally_err);
+        }
+        add(sums, incidents, &killed[0]);
+    }
+}
+
+static void open_and_close(void *context)
+{
+    const struct looker *looker = context;
+    tally_close(open_rollup(looker->path));
+}
+
+static void open_selection(struct looker *looker)
+{
+    const char *by[TALLY_DIMS_MAX];
+    struct tally_err tally_err;
+
+    for (size_t i = 0; i < tally_dims(looker->rollup); i++) {
+        by[i] = tally_dim(looker->rollup, i);
+    }
+    looker->selection =
+        tally_selection_open(looker->rollup, by, tally_dims(looker->rollup), NULL, 0, &tally_err);
+    if (!looker->selection) {
+        fail(&tally_err);
+    }
+}
+
+static void look_up(const char *path, const char *queries_path, const char *days)
+{
+    struct queries queries = queries_read(queries_path);
+    struct looker looker = {
+        .path = path, .rollup = open_rollup(path), .days = (int32_t)strtol(days, NULL, 10)};
+    struct rival rival = {.name = "tallyd",
+                          .context = &looker,
+                          .one = look_up_one,
+                          .all = look_up_all,
+                          .open = open_and_close};
+
+    if (tally_dims(looker.rollup) != QUERIES_DIMS || tally_measures(looker.rollup) < 1) {
+        errx(EX_DATAERR, "%s: not by %d dimensions with a measure", path, QUERIES_DIMS);
+    }
+    open_selection(&looker);
+    printf("{");
+    queries_measure(&queries, &rival);
+    printf(", ");
+    looker.rollup->rollup->code = &entries_code_portable;
+    rival.name = "portable";
+    queries_measure(&queries, &rival);
+    printf("}\n");
+    tally_selection_close(looker.selection);
+    tally_close(looker.rollup);
+    queries_done(&queries);
 }
 
 int main(int argc, char **argv)
 {
-    struct tally_err err;
-    double one[ROUNDS];
-    double all[ROUNDS];
-    double portable[ROUNDS];
-    double open[ROUNDS];
-
-    if (argc != 3) {
-        fprintf(stderr, "usage: bench_lookup FILE.rollup DAYS\n");
-        return 64;
+    if (argc == 3 && strcmp(argv[1], "sections") == 0) {
+        print_sections(argv[2]);
+    } else if (argc == 5 && strcmp(argv[1], "look-ups") == 0) {
+        look_up(argv[2], argv[3], argv[4]);
+    } else {
+        fprintf(stderr, "usage: bench_lookup sections FILE.rollup\n"
+                        "       bench_lookup look-ups FILE.rollup QUERIES DAYS\n");
+        return EX_USAGE;
     }
-    int32_t days = atoi(argv[2]);
-    struct tally_rollup *rollup = tally_open(argv[1], &err);
-    struct rollup *inner = rollup_open(-100, argv[1], &err);
-    if (!rollup || !inner) {
-        fail(&err);
-    }
-    struct query *queries = draw_queries(rollup, days);
-    for (size_t i = 0; i < ROUNDS; i++) {
-        int32_t last_day = queries[i].last_day;
-        one[i] = one_group(rollup, queries, days);
-        all[i] = all_groups(inner, inner->code, days, last_day);
-        portable[i] = all_groups(inner, &entries_code_portable, days, last_day);
-        double start = now_ns();
-        struct tally_rollup *again = tally_open(argv[1], &err);
-        open[i] = (now_ns() - start) / 1e3;
-        tally_close(again);
-    }
-    printf("{\"groups\": %zu, \"cells\": %llu, \"bytes\": %zu, ", rollup_groups(inner),
-           (unsigned long long)rollup_cells(inner), inner->bytes);
-    print_sections(inner);
-    printf("\"code\": \"%s\", \"one_group_ns\": %.0f, \"all_groups_ms\": %.3f, "
-           "\"all_groups_portable_ms\": %.3f, \"open_us\": %.0f, \"checksum\": %llu}\n",
-           inner->code->name, median(one), median(all), median(portable), median(open),
-           (unsigned long long)checksum);
-    free(queries);
-    rollup_close(inner);
-    tally_close(rollup);
-    return 0;
+    return EX_OK;
 }

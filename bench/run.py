@@ -4,33 +4,37 @@
 import argparse
 import dataclasses
 import json
-import os
 import pathlib
-import shutil
-import statistics
 import subprocess
 import sys
 import time
 
+import load
+import lookups
 import measure
+import processes
 import rivals
 import shapes
+import sizes
+from packed import Packed
+from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-MEASURES = (("wall_s", "wall s"), ("cpu_s", "CPU s"), ("peak_mib", "peak MiB"))
+TABLES = ("load", "size", "lookup", "process")
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     names = [rival.name for rival in rivals.RIVALS]
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--table", metavar="TABLE,...", help="of: " + " ".join(TABLES))
     parser.add_argument("--rounds", type=int, default=5, help="runs of each rival (default 5)")
     parser.add_argument("--rows-acled", type=int, default=shapes.ACLED.rows)
     parser.add_argument("--rows-compact", type=int, default=shapes.COMPACT.rows)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, one round")
     parser.add_argument("--shape", choices=[shape.name for shape in shapes.SHAPES])
-    parser.add_argument("--only", metavar="RIVAL,...", help="of: " + " ".join(names))
+    parser.add_argument("--only", metavar="RIVAL,...", help="in load, of: " + " ".join(names))
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.rounds = 1
@@ -38,15 +42,18 @@ def options():
         chosen.rows_compact //= 10
     if chosen.rounds < 1 or min(chosen.rows_acled, chosen.rows_compact) < 1:
         parser.error("rounds and rows start at 1")
-    unknown = set((chosen.only or names[0]).split(",")) - set(names)
-    if unknown:
-        parser.error(f"unknown rival: {' '.join(sorted(unknown))}")
+    chosen.table = names_in(parser, chosen.table, TABLES)
+    chosen.only = names_in(parser, chosen.only, names)
     chosen.build = chosen.build.resolve()
     return chosen
 
 
-def say(text):
-    print(text, flush=True)
+def names_in(parser, given, known):
+    names = given.split(",") if given else list(known)
+    unknown = set(names) - set(known)
+    if unknown:
+        parser.error(f"unknown: {' '.join(sorted(unknown))}")
+    return names
 
 
 def make_data(build, shape, rows):
@@ -63,95 +70,6 @@ def make_data(build, shape, rows):
     return data
 
 
-def run_once(rival, shape, data, work):
-    """(Cost, figures or None). Leaves no files behind."""
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    try:
-        command, text = rival.prepare(shape, data, work)
-        os.sync()  # what was written before is not this rival's to wait for
-        with open(data, "rb") as file:
-            while file.read(1 << 20):
-                pass  # into the page cache, should it have been pushed out
-        cost, code, said = measure.run(command, text)
-        if code != 0:
-            raise rivals.Failed(f"exited {code}: {said.strip()[-500:]}")
-        return cost, None if rival.is_ceiling else rival.result(work)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-@dataclasses.dataclass
-class Tally:
-    """What one rival did on one shape."""
-
-    rival: rivals.Rival
-    costs: list = dataclasses.field(default_factory=list)
-    figures: list = dataclasses.field(default_factory=list)
-    failure: str = ""
-
-    def median(self, measure_name):
-        return statistics.median(getattr(cost, measure_name) for cost in self.costs)
-
-
-def run_rounds(chosen, shape, data, taking_part):
-    tallies = [Tally(rival) for rival in taking_part]
-    for round_index in range(chosen.rounds):
-        first = round_index % len(tallies)  # nobody always follows the same neighbour
-        for tally in tallies[first:] + tallies[:first]:
-            if tally.failure:
-                continue
-            try:
-                cost, figures = run_once(tally.rival, shape, data, chosen.build / "bench" / "work")
-            except (rivals.Failed, OSError, LookupError, ValueError) as failure:
-                tally.failure = str(failure) or repr(failure)
-                say(f"  {tally.rival.name} FAILED: {tally.failure}")
-                continue
-            tally.costs.append(cost)
-            tally.figures.append(figures)
-            say(
-                f"  round {round_index + 1} {tally.rival.name:9}{cost.wall_s:8.2f} s wall"
-                f"{cost.cpu_s:8.2f} s CPU{cost.peak_mib:9.1f} MiB"
-            )
-    return tallies
-
-
-def disagreements(tallies):
-    """Texts, one for each figure that is not the same for all who state it."""
-    stated = {}
-    for tally in tallies:
-        for figures in filter(None, tally.figures):
-            for name, value in figures.items():
-                stated.setdefault(name, {}).setdefault(value, set()).add(tally.rival.name)
-    texts = []
-    for name, by_value in stated.items():
-        if len(by_value) > 1:
-            words = [f"{value} says {','.join(sorted(who))}" for value, who in by_value.items()]
-            texts.append(f"{name}: {'; '.join(words)}")
-    return texts
-
-
-def print_table(title, tallies):
-    base = next((t for t in tallies if t.rival.name == "tallyd" and t.costs), None)
-    say(f"\n{title}")
-    heads = "".join(f"{head:>9}{'min-max':>17}{'ratio':>8}" for _, head in MEASURES)
-    say(f"{'':10}{heads}")
-    for tally in tallies:
-        if not tally.costs:
-            say(f"{tally.rival.name:10}  failed: {tally.failure}")
-            continue
-        cells = ""
-        for name, _ in MEASURES:
-            values = [getattr(cost, name) for cost in tally.costs]
-            digits = 0 if name == "peak_mib" else 2
-            spread = f"{min(values):.{digits}f}-{max(values):.{digits}f}"
-            ratio = f"{tally.median(name) / base.median(name):.2f}x" if base else "-"
-            cells += f"{tally.median(name):9.{digits}f}{spread:>17}{ratio:>8}"
-        say(f"{tally.rival.name:10}{cells}")
-    for tally in tallies:
-        say(f"  {tally.rival.name:9} {tally.rival.does}")
-
-
 def first_line(command):
     try:
         return (rivals.output(command).splitlines() or [""])[0]
@@ -159,7 +77,7 @@ def first_line(command):
         return "unknown"
 
 
-def versions(chosen, taking_part):
+def versions(build, taking_part):
     """What was measured. Starting node and DuckDB for nothing shows what of its time is start."""
     found = {}
     for rival in taking_part:
@@ -167,7 +85,7 @@ def versions(chosen, taking_part):
             describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
             found["tallyd"] = first_line(describe)
         if isinstance(rival, rivals.Duckdb) and "duckdb" not in found:
-            script = chosen.build / "bench" / "version.sql"
+            script = build / "bench" / "version.sql"
             command = rival.command(":memory:", ["SELECT version() AS version"], script)
             start = time.monotonic()
             found["duckdb"] = json.loads(rivals.output(command))[0]["version"]
@@ -185,48 +103,70 @@ def build_type(build):
     return next((line[24:] for line in lines if line.startswith("CMAKE_BUILD_TYPE:STRING=")), "")
 
 
-def verdict(results, absent):
-    """(held, one line). The bar: all agree, and tallyd is not slower than job L, ACLED shape."""
-    said = ["no tallyd to measure"] if "tallyd" in absent else []
-    for shape, tallies in results.items():
-        said += [f"{tally.rival.name} failed ({shape})" for tally in tallies if tally.failure]
-        said += [f"{text} ({shape})" for text in disagreements(tallies)]
-    wall = {t.rival.name: t.median("wall_s") for t in results.get("acled", []) if t.costs}
+@dataclasses.dataclass
+class Findings:
+    """What is printed and kept of all tables. `said`: what is wrong, a text each."""
+
+    tables: dict
+    missed: list  # targets
+    said: list
+
+
+def measure_load(chosen, shape, rows, data, taking_part, findings):
+    title = f"cold load, {shape.name} shape: {rows:,} rows, {data.stat().st_size:,} bytes"
+    say(title)
+    work = chosen.build / "bench" / "work"
+    tallies = load.run_rounds(chosen.rounds, shape, data, taking_part, work)
+    load.show(f"{title}, medians of {chosen.rounds}, ratio to tallyd", tallies)
+    findings.tables.setdefault("cold_load", {})[shape.name] = load.kept(tallies)
+    findings.said += [f"{text} ({shape.name})" for text in load.wrong(tallies)]
+    if shape is shapes.ACLED:
+        findings.missed += [f"{text} ({shape.name})" for text in load.missed(tallies)]
+
+
+def measure_packed(chosen, shape, rows, data, findings):
+    say(f"packing the {shape.name} shape")
+    folder = chosen.build / "bench" / f"packed-{shape.name}"
+    packed = Packed(chosen.build, shape, rows, data, folder)
+    findings.said += [f"{text} ({shape.name})" for text in packed.disagreements()]
+    for name, table in (("size", sizes), ("lookup", lookups), ("process", processes)):
+        if name in chosen.table:
+            found = table.measure(packed, chosen.rounds)
+            table.show(packed, found)
+            findings.tables.setdefault(name, {})[shape.name] = table.kept(packed, found)
+            if packed.is_full_size:
+                texts = table.missed(packed, found)
+                findings.missed += [f"{text} ({shape.name})" for text in texts]
+            findings.said += [f"{text} ({shape.name})" for text in table.wrong(found)]
+    say("")
+
+
+def measure_all(chosen, taking_part):
+    findings = Findings({}, [], [])
+    for shape in shapes.SHAPES:
+        if chosen.shape not in (None, shape.name):
+            continue
+        rows = chosen.rows_acled if shape is shapes.ACLED else chosen.rows_compact
+        data = make_data(chosen.build, shape, rows)
+        if "load" in chosen.table:
+            measure_load(chosen, shape, rows, data, taking_part, findings)
+        if set(chosen.table) - {"load"}:
+            measure_packed(chosen, shape, rows, data, findings)
+    return findings
+
+
+def verdict(findings, absent):
+    """(held, one line). The bar: all agree, and each target is reached that was judged."""
     without = f" (without {', '.join(absent)})" if absent else ""
-    if said:
-        return False, f"bench: NOT HELD: {'; '.join(said)}{without}"
-    if "tallyd" not in wall or "duckdb-l" not in wall:
-        return True, f"bench: all that ran agree; tallyd and DuckDB job L did not both run{without}"
-    ratio = wall["duckdb-l"] / wall["tallyd"]
-    held = ratio >= 1
-    return held, (
-        f"bench: {'held' if held else 'NOT HELD'}: all agree; tallyd takes the ACLED shape"
-        f" {ratio:.2f} times as fast as DuckDB job L{without}"
-    )
-
-
-def write_json(path, about, results):
-    rows = {
-        shape: [
-            {
-                "rival": tally.rival.name,
-                "does": tally.rival.does,
-                "failure": tally.failure,
-                "runs": [dataclasses.asdict(cost) for cost in tally.costs],
-                "median": {n: tally.median(n) for n, _ in MEASURES} if tally.costs else None,
-                "figures": tally.figures[-1] if tally.figures else None,
-            }
-            for tally in tallies
-        ]
-        for shape, tallies in results.items()
-    }
-    path.write_text(json.dumps({**about, "cold_load": rows}, indent=2) + "\n")
+    if findings.said or findings.missed:
+        texts = "; ".join(findings.said + findings.missed)
+        return False, f"bench: NOT HELD: {texts}{without}"
+    return True, f"bench: held: all agree, no target is missed{without}"
 
 
 def main():
     chosen = options()
-    wanted = chosen.only.split(",") if chosen.only else [rival.name for rival in rivals.RIVALS]
-    everybody = [rival(chosen.build) for rival in rivals.RIVALS if rival.name in wanted]
+    everybody = [rival(chosen.build) for rival in rivals.RIVALS if rival.name in chosen.only]
     absent = [rival.name for rival in everybody if rival.missing()]
     for rival in everybody:
         if rival.missing():
@@ -235,10 +175,9 @@ def main():
     if not (chosen.build / "bench" / "bench_generate").exists() or not taking_part:
         say("bench: NOT HELD: build the target bench_tools first")
         return 1
-
     about = {
         "machine": measure.machine(),
-        "versions": versions(chosen, taking_part),
+        "versions": versions(chosen.build, taking_part),
         "build_type": build_type(chosen.build),
         "rounds": chosen.rounds,
     }
@@ -246,23 +185,12 @@ def main():
         say(f"{title}: " + ", ".join(f"{name} {value}" for name, value in about[title].items()))
     if about["build_type"] in ("", "Debug"):
         say(f"NOTE: build type '{about['build_type']}': not an optimised build")
-    results = {}
-    for shape in shapes.SHAPES:
-        if chosen.shape in (None, shape.name):
-            rows = chosen.rows_acled if shape is shapes.ACLED else chosen.rows_compact
-            data = make_data(chosen.build, shape, rows)
-            title = f"cold load, {shape.name} shape: {rows:,} rows, {data.stat().st_size:,} bytes"
-            say(title)
-            tallies = run_rounds(chosen, shape, data, taking_part)
-            results[shape.name] = tallies
-            print_table(f"{title}, medians of {chosen.rounds}, ratio to tallyd", tallies)
-            figures = next((t.figures[0] for t in tallies if any(t.figures)), {})
-            say("  figures   " + ", ".join(f"{name} {value}" for name, value in figures.items()))
-            say("")
-    write_json(chosen.build / "bench" / "results.json", about, results)
-    held, line = verdict(results, absent)
+    findings = measure_all(chosen, taking_part)
+    results = chosen.build / "bench" / "results.json"
+    results.write_text(json.dumps({**about, **findings.tables}, indent=2) + "\n")
+    is_held, line = verdict(findings, absent)
     say(line)
-    return 0 if held else 1
+    return 0 if is_held else 1
 
 
 if __name__ == "__main__":

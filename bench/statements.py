@@ -136,3 +136,74 @@ COMMIT;
 
 def sqlite_check():
     return check_queries("cells", "windows", "day") + ";"
+
+
+def duckdb_packed(path):
+    """Cells as Parquet, in four files; one row of figures. `path` gives the file of a name."""
+    kinds = {name: "VARCHAR" for name in GROUP}
+    kinds |= {"day": "DATE", "incidents": "INTEGER", "killed": "INTEGER", "reported": "INTEGER"}
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items())
+    order = f"ORDER BY {GROUP_LIST}, day"
+    zstd = "FORMAT parquet, COMPRESSION zstd"
+    smallest = f"{zstd}, COMPRESSION_LEVEL 19, ROW_GROUP_SIZE 10000000"
+    with_windows = (
+        "SELECT *, (sum(incidents) OVER span)::INTEGER AS window_incidents,"
+        " (sum(killed) OVER span)::INTEGER AS window_killed FROM cells"
+        f" WINDOW span AS (PARTITION BY {GROUP_LIST} ORDER BY day"
+        f" RANGE BETWEEN INTERVAL {WINDOW_DAYS - 1} DAYS PRECEDING AND CURRENT ROW)"
+    )
+    return [
+        f"CREATE TEMP TABLE cells AS SELECT {GROUP_LIST}, day, incidents, killed FROM"
+        f" read_csv('{path('cells.csv')}', header = true, auto_detect = false,"
+        f" columns = {{{columns}}})",
+        f"COPY (FROM cells {order}) TO '{path('cells.parquet')}' ({zstd})",
+        f"COPY (FROM cells {order}) TO '{path('cells-19.parquet')}' ({smallest})",
+        f"COPY (FROM ({with_windows}) {order}) TO '{path('windows.parquet')}' ({zstd})",
+        f"COPY (FROM ({with_windows}) {order}) TO '{path('windows-19.parquet')}' ({smallest})",
+        f"SELECT (SELECT count(*) FROM (SELECT DISTINCT {GROUP_LIST} FROM cells)) AS groups,"
+        " count(*) AS cells, sum(incidents) AS incidents, sum(killed) AS killed"
+        f" FROM '{path('cells.parquet')}'",
+    ]
+
+
+def sqlite_packed(cells_csv, index):
+    """A script for the sqlite3 shell. `index`: texts find their group."""
+    by_texts = f"CREATE UNIQUE INDEX by_texts ON groups ({GROUP_LIST});" if index else ""
+    return f"""\
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -262144;
+CREATE TEMP TABLE loaded ({", ".join(f"{name} TEXT" for name in GROUP)},
+    day TEXT, incidents INTEGER, killed INTEGER, reported INTEGER);
+.mode csv
+.import --skip 1 --schema temp "{cells_csv}" loaded
+CREATE TABLE groups (group_id INTEGER PRIMARY KEY, {", ".join(f"{n} TEXT" for n in GROUP)});
+INSERT INTO groups
+    SELECT row_number() OVER () - 1, * FROM
+    (SELECT DISTINCT {GROUP_LIST} FROM loaded ORDER BY {GROUP_LIST});
+CREATE TABLE cells (group_id INTEGER, day INTEGER, incidents INTEGER, killed INTEGER,
+    PRIMARY KEY (group_id, day)) WITHOUT ROWID;
+CREATE TEMP TABLE numbered AS SELECT * FROM groups;
+CREATE UNIQUE INDEX temp.by_texts_of_all ON numbered ({GROUP_LIST});
+INSERT INTO cells
+    SELECT group_id, CAST(julianday(day) - 2440587.5 AS INTEGER), incidents, killed
+    FROM loaded JOIN numbered USING ({GROUP_LIST}) ORDER BY 1, 2;
+{by_texts}
+VACUUM;
+ANALYZE;
+.mode json
+SELECT (SELECT count(*) FROM groups) AS groups, count(*) AS cells,
+       sum(incidents) AS incidents, sum(killed) AS killed FROM cells;
+"""
+
+
+def sql_text(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+def one_window(cells, texts, first, last):
+    """One group's window, found by its texts."""
+    conditions = [f"{name} = {sql_text(text)}" for name, text in zip(GROUP, texts)]
+    return (
+        f"SELECT sum(incidents) AS incidents, sum(killed) AS killed FROM {cells}"
+        f" WHERE {' AND '.join(conditions)} AND day BETWEEN {first} AND {last}"
+    )
