@@ -20,6 +20,8 @@ struct looker {
     const char *path;
     struct tally_rollup *rollup;
     struct tally_selection *selection; // by all dimensions
+    uint64_t *incidents;               // [rows of the selection]
+    struct tally_sum *sums;            // [rows of the selection][measures]
     int32_t days;
 };
 
@@ -88,17 +90,15 @@ static void look_up_one(void *context, const struct query *query, struct answers
 static void look_up_all(void *context, int32_t last_day, struct answers *sums)
 {
     const struct looker *looker = context;
-    struct tally_sum killed[TALLY_MEASURES_MAX];
+    size_t measures = tally_measures(looker->rollup);
     struct tally_err tally_err;
-    uint64_t incidents;
 
+    if (!tally_selection_windows(looker->selection, TALLY_START, last_day - looker->days + 1,
+                                 last_day, looker->incidents, looker->sums, &tally_err)) {
+        fail(&tally_err);
+    }
     for (size_t row = 0; row < tally_selection_rows(looker->selection); row++) {
-        if (!tally_selection_window(looker->selection, row, TALLY_START,
-                                    last_day - looker->days + 1, last_day, &incidents, killed,
-                                    &tally_err)) {
-            fail(&tally_err);
-        }
-        add(sums, incidents, &killed[0]);
+        add(sums, looker->incidents[row], &looker->sums[row * measures]);
     }
 }
 
@@ -120,6 +120,12 @@ static void open_selection(struct looker *looker)
         tally_selection_open(looker->rollup, by, tally_dims(looker->rollup), NULL, 0, &tally_err);
     if (!looker->selection) {
         fail(&tally_err);
+    }
+    size_t rows = tally_selection_rows(looker->selection);
+    looker->incidents = calloc(rows, sizeof *looker->incidents);
+    looker->sums = calloc(rows * tally_measures(looker->rollup), sizeof *looker->sums);
+    if (!looker->incidents || !looker->sums) {
+        errx(EX_OSERR, "no memory");
     }
 }
 
@@ -145,6 +151,8 @@ static void look_up(const char *path, const char *queries_path, const char *days
     rival.name = "portable";
     queries_measure(&queries, &rival);
     printf("}\n");
+    free(looker.incidents);
+    free(looker.sums);
     tally_selection_close(looker.selection);
     tally_close(looker.rollup);
     queries_done(&queries);

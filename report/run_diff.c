@@ -60,7 +60,7 @@ static bool same_sums(const struct diff *diff, const struct rollup_sums *a,
 static bool side_sums(const struct diff *diff, const struct select *select, bool there, size_t row,
                       struct rollup_sums *out_sums, struct tally_err *err)
 {
-    *out_sums = (struct rollup_sums){0};
+    rollup_sums_clear(out_sums, diff->def->measures_count);
     return !there || select_window(select, NULL, row, diff->options->basis, diff->period.first_day,
                                    diff->period.last_day, out_sums, err);
 }

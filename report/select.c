@@ -231,7 +231,7 @@ bool select_window(const struct select *select, struct rollup_cursor *cursor, si
     struct rollup_cursor none = {0};
 
     cursor = cursor ? cursor : &none;
-    *out_sums = (struct rollup_sums){0};
+    rollup_sums_clear(out_sums, rollup_def(select->rollup)->measures_count);
     for (size_t i = of->first; i < of->first + of->count; i++) {
         if (!rollup_add_window(select->rollup, cursor, select->group[i], basis, first_day, last_day,
                                out_sums, err)) {

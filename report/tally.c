@@ -281,13 +281,6 @@ bool tally_check_window(int32_t first_day, int32_t last_day, struct tally_err *e
     return true;
 }
 
-// Zeroes only what the rollup's measures use: this is most of the cost of a small window.
-static void clear_sums(const struct tally_rollup *rollup, struct rollup_sums *sums)
-{
-    sums->incidents = 0;
-    memset(sums->measure, 0, tally_measures(rollup) * sizeof sums->measure[0]);
-}
-
 bool tally_window(const struct tally_rollup *rollup, size_t group, enum tally_basis basis,
                   int32_t first_day, int32_t last_day, uint64_t *out_incidents,
                   struct tally_sum *out_sums, struct tally_err *err)
@@ -298,7 +291,7 @@ bool tally_window(const struct tally_rollup *rollup, size_t group, enum tally_ba
     if (!tally_check_window(first_day, last_day, err)) {
         return false;
     }
-    clear_sums(rollup, &sums);
+    rollup_sums_clear(&sums, tally_measures(rollup));
     if (!rollup_add_window(rollup->rollup, NULL, group, (enum basis)basis, first_day, last_day,
                            &sums, err)) {
         return false;

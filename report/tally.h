@@ -185,6 +185,12 @@ TALLY_API bool tally_selection_window(const struct tally_selection *selection, s
                                       enum tally_basis basis, int32_t first_day, int32_t last_day,
                                       uint64_t *out_incidents, struct tally_sum *out_sums,
                                       struct tally_err *err);
+/* The window of every row, faster than one by one: incidents of [rows], sums of [rows][measures].
+ * Where it fails, what they hold is of no use. */
+TALLY_API bool tally_selection_windows(const struct tally_selection *selection,
+                                       enum tally_basis basis, int32_t first_day, int32_t last_day,
+                                       uint64_t *out_incidents, struct tally_sum *out_sums,
+                                       struct tally_err *err);
 /* Whether the conditions let a feed pass: whose coverage to look at. */
 TALLY_API bool tally_selection_has_feed(const struct tally_selection *selection, size_t feed);
 /* The condition for exactly this text, "DIM=TEXT" with what has a meaning escaped, copied. Returns

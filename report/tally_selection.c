@@ -105,6 +105,30 @@ bool tally_selection_window(const struct tally_selection *selection, size_t row,
                           out_incidents, out_sums, err);
 }
 
+bool tally_selection_windows(const struct tally_selection *selection, enum tally_basis basis,
+                             int32_t first_day, int32_t last_day, uint64_t *out_incidents,
+                             struct tally_sum *out_sums, struct tally_err *err)
+{
+    const struct select *select = &selection->select;
+    size_t measures = tally_measures(selection->rollup);
+    struct rollup_cursor cursor = {0};
+    struct rollup_sums sums;
+
+    if (!tally_check_window(first_day, last_day, err)) {
+        return false;
+    }
+    for (size_t row = 0; row < select->rows_count; row++) {
+        if (!select_window(select, &cursor, row, (enum basis)basis, first_day, last_day, &sums,
+                           err) ||
+            !tally_put_sums(selection->rollup, select->row[row].measures, &sums,
+                            &out_incidents[row], out_sums ? out_sums + row * measures : NULL,
+                            err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool tally_selection_has_feed(const struct tally_selection *selection, size_t feed)
 {
     assert(feed < tally_feeds(selection->rollup));

@@ -39,7 +39,8 @@ static bool fill_window(struct window *window, int32_t first_day, int32_t last_d
     size_t groups = rollup->groups;
 
     for (size_t group = 0; group < groups; group++) {
-        struct rollup_sums sums = {0};
+        struct rollup_sums sums;
+        rollup_sums_clear(&sums, rollup->def.measures_count);
         if (!rollup_add_window(rollup, &cursor, group, BASIS_START, first_day, last_day, &sums,
                                err)) {
             return false;

@@ -225,6 +225,46 @@ static void rows_are_sorted_and_say_what_is_absent(void **state)
     close_desk(&desk);
 }
 
+static void all_windows_at_once_are_those_of_each_row(void **state)
+{
+    enum { ROWS_MAX = 8 };
+    struct desk desk;
+
+    (void)state;
+    open_desk(&desk, some, SOME);
+    struct tally_selection *feeds = select_by(&desk, "feed", NULL);
+    size_t measures = tally_measures(desk.rollup);
+    assert_in_range(tally_selection_rows(feeds), 2, ROWS_MAX);
+    for (int basis = TALLY_START; basis <= TALLY_INSIDE; basis++) {
+        struct tally_sum all[ROWS_MAX * TALLY_MEASURES_MAX];
+        uint64_t incidents[ROWS_MAX];
+        uint64_t only[ROWS_MAX];
+        assert_true(tally_selection_windows(feeds, (enum tally_basis)basis, 90, 150, incidents, all,
+                                            &desk.err));
+        assert_true(tally_selection_windows(feeds, (enum tally_basis)basis, 90, 150, only, NULL,
+                                            &desk.err));
+        for (size_t row = 0; row < tally_selection_rows(feeds); row++) {
+            struct tally_sum want[TALLY_MEASURES_MAX];
+            uint64_t want_incidents;
+            assert_true(tally_selection_window(feeds, row, (enum tally_basis)basis, 90, 150,
+                                               &want_incidents, want, &desk.err));
+            assert_int_equal(incidents[row], want_incidents);
+            assert_int_equal(only[row], want_incidents);
+            for (size_t m = 0; m < measures; m++) {
+                const struct tally_sum *have = &all[row * measures + m];
+                assert_int_equal(have->sum, want[m].sum);
+                assert_int_equal(have->reported, want[m].reported);
+                assert_int_equal(have->state, want[m].state);
+            }
+        }
+    }
+    uint64_t none;
+    assert_false(tally_selection_windows(feeds, TALLY_START, 2, 1, &none, NULL, &desk.err));
+    assert_int_equal(desk.err.code, TALLY_INVALID);
+    tally_selection_close(feeds);
+    close_desk(&desk);
+}
+
 static void refuses(struct desk *desk, const char *by, const char *where, const char *message)
 {
     assert_null(
@@ -538,6 +578,7 @@ int main(void)
         cmocka_unit_test(absent_is_not_unknown_and_unknown_is_not_zero),
         cmocka_unit_test(matching_groups_add_up_to_a_total),
         cmocka_unit_test(rows_are_sorted_and_say_what_is_absent),
+        cmocka_unit_test(all_windows_at_once_are_those_of_each_row),
         cmocka_unit_test(what_makes_no_selection_is_refused),
         cmocka_unit_test(a_condition_is_for_exactly_its_text),
         cmocka_unit_test(a_series_gives_the_windows_one_by_one),
