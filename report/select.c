@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEY_BYTES_MAX = 256 }; // a longer text is found by trying all
+
 int32_t select_end_day(const struct rollup *rollup)
 {
     int32_t last_day = rollup_last_day(rollup);
@@ -54,7 +56,7 @@ static bool passes_init(struct passes *passes, const struct select *select,
 
 static uint32_t value_of(const struct select *select, size_t group, size_t dim)
 {
-    return select->values[group * rollup_def(select->rollup)->dims_count + dim];
+    return select->values[(group - select->first) * rollup_def(select->rollup)->dims_count + dim];
 }
 
 static bool group_passes(const struct select *select, const struct passes *passes, size_t group)
@@ -129,59 +131,99 @@ static void find_measures(struct select *select, const struct where *where)
     }
 }
 
-// What the groups are called, as far as it is asked for.
-static bool unpack(struct select *select, const struct where *where, struct tally_err *err)
+static bool make_room(struct select *select, size_t groups, struct tally_err *err)
 {
-    const struct rollup *rollup = select->rollup;
-    size_t dims = rollup_def(rollup)->dims_count;
-    bool needed[ROLLUP_DIMS_MAX] = {false};
+    size_t dims = rollup_def(select->rollup)->dims_count;
+
+    select->values = calloc(groups * dims + 1, sizeof *select->values);
+    select->group = calloc(groups + 1, sizeof *select->group);
+    select->row = calloc(groups + 1, sizeof *select->row);
+    return (select->values && select->group && select->row) ||
+           err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups);
+}
+
+static bool take_texts(struct select *select, const bool needed[ROLLUP_DIMS_MAX],
+                       struct tally_err *err)
+{
     bool ok = true;
 
-    for (size_t i = 0; i < where->count; i++) {
-        needed[where->dim[i]] = true;
-    }
-    for (size_t i = 0; i < select->by.count; i++) {
-        needed[select->by.dim[i]] = true;
-    }
-    for (size_t dim = 0; ok && dim < dims; dim++) {
-        ok = !needed[dim] || rollup_texts_init(&select->texts[dim], rollup, dim, err);
-    }
-    select->values = ok ? calloc(rollup_groups(rollup) * dims + 1, sizeof *select->values) : NULL;
-    if (ok && !select->values) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", rollup_groups(rollup));
-    }
-    if (ok) {
-        rollup_all_values(rollup, select->values);
+    for (size_t dim = 0; ok && dim < rollup_def(select->rollup)->dims_count; dim++) {
+        ok = !needed[dim] || rollup_texts_init(&select->texts[dim], select->rollup, dim, err);
     }
     return ok;
 }
 
-static bool find_groups(struct select *select, const struct where *where, struct tally_err *err)
+// Tries every group.
+static bool filter_groups(struct select *select, const struct where *where, struct tally_err *err)
 {
     size_t groups = rollup_groups(select->rollup);
     struct passes passes;
 
-    if (!passes_init(&passes, select, where, err)) {
+    if (!make_room(select, groups, err) || !passes_init(&passes, select, where, err)) {
         return false;
     }
-    select->group = calloc(groups + 1, sizeof *select->group);
-    select->row = calloc(groups + 1, sizeof *select->row);
-    bool ok = (select->group && select->row) ||
-              err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups);
-    for (size_t group = 0; ok && group < groups; group++) {
+    rollup_all_values(select->rollup, select->values);
+    for (size_t group = 0; group < groups; group++) {
         if (group_passes(select, &passes, group)) {
             select->group[select->groups_count++] = group;
         }
     }
     free(passes.pass);
-    return ok;
+    return true;
+}
+
+// Where the conditions leave one text of each dimension, the group is found as by a key. False:
+// they leave more. *out_group: -1 if there is none such.
+static bool find_group(const struct select *select, const struct where *where, int64_t *out_group)
+{
+    uint32_t values[ROLLUP_DIMS_MAX];
+    bool known = true;
+
+    if (where->count < rollup_def(select->rollup)->dims_count) {
+        return false;
+    }
+    for (size_t i = 0; i < where->count; i++) {
+        char text[KEY_BYTES_MAX];
+        size_t bytes;
+        size_t dim = where->dim[i];
+        if (!filter_text(&where->filter[i], text, sizeof text, &bytes)) {
+            return false;
+        }
+        known = known && rollup_find_value(select->rollup, dim, text, bytes, &values[dim]);
+    }
+    *out_group = known ? rollup_find_group(select->rollup, values) : -1;
+    return true;
+}
+
+static bool take_group(struct select *select, int64_t group, struct tally_err *err)
+{
+    if (!make_room(select, 1, err)) {
+        return false;
+    }
+    if (group >= 0) {
+        select->first = (size_t)group;
+        select->group[select->groups_count++] = (size_t)group;
+        rollup_group_values(select->rollup, (size_t)group, select->values);
+    }
+    return true;
 }
 
 bool select_init(struct select *select, const struct rollup *rollup, const struct where *where,
                  const struct by *by, struct tally_err *err)
 {
+    bool needed[ROLLUP_DIMS_MAX] = {false};
+    int64_t group;
+
     *select = (struct select){.rollup = rollup, .by = *by};
-    if (!unpack(select, where, err) || !find_groups(select, where, err)) {
+    bool is_one = find_group(select, where, &group);
+    for (size_t i = 0; i < by->count; i++) {
+        needed[by->dim[i]] = true;
+    }
+    for (size_t i = 0; i < where->count; i++) {
+        needed[where->dim[i]] |= !is_one;
+    }
+    if (!take_texts(select, needed, err) ||
+        !(is_one ? take_group(select, group, err) : filter_groups(select, where, err))) {
         select_done(select);
         return false;
     }

@@ -25,8 +25,9 @@ struct select {
     const struct rollup *rollup;
     struct by by;
     struct rollup_texts texts[ROLLUP_DIMS_MAX]; // of the dimensions of --by and --where
-    uint32_t *values;                           // [groups of the rollup][dims]
-    size_t *group;                              // groups that match, row by row
+    uint32_t *values;                           // [groups][dims], of the group `first` and on
+    size_t first;
+    size_t *group; // groups that match, row by row
     size_t groups_count;
     struct select_row *row;
     size_t rows_count;

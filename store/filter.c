@@ -181,6 +181,24 @@ bool filter_matches(const struct filter *filter, const char *text, size_t bytes)
     return filter->negated;
 }
 
+bool filter_text(const struct filter *filter, char *out, size_t capacity, size_t *out_bytes)
+{
+    size_t bytes = 0;
+
+    if (filter->negated || filter->patterns_count != 1) {
+        return false;
+    }
+    for (const char *at = filter->patterns[0]; *at != '\0'; at++) {
+        if (*at == '*' || *at == '?' || bytes == capacity) {
+            return false;
+        }
+        at += at[0] == '\\' && at[1] != '\0';
+        out[bytes++] = *at;
+    }
+    *out_bytes = bytes;
+    return true;
+}
+
 void filter_encode(const struct filter *filter, struct bytes *out)
 {
     bytes_put_text(out, filter->dim, strlen(filter->dim));

@@ -29,6 +29,9 @@ bool filter_add(struct filter *filter, const char *list, struct tally_err *err);
 
 bool filter_matches(const struct filter *filter, const char *text, size_t bytes);
 
+// The one text that passes. False: more than one may, or it is longer than `capacity`.
+bool filter_text(const struct filter *filter, char *out, size_t capacity, size_t *out_bytes);
+
 void filter_encode(const struct filter *filter, struct bytes *out);
 bool filter_decode(struct filter *filter, struct cursor *in, struct tally_err *err);
 

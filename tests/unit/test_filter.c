@@ -165,6 +165,39 @@ static void open_quote_and_text_behind_a_quote_are_mistakes(void **state)
     refuses("!\"Smith\"x", "closing quote");
 }
 
+// The one text that a list lets through; "(more)": there is not just one.
+static const char *only(const char *list, char *text, size_t capacity)
+{
+    struct filter filter;
+    struct tally_err err;
+    size_t bytes;
+
+    assert_true(filter_init(&filter, "dim", list, &err));
+    bool one = filter_text(&filter, text, capacity - 1, &bytes);
+    if (one) {
+        assert_true(filter_matches(&filter, text, bytes));
+        text[bytes] = '\0';
+    }
+    filter_done(&filter);
+    return one ? text : "(more)";
+}
+
+static void a_list_of_one_text_says_which(void **state)
+{
+    static const char *const cases[][2] = {
+        {"police", "police"}, {"", ""},          {" a b ", "a b"},       {"\"a, b\"", "a, b"},
+        {"\"a*\"", "a*"},     {"a\\*", "a*"},    {"\\\\", "\\"},         {"x\\", "x\\"},
+        {"\\!a", "!a"},       {"a*", "(more)"},  {"?", "(more)"},        {"!a", "(more)"},
+        {"a,b", "(more)"},    {"a,a", "(more)"}, {"1234567", "1234567"}, {"12345678", "(more)"},
+    };
+    char text[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(only(cases[i][0], text, sizeof text), cases[i][1]);
+    }
+}
+
 static void text_with_nul_is_matched_to_its_end(void **state)
 {
     struct filter filter;
@@ -237,6 +270,7 @@ int main(void)
         cmocka_unit_test(escape_and_quotes_make_wildcards_plain),
         cmocka_unit_test(any_text_can_be_written_with_backslashes),
         cmocka_unit_test(open_quote_and_text_behind_a_quote_are_mistakes),
+        cmocka_unit_test(a_list_of_one_text_says_which),
         cmocka_unit_test(text_with_nul_is_matched_to_its_end),
         cmocka_unit_test(second_condition_on_one_dimension_widens_the_first),
         cmocka_unit_test(filter_survives_encoding_and_no_truncation_passes),

@@ -93,17 +93,23 @@ static void assert_same(const struct rollup_sums *a, const struct rollup_sums *b
     }
 }
 
-static void select_by(struct select *select, const struct rollup *rollup, const char *by_list,
-                      const char *condition)
+static void select_where(struct select *select, const struct rollup *rollup, const char *by_list,
+                         const char *const *conditions, size_t count)
 {
     struct tally_err err;
     struct where where;
     struct by by;
 
     assert_true(by_parse(&by, rollup_def(rollup), by_list, &err));
-    assert_true(where_init(&where, rollup_def(rollup), &condition, condition ? 1 : 0, &err));
+    assert_true(where_init(&where, rollup_def(rollup), conditions, count, &err));
     assert_true(select_init(select, rollup, &where, &by, &err));
     where_done(&where);
+}
+
+static void select_by(struct select *select, const struct rollup *rollup, const char *by_list,
+                      const char *condition)
+{
+    select_where(select, rollup, by_list, &condition, condition ? 1 : 0);
 }
 
 static void windows_equal_a_recount(void **state)
@@ -233,6 +239,61 @@ static void measures_are_those_of_the_feeds_behind_a_row(void **state)
     free_world(world);
 }
 
+// One text of each dimension finds the group directly; a second text, which nothing has, makes the
+// same conditions try every group.
+static void check_one_group(const struct rollup *rollup, const char *by, const char *const texts[3])
+{
+    const char *const dims[] = {"country", "actor", "feed"};
+    struct select select[2];
+    struct rollup_sums sums[2];
+    struct tally_err err;
+
+    for (size_t way = 0; way < 2; way++) {
+        char room[3][64];
+        const char *conditions[3];
+        for (size_t dim = 0; dim < 3; dim++) {
+            snprintf(room[dim], sizeof room[dim], "%s=\"%s\"%s", dims[dim], texts[dim],
+                     way == 0 ? "" : ",nothing");
+            conditions[dim] = room[dim];
+        }
+        select_where(&select[way], rollup, by, conditions, 3);
+    }
+    assert_int_equal(select[0].rows_count, select[1].rows_count);
+    assert_int_equal(select[0].groups_count, select[1].groups_count);
+    assert_int_equal(select[0].measures, select[1].measures);
+    for (size_t row = 0; row < select[0].rows_count; row++) {
+        assert_int_equal(select[0].row[row].measures, select[1].row[row].measures);
+        for (size_t i = 0; i < select[0].by.count; i++) {
+            size_t bytes[2];
+            const char *text = select_text(&select[0], row, i, &bytes[0]);
+            const char *want = select_text(&select[1], row, i, &bytes[1]);
+            assert_int_equal(bytes[0], bytes[1]);
+            assert_memory_equal(text, want, bytes[1]);
+        }
+        for (size_t way = 0; way < 2; way++) {
+            assert_true(
+                select_window(&select[way], NULL, row, BASIS_OVERLAP, 20, 80, &sums[way], &err));
+        }
+        assert_same(&sums[0], &sums[1]);
+    }
+    select_done(&select[0]);
+    select_done(&select[1]);
+}
+
+static void one_text_of_each_dimension_finds_what_trying_all_finds(void **state)
+{
+    static const char *const by[] = {NULL, "country", "feed,actor", "country,actor,feed"};
+    static const char *const feeds[] = {"acled", "ucdp", "none"};
+    struct world *world = make_world(13);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof by / sizeof by[0] * 27; i++) {
+        const char *const texts[] = {countries[i / 3 % 3], actors[i % 3], feeds[i / 9 % 3]};
+        check_one_group(world->rollup, by[i / 27], texts);
+    }
+    free_world(world);
+}
+
 static void unknown_dimensions_are_refused_by_name(void **state)
 {
     const char *const wrong[] = {"admin1=x"};
@@ -284,6 +345,7 @@ int main(void)
         cmocka_unit_test(rows_are_sorted_by_the_asked_dimensions),
         cmocka_unit_test(without_by_there_is_one_row_also_of_nothing),
         cmocka_unit_test(measures_are_those_of_the_feeds_behind_a_row),
+        cmocka_unit_test(one_text_of_each_dimension_finds_what_trying_all_finds),
         cmocka_unit_test(unknown_dimensions_are_refused_by_name),
         cmocka_unit_test(conditions_on_one_dimension_are_either),
     };
