@@ -183,7 +183,8 @@ uint64_t cursor_take_varint(struct cursor *cursor)
         }
         value |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
-            return value;
+            cursor->ok = byte != 0 || shift == 0; // else it would fit in fewer bytes
+            return cursor->ok ? value : 0;
         }
     }
     cursor->ok = false;

@@ -215,7 +215,12 @@ bool filter_decode(struct filter *filter, struct cursor *in, struct tally_err *e
     const char *dim = cursor_take_text(in, &bytes);
 
     *filter = (struct filter){.dim = strndup(dim ? dim : "", bytes)};
-    filter->negated = cursor_take_u8(in) != 0;
+    if (!filter->dim) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for a filter");
+    }
+    uint8_t negated = cursor_take_u8(in);
+    filter->negated = negated != 0;
+    in->ok = in->ok && negated <= 1 && strlen(filter->dim) == bytes;
     uint64_t count = cursor_take_varint(in);
     for (uint64_t i = 0; i < count && in->ok; i++) {
         const char *pattern = cursor_take_text(in, &bytes);
@@ -223,6 +228,7 @@ bool filter_decode(struct filter *filter, struct cursor *in, struct tally_err *e
             filter_done(filter);
             return false;
         }
+        in->ok = in->ok && !memchr(pattern, '\0', bytes);
     }
     if (!in->ok || !filter->dim) {
         bool malformed = !in->ok;

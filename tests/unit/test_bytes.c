@@ -128,6 +128,13 @@ static void varints_past_64_bits_are_malformed(void **state)
     malformed_varint("", 0);
 }
 
+static void varints_have_one_spelling(void **state)
+{
+    (void)state;
+    malformed_varint("\x80\x00", 2);
+    malformed_varint("\xff\x80\x00", 3);
+}
+
 static void texts_carry_their_length(void **state)
 {
     struct bytes bytes;
@@ -248,6 +255,7 @@ int main(void)
         cmocka_unit_test(varints_take_seven_bits_a_byte),
         cmocka_unit_test(small_numbers_of_either_sign_stay_small),
         cmocka_unit_test(varints_past_64_bits_are_malformed),
+        cmocka_unit_test(varints_have_one_spelling),
         cmocka_unit_test(texts_carry_their_length),
         cmocka_unit_test(a_text_longer_than_memory_is_refused),
         cmocka_unit_test(a_short_read_is_remembered),
