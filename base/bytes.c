@@ -141,6 +141,16 @@ const unsigned char *cursor_take(struct cursor *cursor, size_t count)
     return taken;
 }
 
+void cursor_take_filling(struct cursor *cursor, const unsigned char *start)
+{
+    size_t count = (size_t)(0 - (uintptr_t)(cursor->at - start)) & 7;
+    const unsigned char *filling = cursor_take(cursor, count);
+
+    for (size_t i = 0; filling && i < count; i++) {
+        cursor->ok = cursor->ok && filling[i] == 0;
+    }
+}
+
 uint8_t cursor_take_u8(struct cursor *cursor)
 {
     const unsigned char *at = cursor_take(cursor, 1);

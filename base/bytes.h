@@ -52,6 +52,8 @@ struct cursor {
 struct cursor cursor_over(const void *data, size_t count);
 size_t cursor_left(const struct cursor *cursor);
 const unsigned char *cursor_take(struct cursor *cursor, size_t count); // NULL when too short
+// Takes zeros, up to a multiple of 8 bytes from `start`. Other bytes there: not ok.
+void cursor_take_filling(struct cursor *cursor, const unsigned char *start);
 uint8_t cursor_take_u8(struct cursor *cursor);
 uint16_t cursor_take_u16(struct cursor *cursor);
 uint32_t cursor_take_u32(struct cursor *cursor);

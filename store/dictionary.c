@@ -99,6 +99,8 @@ static bool texts_hold(const struct dictionary *dictionary, struct cursor *in)
 
 bool dictionary_open(struct dictionary *dictionary, struct cursor *in)
 {
+    const unsigned char *start = in->at;
+
     dictionary->count = cursor_take_u32(in);
     dictionary->longest = cursor_take_u32(in);
     uint64_t bytes = cursor_take_u64(in);
@@ -111,7 +113,7 @@ bool dictionary_open(struct dictionary *dictionary, struct cursor *in)
     dictionary->starts = cursor_take(in, (size_t)buckets * 4);
     dictionary->buckets = cursor_take(in, (size_t)bytes);
     struct cursor texts = cursor_over(dictionary->buckets, (size_t)bytes);
-    cursor_take(in, (size_t)(0 - (buckets * 4 + bytes)) & 7);
+    cursor_take_filling(in, start);
     in->ok = in->ok && texts_hold(dictionary, &texts);
     return in->ok;
 }

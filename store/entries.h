@@ -22,7 +22,8 @@
 // A section without entries is its head alone.
 //
 // docs/format.md, "Cells and spans", has it to the bit. entries_encode.c writes, entries_open.c
-// checks what must hold for reading to stay inside, entries_decode.c reads.
+// checks what must hold for reading to stay inside, entries_decode.c reads, entries_verify.c proves
+// the rest.
 #ifndef STORE_ENTRIES_H
 #define STORE_ENTRIES_H
 
@@ -134,6 +135,7 @@ struct entries_cursor {
 // Entries of one block, newest first, as they are stored.
 struct entries_block {
     uint32_t count;
+    uint64_t end; // bit behind it in `blocks` of its section
     uint32_t age[ENTRIES_BLOCK];
     bits_u128 column[ENTRIES_COLUMNS_MAX][ENTRIES_BLOCK];
 };
@@ -143,6 +145,17 @@ void entries_block_get(const struct entries *entries, const struct entries_block
                        uint32_t index, struct rollup_entry *out);
 void entries_block_put(const struct entries *entries, struct entries_block *block, uint32_t index,
                        const struct rollup_entry *entry);
+
+// What a skip entry says: adds a block of cells to the totals of all columns, modulo 2^128; how a
+// total is stored.
+void entries_add_totals(const struct entries *entries, const struct entries_block *block,
+                        bits_u128 total[ENTRIES_COLUMNS_MAX]);
+bits_u128 entries_stored_total(const struct entries *entries, uint32_t column, bits_u128 total);
+
+// What opening and reading leave unproved: that blocks are full, follow one another and end with
+// zeros, that their numbers are possible, and that skip entries say what they skip. False: not so,
+// or a block is malformed. Errors: TALLY_NO_MEMORY.
+bool entries_verify(const struct entries *entries, bool *out_holds, struct tally_err *err);
 
 // The reading half, compiled from one source for any machine and for newer ones: the same results
 // for any section that rollup_verify passes. False: the bytes are no such block; on damaged bytes

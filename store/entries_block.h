@@ -2,8 +2,8 @@
 //
 //   count-1 7 bits | w 5 bits | age of the newest | low parts, w bits each | high parts, unary
 //
-// Private to entries_decode.c, which is compiled once for each kind of machine; so everything here
-// is static.
+// Private to entries_decode.c, which is compiled once for each kind of machine, so that everything
+// here is static; and to entries_verify.c.
 //
 // Bounds: a block lies between `begin` and `end` of its place, and 8 bytes may be read at any bit
 // up to `end`. Every loop that moves on through bits compares with that limit before it reads.

@@ -300,6 +300,7 @@ static bool load(const struct entries *entries, const struct entries_place *plac
             return false;
         }
     }
+    out->end = bit;
     return !entries->spans || lengths_are_possible(entries, out);
 }
 

@@ -342,31 +342,10 @@ static bool add_skip(struct encoder *encoder, uint64_t group_begin, struct tally
     skip[ENTRIES_FIELD_OFFSET] = encoder->blocks.count - group_begin;
     skip[ENTRIES_FIELD_AGE] = encoder->block.age[0];
     for (size_t i = ENTRIES_FIELD_TOTALS; i < fields; i++) {
-        size_t column = i - ENTRIES_FIELD_TOTALS;
-        bool sum = column % 2 == 1;
-        skip[i] = sum && entries_is_zigzag(&encoder->entries, column / 2)
-                      ? entries_zigzag((bytes_i128)encoder->total[column])
-                      : encoder->total[column];
+        uint32_t column = (uint32_t)(i - ENTRIES_FIELD_TOTALS);
+        skip[i] = entries_stored_total(&encoder->entries, column, encoder->total[column]);
     }
     return true;
-}
-
-static void add_to_totals(struct encoder *encoder)
-{
-    const struct entries *entries = &encoder->entries;
-    const struct entries_block *block = &encoder->block;
-
-    if (entries->spans) {
-        return;
-    }
-    encoder->total[0] += block->count;
-    for (uint32_t c = 0; c < entries->columns; c++) {
-        bool zigzag = c % 2 == 1 && entries_is_zigzag(entries, c / 2);
-        for (uint32_t i = 0; i < block->count; i++) {
-            encoder->total[c] +=
-                zigzag ? (bits_u128)entries_unzigzag(block->column[c][i]) : block->column[c][i];
-        }
-    }
 }
 
 static bool put_group(struct encoder *encoder, uint32_t count, struct tally_err *err)
@@ -383,7 +362,9 @@ static bool put_group(struct encoder *encoder, uint32_t count, struct tally_err 
             return false;
         }
         put_block(encoder, parameters, first == 0);
-        add_to_totals(encoder);
+        if (!encoder->entries.spans) {
+            entries_add_totals(&encoder->entries, &encoder->block, encoder->total);
+        }
     }
     return true;
 }

@@ -177,6 +177,9 @@ static inline bool take_numbers(struct list *list, enum sink sink, bool dense, u
                 return false;
             }
             if (i >= end) {
+                if (i > list->block->count) {
+                    return false; // more zeros than entries are left
+                }
                 break;
             }
         }

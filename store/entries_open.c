@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static void skip_to_alignment(struct cursor *in, const unsigned char *start)
-{
-    cursor_take(in, (size_t)(0 - (uintptr_t)(in->at - start)) & 7);
-}
-
 static bool day_is_possible(int32_t day)
 {
     return day >= DAY_MIN && day <= DAY_MAX;
@@ -25,7 +20,8 @@ static bool take_head(struct entries *entries, struct cursor *in)
     entries->zigzag = cursor_take_u64(in);
     if (!in->ok || entries->classes > ENTRIES_CLASSES_MAX || !day_is_possible(entries->newest) ||
         !day_is_possible(entries->oldest) || entries->newest < entries->oldest ||
-        entries->longest > (uint32_t)(DAY_MAX - DAY_MIN)) {
+        entries->longest > (uint32_t)(DAY_MAX - DAY_MIN) ||
+        entries->zigzag >> entries->measures != 0) {
         return false;
     }
     entries->age_bits = bits_length((uint64_t)((int64_t)entries->newest - entries->oldest));
@@ -81,12 +77,13 @@ static bool take_skips(struct entries *entries, uint64_t skips, struct cursor *i
     if (skips > cursor_left(in) || skips > UINT32_MAX) {
         return false;
     }
-    uint64_t bytes = (skips * entries->skip_bits + 7) / 8;
+    uint64_t bits = skips * entries->skip_bits;
+    uint64_t bytes = (bits + 7) / 8;
     if (bytes > cursor_left(in)) {
         return false;
     }
     entries->skip = cursor_take(in, (size_t)bytes);
-    return true;
+    return bits % 8 == 0 || entries->skip[bytes - 1] >> bits % 8 == 0;
 }
 
 bool entries_open(struct entries *entries, bool spans, uint32_t measures, uint32_t groups,
@@ -101,19 +98,19 @@ bool entries_open(struct entries *entries, bool spans, uint32_t measures, uint32
     if (!take_head(entries, in) || !take_widths(entries, in)) {
         return false;
     }
-    skip_to_alignment(in, start);
+    cursor_take_filling(in, start);
     if (entries->count == 0) {
-        return in->ok && cursor_left(in) == 0;
+        return in->ok && cursor_left(in) == 0 && entries->classes == 0;
     }
     if (!take_parameters(entries, in)) {
         return false;
     }
-    skip_to_alignment(in, start);
+    cursor_take_filling(in, start);
     if (!monotone_open(&entries->offsets, in) || !monotone_open(&entries->skips, in) ||
         !lists_hold(entries, UINT64_MAX, &skips) || !take_skips(entries, skips, in)) {
         return false;
     }
-    skip_to_alignment(in, start);
+    cursor_take_filling(in, start);
     entries->blocks = in->at;
     return in->ok && lists_hold(entries, cursor_left(in), &skips);
 }
@@ -155,6 +152,25 @@ void entries_block_put(const struct entries *entries, struct entries_block *bloc
             entries_is_zigzag(entries, m) ? entries_zigzag(measure->sum) : (bits_u128)measure->sum;
         (*column++)[index] = entry->sums.incidents - measure->reported;
     }
+}
+
+void entries_add_totals(const struct entries *entries, const struct entries_block *block,
+                        bits_u128 total[ENTRIES_COLUMNS_MAX])
+{
+    total[0] += block->count;
+    for (uint32_t c = 0; c < entries->columns; c++) {
+        bool zigzag = c % 2 == 1 && entries_is_zigzag(entries, c / 2);
+        for (uint32_t i = 0; i < block->count; i++) {
+            total[c] +=
+                zigzag ? (bits_u128)entries_unzigzag(block->column[c][i]) : block->column[c][i];
+        }
+    }
+}
+
+bits_u128 entries_stored_total(const struct entries *entries, uint32_t column, bits_u128 total)
+{
+    bool zigzag = column % 2 == 1 && entries_is_zigzag(entries, column / 2);
+    return zigzag ? entries_zigzag((bytes_i128)total) : total;
 }
 
 const struct entries_code *const *entries_codes(void)

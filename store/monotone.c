@@ -56,6 +56,13 @@ void monotone_encode(struct bytes *out, const uint64_t *values, uint32_t count)
 
 // ---- opening ------------------------------------------------------------------------------
 
+// Nothing but zeros behind the last low part.
+static bool low_parts_end(const struct monotone *list, uint64_t words)
+{
+    uint64_t bits = (uint64_t)list->count * list->low_bits;
+    return bits % 64 == 0 || bytes_get_u64(list->low + (words - 1) * 8) >> bits % 64 == 0;
+}
+
 // The ranks say how many ones stand before each chunk, and there is a one for each value.
 static bool ranks_hold(const struct monotone *list, uint64_t words)
 {
@@ -71,12 +78,13 @@ static bool ranks_hold(const struct monotone *list, uint64_t words)
     return ones == list->count;
 }
 
+// And the last value's high part is the one that stands in front: no one comes behind it.
 static bool is_sorted(const struct monotone *list)
 {
     uint64_t before = 0;
 
     if (list->count == 0) {
-        return true;
+        return list->last_high == 0;
     }
     struct monotone_walk walk = monotone_seek(list, 0);
     for (uint32_t i = 0; i < list->count; i++) {
@@ -86,7 +94,7 @@ static bool is_sorted(const struct monotone *list)
         }
         before = value;
     }
-    return true;
+    return before >> list->low_bits == list->last_high;
 }
 
 bool monotone_open(struct monotone *list, struct cursor *in)
@@ -97,8 +105,10 @@ bool monotone_open(struct monotone *list, struct cursor *in)
     uint64_t left = cursor_left(in);
     uint64_t low_words = ((uint64_t)list->count * list->low_bits + 63) / 64;
 
-    // Bounds first, so that nothing below can overflow: the list lies within what is left.
-    if (!in->ok || list->low_bits > BITS_AT_ONCE || last_high > left * 8 || low_words > left / 8) {
+    // Bounds first, so that nothing below can overflow: the list lies within what is left, and its
+    // values in 64 bits.
+    if (!in->ok || list->low_bits > BITS_AT_ONCE || last_high > left * 8 || low_words > left / 8 ||
+        last_high > UINT64_MAX >> list->low_bits) {
         in->ok = false;
         return false;
     }
@@ -112,7 +122,9 @@ bool monotone_open(struct monotone *list, struct cursor *in)
     list->chunks = (uint32_t)chunks;
     list->low = cursor_take(in, (size_t)low_words * 8);
     list->high = cursor_take(in, (size_t)words * 8);
-    list->rank = cursor_take(in, (size_t)(chunks * 4 + 7) / 8 * 8);
-    in->ok = in->ok && ranks_hold(list, words) && is_sorted(list);
+    const unsigned char *start = in->at;
+    list->rank = cursor_take(in, (size_t)chunks * 4);
+    cursor_take_filling(in, start);
+    in->ok = in->ok && low_parts_end(list, low_words) && ranks_hold(list, words) && is_sorted(list);
     return in->ok;
 }

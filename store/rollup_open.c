@@ -56,8 +56,12 @@ static bool take_header(struct rollup *rollup, uint32_t *out_sections, struct ta
     rollup->digest.high = cursor_take_u64(&in);
     rollup->first_day = (int32_t)cursor_take_u32(&in);
     rollup->last_day = (int32_t)cursor_take_u32(&in);
+    uint64_t zero = cursor_take_u64(&in);
     if (!in.ok || bytes != rollup->bytes) {
         return rollup_damaged(err, "header", "the file is not as long as its header says");
+    }
+    if (zero != 0) {
+        return rollup_damaged(err, "header", "something where zeros have to be");
     }
     if (!day_is_possible(rollup->first_day) || !day_is_possible(rollup->last_day)) {
         return rollup_damaged(err, "header", "impossible day");
@@ -79,6 +83,46 @@ static bool is_filled(const struct rollup *rollup, uint64_t at, uint64_t *out_ne
     return true;
 }
 
+// Whether no earlier entry of the table has this one's id.
+static bool is_new_id(const struct rollup *rollup, uint32_t entry, uint32_t id)
+{
+    for (uint32_t i = 0; i < entry; i++) {
+        if (bytes_get_u32(rollup->data + ROLLUP_HEADER_BYTES + i * ROLLUP_TABLE_ENTRY_BYTES) ==
+            id) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Sections follow one another from `next` to the magic at the end.
+static bool take_entries_of_table(struct rollup *rollup, uint32_t sections, uint64_t next,
+                                  struct tally_err *err)
+{
+    struct cursor in = cursor_over(rollup->data + ROLLUP_HEADER_BYTES,
+                                   (size_t)sections * ROLLUP_TABLE_ENTRY_BYTES);
+
+    for (uint32_t i = 0; i < sections; i++) {
+        uint32_t id = cursor_take_u32(&in);
+        uint32_t zero = cursor_take_u32(&in);
+        uint64_t offset = cursor_take_u64(&in);
+        uint64_t bytes = cursor_take_u64(&in);
+        uint64_t checksum = cursor_take_u64(&in);
+        if (zero != 0 || offset != next || offset > rollup->bytes ||
+            bytes > rollup->bytes - offset || !is_filled(rollup, offset + bytes, &next) ||
+            !is_new_id(rollup, i, id)) {
+            return rollup_damaged(err, "header", "the sections do not follow one another");
+        }
+        if (id >= ROLLUP_SCHEMA && id <= ROLLUP_PROVENANCE) { // others are skipped
+            rollup->section[id] = (struct section){
+                .data = rollup->data + offset, .bytes = (size_t)bytes, .checksum = checksum};
+        }
+    }
+    return next == rollup->bytes - ROLLUP_MAGIC_BYTES
+               ? true
+               : rollup_damaged(err, "trailer", "the sections do not end where it begins");
+}
+
 static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_err *err)
 {
     size_t table_bytes = ROLLUP_HEADER_BYTES + (size_t)sections * ROLLUP_TABLE_ENTRY_BYTES;
@@ -92,27 +136,7 @@ static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_er
                ROLLUP_MAGIC_BYTES) != 0) {
         return rollup_damaged(err, "trailer", "no magic at the end");
     }
-    struct cursor in =
-        cursor_over(rollup->data + ROLLUP_HEADER_BYTES, table_bytes - ROLLUP_HEADER_BYTES);
-    uint64_t next = body;
-    for (uint32_t i = 0; i < sections; i++) {
-        uint32_t id = cursor_take_u32(&in);
-        cursor_take_u32(&in);
-        uint64_t offset = cursor_take_u64(&in);
-        uint64_t bytes = cursor_take_u64(&in);
-        uint64_t checksum = cursor_take_u64(&in);
-        if (offset != next || offset > rollup->bytes || bytes > rollup->bytes - offset ||
-            !is_filled(rollup, offset + bytes, &next)) {
-            return rollup_damaged(err, "header", "the sections do not follow one another");
-        }
-        if (id >= ROLLUP_SCHEMA && id <= ROLLUP_PROVENANCE) { // others are skipped
-            rollup->section[id] = (struct section){
-                .data = rollup->data + offset, .bytes = (size_t)bytes, .checksum = checksum};
-        }
-    }
-    return next == rollup->bytes - ROLLUP_MAGIC_BYTES
-               ? true
-               : rollup_damaged(err, "trailer", "the sections do not end where it begins");
+    return take_entries_of_table(rollup, sections, body, err);
 }
 
 bool rollup_check_section(const struct rollup *rollup, enum rollup_section id,
@@ -134,6 +158,18 @@ static struct cursor section_cursor(const struct rollup *rollup, enum rollup_sec
     return cursor_over(rollup->section[id].data, rollup->section[id].bytes);
 }
 
+static bool take_coverage(struct rollup_coverage *coverage, struct cursor *in)
+{
+    uint8_t any = cursor_take_u8(in);
+
+    coverage->any = any != 0;
+    coverage->first_day = (int32_t)cursor_take_u32(in);
+    coverage->last_day = (int32_t)cursor_take_u32(in);
+    return in->ok && any <= 1 && coverage->first_day <= coverage->last_day &&
+           (any || (coverage->first_day == 0 && coverage->last_day == 0)) &&
+           day_is_possible(coverage->first_day) && day_is_possible(coverage->last_day);
+}
+
 static bool take_schema(struct rollup *rollup, struct tally_err *err)
 {
     struct cursor in = section_cursor(rollup, ROLLUP_SCHEMA);
@@ -142,14 +178,11 @@ static bool take_schema(struct rollup *rollup, struct tally_err *err)
         return err->code == TALLY_NO_MEMORY ? false : rollup_damaged(err, "schema", "malformed");
     }
     for (size_t i = 0; i < rollup->def.feeds_count; i++) {
-        struct rollup_coverage *coverage = &rollup->coverage[i];
-        coverage->any = cursor_take_u8(&in) != 0;
-        coverage->first_day = (int32_t)cursor_take_u32(&in);
-        coverage->last_day = (int32_t)cursor_take_u32(&in);
-        in.ok =
-            in.ok && day_is_possible(coverage->first_day) && day_is_possible(coverage->last_day);
+        in.ok = take_coverage(&rollup->coverage[i], &in) &&
+                rollup->def.feeds[i].measures >> rollup->def.measures_count == 0;
     }
-    return in.ok ? true : rollup_damaged(err, "schema", "malformed coverage");
+    return (in.ok && cursor_left(&in) == 0) ||
+           rollup_damaged(err, "schema", "malformed coverage or measures");
 }
 
 static bool take_dictionaries(struct rollup *rollup, struct tally_err *err)
@@ -211,7 +244,8 @@ bool rollup_provenance(const struct rollup *rollup, struct rollup_provenance *ou
     }
     *out = (struct rollup_provenance){.batches = cursor_take_varint(&in)};
     uint64_t count = cursor_take_varint(&in);
-    if (!in.ok || count > ROLLUP_SOURCES_MAX) {
+    uint64_t before = 0;
+    if (!in.ok || count > ROLLUP_SOURCES_MAX || count > out->batches) {
         return rollup_damaged(err, "provenance", "malformed");
     }
     for (; out->sources < count; out->sources++) {
@@ -222,9 +256,11 @@ bool rollup_provenance(const struct rollup *rollup, struct rollup_provenance *ou
         source->digest.high = cursor_take_u64(&in);
         source->feed = cursor_take_text(&in, &source->feed_bytes);
         source->file = cursor_take_text(&in, &source->file_bytes);
+        in.ok = in.ok && source->batch > before && source->batch <= rollup->generation;
+        before = source->batch;
     }
     return (in.ok && cursor_left(&in) == 0) ||
-           rollup_damaged(err, "provenance", "not as long as its batches");
+           rollup_damaged(err, "provenance", "not as long as its batches, or not in their order");
 }
 
 static bool take_frame(struct rollup *rollup, struct tally_err *err)

@@ -46,11 +46,6 @@ static struct cursor section_of(const struct v1 *v1, enum rollup_section id)
     return cursor_over(v1->rollup->section[id].data, v1->rollup->section[id].bytes);
 }
 
-static void skip_to_alignment(struct cursor *in, const unsigned char *start)
-{
-    cursor_take(in, (size_t)(0 - (uintptr_t)(in->at - start)) & (ROLLUP_ALIGNMENT - 1));
-}
-
 // ---- schema, dictionary, groups -----------------------------------------------------------
 
 static bool take_schema(struct v1 *v1, struct tally_err *err)
@@ -89,7 +84,7 @@ static bool take_texts(struct v1 *v1, size_t dim, struct cursor *in, const unsig
     }
     v1->content.texts[dim] = v1->texts[dim];
     v1->content.texts_count[dim] = count;
-    skip_to_alignment(in, start);
+    cursor_take_filling(in, start);
     return in->ok;
 }
 
@@ -154,7 +149,7 @@ static bool take_groups(struct v1 *v1, struct tally_err *err)
         return rollup_damaged(err, "groups", "impossible count");
     }
     const unsigned char *values = cursor_take(&in, (size_t)groups * dims * sizeof(uint32_t));
-    skip_to_alignment(&in, start);
+    cursor_take_filling(&in, start);
     v1->values = calloc((size_t)groups * dims + 1, sizeof *v1->values);
     if (!v1->values) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for %llu groups",
@@ -184,7 +179,7 @@ static void take_column(struct column *column, uint64_t count, struct cursor *in
         return;
     }
     column->data = cursor_take(in, (size_t)count * column->width);
-    skip_to_alignment(in, start);
+    cursor_take_filling(in, start);
 }
 
 static bytes_i128 number(const struct column *column, uint64_t index)

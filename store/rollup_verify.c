@@ -178,7 +178,9 @@ static bool sums_are_possible(const struct rollup *rollup, const struct rollup_s
     bool ok = sums->incidents > 0 && sums->incidents <= UINT32_MAX;
 
     for (size_t i = 0; i < rollup->def.measures_count; i++) {
-        ok = ok && sums->measure[i].reported <= sums->incidents;
+        const struct rollup_measure_sum *measure = &sums->measure[i];
+        ok = ok && measure->reported <= sums->incidents &&
+             (measure->reported > 0 || measure->sum == 0);
     }
     return ok;
 }
@@ -231,12 +233,20 @@ static bool verify_entries(const struct rollup *rollup, enum rollup_walk_over ov
                            struct extent *extent, struct tally_err *err)
 {
     const struct entries *entries = over == ROLLUP_WALK_CELLS ? &rollup->cells : &rollup->spans;
-    struct rollup_walk *walk = rollup_walk_open(rollup, over, err);
-    bool ok = walk;
+    bool holds = false;
 
     *extent = (struct extent){0};
+    if (!entries_verify(entries, &holds, err)) {
+        return false;
+    }
+    struct rollup_walk *walk = rollup_walk_open(rollup, over, err);
+    bool ok = walk && (holds || rollup_damaged(err, rollup_walk_section(walk),
+                                               "a block or skip entry is not as it has to be"));
     for (size_t group = 0; ok && group < rollup->groups; group++) {
-        ok = verify_group(rollup, walk, group, extent, err);
+        uint64_t before = extent->count;
+        ok = verify_group(rollup, walk, group, extent, err) &&
+             (over != ROLLUP_WALK_CELLS || extent->count > before ||
+              rollup_damaged(err, "groups", "one has no cells"));
     }
     ok = ok && ((extent->count == entries->count && extent->newest == entries->newest &&
                  extent->oldest == entries->oldest && extent->longest == entries->longest) ||
@@ -261,6 +271,74 @@ static bool verify_days(const struct rollup *rollup, struct tally_err *err)
            rollup_damaged(err, "header", "first and last day are not those of the cells");
 }
 
+// The spans of one first day, added up. Takes them off the walk; `span` is the next one then.
+static bool take_day_of_spans(struct rollup_walk *walk, size_t measures, struct rollup_entry *span,
+                              struct rollup_entry *out, struct tally_err *err)
+{
+    bool more = true;
+
+    *out = *span;
+    while ((more = rollup_walk_next(walk, span, err)) && span->first_day == out->first_day) {
+        out->sums.incidents += span->sums.incidents;
+        for (size_t m = 0; m < measures; m++) {
+            out->sums.measure[m].reported += span->sums.measure[m].reported;
+        }
+    }
+    return more;
+}
+
+static bool is_part_of(const struct rollup_entry *spans, const struct rollup_entry *cell,
+                       size_t measures)
+{
+    bool ok = spans->first_day == cell->first_day && spans->sums.incidents <= cell->sums.incidents;
+
+    for (size_t m = 0; m < measures; m++) {
+        ok = ok && spans->sums.measure[m].reported <= cell->sums.measure[m].reported;
+    }
+    return ok;
+}
+
+// Incidents of several days stand in the cell of their first one as well: else a window by another
+// basis than start would count fewer than none.
+static bool verify_group_of_spans(struct rollup_walk *spans, struct rollup_walk *cells,
+                                  size_t measures, struct tally_err *err)
+{
+    struct rollup_entry span;
+    struct rollup_entry day;
+    struct rollup_entry cell;
+    bool more = rollup_walk_next(spans, &span, err);
+
+    while (more) {
+        more = take_day_of_spans(spans, measures, &span, &day, err);
+        do {
+            if (!rollup_walk_next(cells, &cell, err)) {
+                return rollup_damaged(err, "spans", "not part of the cells");
+            }
+        } while (cell.first_day < day.first_day);
+        if (!is_part_of(&day, &cell, measures)) {
+            return rollup_damaged(err, "spans", "not part of the cells");
+        }
+    }
+    return true;
+}
+
+// Requires: verify_entries passed both.
+static bool verify_spans_in_cells(const struct rollup *rollup, struct tally_err *err)
+{
+    struct rollup_walk *cells = rollup_walk_open(rollup, ROLLUP_WALK_CELLS, err);
+    struct rollup_walk *spans = rollup_walk_open(rollup, ROLLUP_WALK_SPANS, err);
+    bool ok = cells && spans;
+
+    for (size_t group = 0; ok && group < rollup->groups; group++) {
+        rollup_walk_group(cells, group);
+        rollup_walk_group(spans, group);
+        ok = verify_group_of_spans(spans, cells, rollup->def.measures_count, err);
+    }
+    rollup_walk_close(cells);
+    rollup_walk_close(spans);
+    return ok;
+}
+
 bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
 {
     struct rollup_provenance provenance;
@@ -271,7 +349,8 @@ bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
             return false;
         }
     }
-    if (!verify_days(rollup, err) || !rollup_content_digest(rollup, &digest, err)) {
+    if (!verify_days(rollup, err) || !verify_spans_in_cells(rollup, err) ||
+        !rollup_content_digest(rollup, &digest, err)) {
         return false;
     }
     if (!digest_equal(digest, rollup->digest)) {

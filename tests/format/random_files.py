@@ -49,7 +49,8 @@ class Feed:
 
 
 def made(options, stack, feeds, by=None, measures=None, windows="7d 50d", more=""):
-    """Drops the feeds, compares all that the two readers say, returns what the second one read."""
+    """Drops the feeds, compares all that the two readers say, returns what the second one read and
+    where it stands."""
     by = feeds[0].dims if by is None else by
     measures = feeds[0].measures if measures is None else measures
     rollup = (f"[rollup all]\nfeeds = {' '.join(feed.name for feed in feeds)}\n"
@@ -60,7 +61,10 @@ def made(options, stack, feeds, by=None, measures=None, windows="7d 50d", more="
         if feed.rows:
             box.drop(f"{feed.name}.csv", feed.content())
     box.once().ended(0)
-    return readers.compare(options, box.state / "rollup" / "all.rollup", options.seed)
+    path = box.state / "rollup" / "all.rollup"
+    rollup = readers.compare(options, path, options.seed)
+    rollup.path = path
+    return rollup
 
 
 def rng_of(options, test):

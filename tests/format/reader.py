@@ -28,11 +28,13 @@ BUCKET = 16
 SHORT_BLOCK = 64  # up to so many entries, lists stand without their lengths
 DENSE, EMPTY = 8, 9
 NUMBER_BITS_MAX = 100  # m + k
-SUM_MAX = (1 << 96) - 1  # 97 bits with the sign
+SUM_MAX = 1 << 96
 INCIDENTS_MAX = (1 << 32) - 1
 DAY_MIN, DAY_MAX = -4371587, 2932896  # -9999-01-01, 9999-12-31
 DIGEST_MASK = (1 << 128) - 1
 PROVENANCE_MAX = 100
+FEEDS_MAX, DIMENSIONS_MAX, MEASURES_MAX, FILTERS_MAX, WINDOWS_MAX = 64, 16, 32, 16, 16
+NAME_BYTES_MAX, WINDOW_DAYS_MAX = 64, 36600
 BASES = ("start", "end", "overlap", "inside")
 
 
@@ -80,6 +82,14 @@ def day_number(text):
 
 # ---------------------------------------------------------------- bytes and bits
 
+def text_of(data):
+    return data.decode(errors="surrogateescape")  # names of files need not be UTF-8
+
+
+def bytes_of(text):
+    return text.encode(errors="surrogateescape")
+
+
 class Bytes:
     """A cursor over one section."""
 
@@ -108,15 +118,17 @@ class Bytes:
             byte = self.number("B")
             value |= (byte & 0x7F) << 7 * i
             if byte < 0x80:
-                self.need(value < 1 << 64, "a varint above 64 bits")
+                self.need(value < 1 << 64 and (byte or not i), "a varint too great or too long")
                 return value
         raise Refused(f"{self.section}: a varint of more than ten bytes")
 
     def text(self):
-        try:
-            return self.take(self.varint()).decode()
-        except UnicodeDecodeError:
-            raise Refused(f"{self.section}: a text is no UTF-8") from None
+        return text_of(self.take(self.varint()))
+
+    def several(self, most, take):
+        count = self.varint()
+        self.need(count <= most, f"more than {most}")
+        return [take() for _ in range(count)]
 
     def fill(self):
         self.need(not any(self.take(-self.at % 8)), "the filling is not zero")
@@ -240,6 +252,8 @@ def open_table(data):
     cursor.take(8)
     major, _, count, length, *header, zero = cursor.unpack("HHIQQQQiiQ")
     need(major == MAJOR, "file", f"version {major}")
+    cursor.need(DAY_MIN <= header[3] <= DAY_MAX and DAY_MIN <= header[4] <= DAY_MAX,
+                "days out of range")
     need(count <= SECTIONS_MAX and length == len(data) and zero == 0, "file", "a broken header")
     table = [cursor.unpack("IIQQQ") for _ in range(count)]
     need(xxh3_64(data[:cursor.at]) == cursor.number("Q"), "file", "the table's checksum is another")
@@ -261,21 +275,31 @@ def open_table(data):
 def read_schema(data):
     cursor = Bytes(data, "schema")
     name = cursor.text()
-    feeds = [(cursor.text(), cursor.varint()) for _ in range(cursor.varint())]
-    dimensions = [cursor.text() for _ in range(cursor.varint())]
-    measures = [cursor.text() for _ in range(cursor.varint())]
-    filters = [(cursor.text(), cursor.number("B"),
-                [cursor.text() for _ in range(cursor.varint())]) for _ in range(cursor.varint())]
-    windows = [cursor.varint() for _ in range(cursor.varint())]
+    feeds = cursor.several(FEEDS_MAX, lambda: (cursor.text(), cursor.varint()))
+    dimensions = cursor.several(DIMENSIONS_MAX, cursor.text)
+    measures = cursor.several(MEASURES_MAX, cursor.text)
+    filters = cursor.several(FILTERS_MAX, lambda: (
+        cursor.text(), cursor.number("B"), cursor.several(len(data), cursor.text)))
+    windows = cursor.several(WINDOWS_MAX, cursor.varint)
     plain = data[:cursor.at]
     coverage = []
     for _ in feeds:
         covered, first, last = cursor.unpack("Bii")
-        cursor.need(covered in (0, 1) and (covered or first == last == 0), "a wrong coverage")
+        cursor.need(covered in (0, 1) and (covered or first == last == 0)
+                    and DAY_MIN <= first <= last <= DAY_MAX, "a wrong coverage")
         coverage.append((first, last) if covered else None)
     cursor.end()
     cursor.need(all(bits >> len(measures) == 0 for _, bits in feeds), "a measure of no name")
     cursor.need(all(negated in (0, 1) for _, negated, _ in filters), "a wrong filter")
+    cursor.need(all(1 <= days <= WINDOW_DAYS_MAX for days in windows), "a wrong window")
+    cursor.need(name[0:1] != "." and "/" not in name, "a name that is none of a file")
+    feed_names = [feed[0] for feed in feeds]
+    for one in ([name], feed_names, dimensions, measures, windows):
+        cursor.need(len(set(one)) == len(one), "the same twice")
+    for one in (name, *feed_names, *dimensions, *measures):
+        cursor.need(1 <= len(bytes_of(one)) <= NAME_BYTES_MAX and "\0" not in one, "a wrong name")
+    for dimension, _, patterns in filters:
+        cursor.need(not any("\0" in one for one in (dimension, *patterns)), "a wrong filter")
     return Schema(name, feeds, dimensions, measures, filters, windows, coverage, plain)
 
 
@@ -301,10 +325,7 @@ def read_texts(cursor):
     cursor.fill()
     cursor.need(all(a < b for a, b in zip(texts, texts[1:])), "texts out of order")
     cursor.need(longest == max(map(len, texts), default=0), "the longest text is another")
-    try:
-        return [text.decode() for text in texts]
-    except UnicodeDecodeError:
-        raise Refused("dictionary: a text is no UTF-8") from None
+    return [text_of(text) for text in texts]
 
 
 def read_dictionary(data, schema):
@@ -463,7 +484,7 @@ class Entries:
         for m in range(self.measures):
             stored, missing = row[1 + 2 * m:3 + 2 * m]
             total = zigzag(stored) if self.signed >> m & 1 else stored
-            self.need(abs(total) <= SUM_MAX, "a sum of more than 97 bits")
+            self.need(abs(total) <= SUM_MAX, "a sum beyond 2^96")
             self.need(missing <= incidents, "fewer than no incidents reported")
             self.need(missing < incidents or total == 0, "a sum that nobody reported")
             measures.append((total, incidents - missing))
@@ -487,6 +508,17 @@ def days_of(rollup):
     if not entries:
         return 1, 0
     return min(entry.first for entry in entries), max(entry.last for entry in entries)
+
+
+def check_spans(cells, spans):
+    """What spans of one first day add up to is part of the cell of that day."""
+    left = {cell.first: [cell.incidents, *(reported for _, reported in cell.measures)]
+            for cell in cells}
+    for span in spans:
+        need(span.first in left, "spans", "no cell of its first day")
+        of_span = [span.incidents, *(reported for _, reported in span.measures)]
+        left[span.first] = [have - one for have, one in zip(left[span.first], of_span)]
+        need(min(left[span.first]) >= 0, "spans", "more than the cell of its first day")
 
 
 def added(entries, measures):
@@ -541,7 +573,7 @@ def digest_of(data):
 
 
 def text_bytes(text):
-    data = text.encode()
+    data = bytes_of(text)
     count, size = len(data), b""
     while count >= 0x80:
         size += bytes([count & 0x7F | 0x80])
@@ -560,7 +592,7 @@ def entry_bytes(entry):
 def read_column(cursor, groups, same=None):
     """`same`: what a column of width 0 stands for."""
     width, zero = cursor.unpack("II")
-    cursor.need(zero == 0 and width in (1, 2, 4, 8) or width == 0 and same is not None,
+    cursor.need(zero == 0 and (width in (1, 2, 4, 8) or (width == 0 and same is not None)),
                 "a column of an unknown width")
     if width == 0:
         return same
@@ -608,30 +640,45 @@ def read_figures(cursor, rollup, days, last):
     return figures
 
 
-def read_provenance(data):
+def read_provenance(data, generation):
     cursor = Bytes(data, "provenance")
-    batches, count = cursor.varint(), cursor.varint()
-    cursor.need(count == min(batches, PROVENANCE_MAX), "another number of batches")
-    made_by = [(cursor.varint(), *cursor.unpack("QQQ"), cursor.text(), cursor.text())
-               for _ in range(count)]
+    batches = cursor.varint()
+    made_by = cursor.several(min(batches, PROVENANCE_MAX), lambda: (
+        cursor.varint(), *cursor.unpack("QQQ"), cursor.text(), cursor.text()))
     cursor.end()
-    cursor.need(all(a[0] < b[0] for a, b in zip(made_by, made_by[1:])), "batches out of order")
+    numbers = [0, *(batch[0] for batch in made_by)]
+    cursor.need(all(a < b for a, b in zip(numbers, numbers[1:])), "batches out of order")
+    cursor.need(numbers[-1] <= generation, "a batch behind the generation")
     return batches, made_by
 
 
-def read(data):
-    """The whole file, or Refused."""
+def decode(data):
+    """All but the headline; that header, headline and digest say the same is left to `prove`."""
     (generation, low, high, first, last), sections = open_table(data)
     schema = read_schema(sections[1])
     groups = read_groups(sections[3], read_dictionary(sections[2], schema))
     cells, spans = (Entries(sections[number], SECTIONS[number], len(schema.measures),
                             len(groups)).of_group for number in (5, 6))
     rollup = Rollup(generation, low | high << 64, first, last, schema, groups, cells, spans, None,
-                    read_provenance(sections[7]))
+                    read_provenance(sections[7], generation))
     need(all(cells), "groups", "a group without cells")
-    need((first, last) == days_of(rollup), "file", "first or last day is another")
+    for of_cells, of_spans in zip(cells, spans):
+        check_spans(of_cells, of_spans)
+    return rollup
+
+
+def prove(rollup, data):
+    """Checks what follows from cells and spans, and takes the headline."""
+    need((rollup.first_day, rollup.last_day) == days_of(rollup), "file",
+         "first or last day is another")
     need(rollup.digest == content_digest(rollup), "file", "the content digest is another")
-    rollup.headline = read_headline(sections[4], rollup)
+    rollup.headline = read_headline(open_table(data)[1][4], rollup)
+
+
+def read(data):
+    """The whole file, or Refused."""
+    rollup = decode(data)
+    prove(rollup, data)
     return rollup
 
 

@@ -10,15 +10,23 @@ import io
 import pathlib
 import random
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "crash"))
 
 from sandbox import *  # noqa: F401,F403,E402
-from sandbox import Failure, must, run  # noqa: E402
+from sandbox import Failure, fast_directory, must, run  # noqa: E402
 
 import reader  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
+
+
+@contextlib.contextmanager
+def folder():
+    """An empty one that goes away."""
+    with tempfile.TemporaryDirectory(prefix="tally-format-", dir=fast_directory()) as path:
+        yield pathlib.Path(path)
 
 
 def rows_of(text):

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Damaged files: `tally verify` passes exactly those that the second reader takes as valid.
+
+Damage behind a checksum that no longer holds says little, so checksums are mended, and the content
+digest where a file can still be decoded: what is left to notice it are the rules of docs/format.md,
+"A file is valid if and only if".
+"""
+
+import random
+import struct
+import sys
+
+import readers
+from random_files import BIG, DAYS_2020, Feed, amount, made
+from readers import must, reader
+from xxh3 import xxh3_64
+
+DAMAGED = 400  # files made of each
+
+
+def blocks(rng):
+    feed = Feed("f", ["place"], ["killed"])
+    for place, count in (("a", 300), ("b", 40)):
+        for day in rng.sample(range(900), count):
+            feed.add(DAYS_2020 + day, [place], [amount(rng)])
+    for day in rng.sample(range(90), 70):
+        feed.add(DAYS_2020 + day, ["c"], [rng.choice([1, "", 0])], DAYS_2020 + day + 9)
+    return feed
+
+
+def wide(rng):
+    feed = Feed("f", [], ["killed"])
+    for i in range(200):
+        first = DAYS_2020 + rng.randrange(9)
+        feed.add(first, [], [BIG - rng.randrange(5)], first if i % 3 else DAYS_2020 + 20 + i)
+    return feed
+
+
+def groups(rng):
+    feed = Feed("f", ["a", "b", "c"], [])
+    for _ in range(150):
+        feed.add(DAYS_2020 + rng.randrange(3), [rng.choice("xyz") * rng.randrange(3)
+                                                for _ in range(3)])
+    return feed
+
+
+def put(data, at, form, *numbers):
+    struct.pack_into("<" + form, data, at, *numbers)
+
+
+def mend_checksums(data):
+    count, = struct.unpack_from("<I", data, 12)
+    table = reader.HEADER_BYTES + 32 * count
+    if count > reader.SECTIONS_MAX or table + 8 > len(data):
+        return
+    for at in range(reader.HEADER_BYTES, table, 32):
+        number, _, offset, size = struct.unpack_from("<IIQQ", data, at)
+        if offset + size <= len(data):
+            put(data, at + 24, "Q", xxh3_64(bytes(data[offset:offset + size]), number))
+    put(data, table, "Q", xxh3_64(bytes(data[:table])))
+
+
+def mend(data):
+    mend_checksums(data)
+    try:
+        rollup = reader.decode(bytes(data))
+    except reader.Refused:
+        return
+    digest = reader.content_digest(rollup)
+    put(data, 32, "QQ", digest & (1 << 64) - 1, digest >> 64)
+    put(data, 48, "ii", *reader.days_of(rollup))
+    mend_checksums(data)
+
+
+def damaged(whole, rng):
+    data = bytearray(whole)
+    for _ in range(rng.choice([1, 1, 2])):
+        at = rng.randrange(len(data))
+        data[at] = rng.choice([data[at] ^ 1 << rng.randrange(8), rng.randrange(256)])
+    mend(data)
+    return bytes(data)
+
+
+def verdict(data):
+    try:
+        reader.read(data)
+    except reader.Refused as refused:
+        return str(refused)
+    return ""
+
+
+def judge(options, stack, name, whole):
+    rng = random.Random(f"{options.seed} {name}")
+    folder = stack.enter_context(readers.folder())
+    verdicts = {}
+    for i in range(DAMAGED):
+        path = folder / f"{name}-{i}.rollup"
+        path.write_bytes(damaged(whole, rng))
+        verdicts[str(path)] = verdict(path.read_bytes())
+    done = readers.run([options.bin / "tally", "verify", *verdicts, "--format", "csv"]).ended(65)
+    told = readers.rows_of(done.out)[1:]
+    must([path for path, *_ in told] == list(verdicts), "other files were verified")
+    for path, state, detail in told:
+        must((state == "ok") == (not verdicts[path]),
+             f"{path} differs from {name}:\n  tally: {state}, {detail}\n"
+             f"  reader: {verdicts[path] or 'valid'}")
+    valid = sum(not why for why in verdicts.values())
+    print(f"      {name}: {valid} of {DAMAGED} are valid and say something else")
+    must(0 < valid < DAMAGED, "nothing was tried")
+
+
+def test_golden_file(options, stack):
+    judge(options, stack, "golden", (readers.HERE / "v2.rollup").read_bytes())
+
+
+def test_other_shapes(options, stack):
+    for make in (blocks, wide, groups):
+        feed = make(random.Random(f"{options.seed} {make.__name__}"))
+        rollup = made(options, stack, [feed], windows="1d")
+        judge(options, stack, make.__name__, rollup.path.read_bytes())
+
+
+def arguments():
+    def add(parser):
+        parser.add_argument("--seed", type=int, default=1, help="of the damage (1)")
+    return readers.arguments(__doc__, add)
+
+
+if __name__ == "__main__":
+    readers.run_tests(sys.modules[__name__], arguments(), "verdicts")
