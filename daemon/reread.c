@@ -4,6 +4,7 @@
 #include "base/disk.h"
 #include "daemon/intake.h"
 #include "daemon/log.h"
+#include "daemon/loop.h"
 #include "daemon/rejects.h"
 #include "store/store.h"
 
@@ -338,6 +339,7 @@ static bool read_all(struct reread *reread, int beside_fd, struct tally_err *err
 
 // ---- in force -----------------------------------------------------------------------------
 
+// The mark of what was committed stays true: the new ledger is the old one and goes on behind it.
 static bool exchange(const struct reread *reread, int beside_fd, struct tally_err *err)
 {
     return disk_sync_dir(beside_fd, err) &&
@@ -423,6 +425,8 @@ static int status_of(const struct tally_err *err)
         return EX_CONFIG;
     case TALLY_BUSY:
         return EX_TEMPFAIL;
+    case TALLY_SYNC_FAILED:
+        return LOOP_EXIT_SYNC_FAILED;
     default:
         return EX_IOERR;
     }

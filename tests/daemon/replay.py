@@ -284,7 +284,7 @@ def disturbed(options, stack, fault, files, old, new):
     load(box, files)
     switch(box, "scoped")
     shim = {"LD_PRELOAD": str(options.shim), "TALLY_FAULT": fault}
-    replay(box, shim).ended(-9, 0, 66, 74, 75, 78)
+    replay(box, shim).ended(-9, 0, 66, 72, 74, 75, 78)
     box.once().ended(0)
     must(digests(box) in (old, new), f"{fault}: neither the old figures nor the new ones")
     box.tally("verify").ended(0)
