@@ -142,10 +142,13 @@ static void remove_dir(const char *dir, const char *name)
 static int close_room(void **state)
 {
     struct room *room = *state;
+    char path[128];
 
     store_close(room->store);
     remove_dir(room->state_dir, "ledger");
     remove_dir(room->state_dir, "rollup");
+    snprintf(path, sizeof path, "%s/committed", room->state_dir);
+    assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(room->state_dir), 0);
     fixture_close(&room->fixture);
     free(room);
