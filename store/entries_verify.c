@@ -102,11 +102,10 @@ bool entries_verify(const struct entries *entries, bool *out_holds, struct tally
     verifying->entries = entries;
     for (uint32_t group = 0; holds && group < entries->groups; group++) {
         entries_code()->find(entries, &cursor, group, &verifying->place);
-        // No skip entry is nobody's: a group without blocks has none.
-        holds = verifying->place.skip == skips || entries->count == 0;
         skips += verifying->place.blocks > 0 ? verifying->place.blocks - 1 : 0;
-        holds = holds && group_holds(verifying);
+        holds = group_holds(verifying);
     }
+    // No skip entry is nobody's: a group without blocks has none.
     holds =
         holds && (entries->count == 0 || skips == monotone_get(&entries->skips, entries->groups));
     free(verifying);
