@@ -72,6 +72,20 @@ def mend(data):
     mend_checksums(data)
 
 
+def assembled(header, sections, minor=0):
+    """A file of these sections, (number, bytes) each, in this order."""
+    at = reader.HEADER_BYTES + 32 * len(sections) + 8
+    table, body = b"", b""
+    for number, content in sections:
+        table += struct.pack("<IIQQQ", number, 0, at + len(body), len(content), 0)
+        body += content + bytes(-len(content) % 8)
+    data = bytearray(header + table + bytes(8) + body + reader.MAGIC)
+    put(data, 10, "H", minor)
+    put(data, 12, "IQ", len(sections), len(data))
+    mend_checksums(data)
+    return bytes(data)
+
+
 def damaged(whole, rng):
     data = bytearray(whole)
     for _ in range(rng.choice([1, 1, 2])):
@@ -98,9 +112,9 @@ def judge(options, stack, name, whole):
         path.write_bytes(damaged(whole, rng))
         verdicts[str(path)] = verdict(path.read_bytes())
     done = readers.run([options.bin / "tally", "verify", *verdicts, "--format", "csv"]).ended(65)
-    told = readers.rows_of(done.out)[1:]
-    must([path for path, *_ in told] == list(verdicts), "other files were verified")
-    for path, state, detail in told:
+    lines = readers.rows_of(done.out)[1:]
+    must([path for path, *_ in lines] == list(verdicts), "other files were verified")
+    for path, state, detail in lines:
         must((state == "ok") == (not verdicts[path]),
              f"{path} differs from {name}:\n  tally: {state}, {detail}\n"
              f"  reader: {verdicts[path] or 'valid'}")
@@ -118,6 +132,37 @@ def test_other_shapes(options, stack):
         feed = make(random.Random(f"{options.seed} {make.__name__}"))
         rollup = made(options, stack, [feed], windows="1d")
         judge(options, stack, make.__name__, rollup.path.read_bytes())
+
+
+def told(options, stack, data):
+    """Whether a file is valid, which both have to say alike."""
+    path = stack.enter_context(readers.folder()) / "assembled.rollup"
+    path.write_bytes(data)
+    done = readers.run([options.bin / "tally", "verify", path, "--format", "csv"])
+    valid = not verdict(data)
+    must(valid == (done.status == 0), f"the second reader: {verdict(data) or 'valid'}\n{done}")
+    if valid:
+        readers.compare(options, path)
+    return valid
+
+
+def test_sections_in_another_order_and_unknown_ones(options, stack):
+    whole = (readers.HERE / "v2.rollup").read_bytes()
+    header, known = whole[:reader.HEADER_BYTES], list(reader.open_table(whole)[1].items())
+    new, other = (99, b"what is this?"), (0, b"")
+    must(assembled(header, known) == whole, "not the file that it was")
+    for sections in (known[::-1], known + [new], [new] + known, [new, *known, other]):
+        must(told(options, stack, assembled(header, sections, minor=7)), f"{sections} refused")
+
+
+def test_sections_that_lack_or_stand_twice(options, stack):
+    whole = (readers.HERE / "v2.rollup").read_bytes()
+    header, known = whole[:reader.HEADER_BYTES], list(reader.open_table(whole)[1].items())
+    new = (99, b"what is this?")
+    for i, section in enumerate(known):
+        must(not told(options, stack, assembled(header, known[:i] + known[i + 1:])), "lacks one")
+        must(not told(options, stack, assembled(header, known + [section])), "has one twice")
+    must(not told(options, stack, assembled(header, [new, *known, new])), "has one twice")
 
 
 def arguments():
