@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -348,6 +353,56 @@ static void room_is_what_the_file_system_has(void **state)
 
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
+// What systemd's RestrictSUIDSGID= does to a process.
+static bool take_openat2_away(void)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof steps / sizeof *steps, .filter = steps};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// 0: all as it should be; else which step was not. In a child, which stays without openat2.
+static int open_without_openat2(int dir)
+{
+    struct tally_err err;
+    struct tally_err link_err;
+    struct tally_err path_err;
+    struct tally_err parent_err;
+
+    if (!take_openat2_away() || syscall(SYS_openat2, dir, "plain", NULL, 0) != -1 ||
+        errno != ENOSYS) {
+        return 1;
+    }
+    return disk_open_beneath(dir, "plain", &err) < 0                                           ? 2
+           : disk_open_beneath(dir, "link", &link_err) >= 0 || link_err.sys_errno != ELOOP     ? 3
+           : disk_open_beneath(dir, "a/plain", &path_err) >= 0 || path_err.sys_errno != ENOSYS ? 4
+           : disk_open_beneath(dir, "..", &parent_err) >= 0 || parent_err.sys_errno != ENOSYS  ? 5
+                                                                                               : 0;
+}
+
+static void plain_names_are_opened_without_openat2(void **state)
+{
+    const struct fixture *fixture = *state;
+    int status = 0;
+
+    put(fixture->dir, "plain", "x");
+    assert_int_equal(symlinkat("plain", fixture->dir, "link"), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(open_without_openat2(fixture->dir));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +421,7 @@ int main(void)
         ON_DISK(names_are_listed_in_byte_order),
         ON_DISK(many_names_are_listed),
         ON_DISK(exchange_gives_each_name_what_the_other_had),
+        ON_DISK(plain_names_are_opened_without_openat2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
