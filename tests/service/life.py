@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""A day in the life of the service: start, drops, kills, a hang, reloads, a full disk, stop."""
+
+import service
+from service import INBOX, ROLLUP, STATE
+
+# Short enough to wait for; the rest of the unit is as installed.
+WATCHDOG = """\
+[Service]
+WatchdogSec=4s
+"""
+DISK_BYTES = 24 << 20
+LARGE_ROWS = 60_000
+LEFT_BYTES = 256 << 10  # beside the file itself
+
+
+def shorten(_options, stage):
+    service.write(stage, "/etc/systemd/system/tallyd.service.d/test.conf", WATCHDOG)
+
+
+def restarted(box, checks, name, old):
+    checks.took(name, box.until(lambda: service.is_new(box, old)), box.show("tallyd", "Result"))
+
+
+def drop(box, name, text):
+    box.run("sh", "-c", f"cat > {INBOX}/.{name} && mv {INBOX}/.{name} {INBOX}/{name}",
+            user="feeder", text=text)
+
+
+def start(box, checks):
+    """On a small disk of its own, which the folders are made on."""
+    box.run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", STATE)
+    box.run("systemd-tmpfiles", "--create", "tallyd.conf")
+    service.add_people(box)
+    checks.must("systemd has nothing to say about the units",
+                box.ask("systemd-analyze", "verify", "--man=no", "tallyd.service",
+                        "tally-report@attacks.timer", "tally-report@attacks.path") == "")
+    box.run("systemctl", "--no-block", "start", "tallyd")
+    checks.took("start to READY", box.until(lambda: service.is_new(box, "")))
+    checks.must("it says what it does", box.show("tallyd", "StatusText"))
+
+
+def rollup_follows_drop(box, checks):
+    drop(box, "attacks-1.csv", service.rows("A", 100))
+    checks.took("drop to a rollup that a reporter reads",
+                box.until(lambda: service.killed(box) == 100))
+
+
+def kill_is_survived(box, checks):
+    old = service.pid(box)
+    service.signal(box, "KILL")
+    restarted(box, checks, "kill -9 to READY", old)
+    checks.must("nothing is lost", service.killed(box) == 100)
+
+
+def hang_is_noticed(box, checks):
+    old = service.pid(box)
+    service.signal(box, "STOP")
+    restarted(box, checks, "hang to READY, with a watchdog of 4 s", old)
+    checks.must("the watchdog did it", "Watchdog timeout" in box.journal("tallyd"))
+    drop(box, "attacks-2.csv", service.rows("B", 100))
+    checks.took("the next drop counts", box.until(lambda: service.killed(box) == 200))
+
+
+def full_disk_is_waited_out(box, checks):
+    large = service.rows("C", LARGE_ROWS)
+    free = int(box.run("stat", "-f", "-c", "%a", STATE)) * 4096
+    box.run("fallocate", "-l", str(free - len(large) - LEFT_BYTES), f"{STATE}/ballast")
+    drop(box, "attacks-3.csv", large)
+    checks.took("a full disk is told of",
+                box.until(lambda: "event=intake_paused" in box.journal("tallyd")))
+    old = service.pid(box)
+    service.signal(box, "KILL")
+    restarted(box, checks, "kill -9 to READY on a full disk", old)
+    box.run("rm", f"{STATE}/ballast")
+    checks.took("room to the file's rollup",
+                box.until(lambda: service.killed(box) == 200 + LARGE_ROWS), service.killed(box))
+
+
+def reports_follow_rollups(box, checks):
+    report = "/var/lib/tally-report/attacks.csv"
+    box.run("systemctl", "start", "tally-report@attacks.path", "tally-report@attacks.timer")
+    drop(box, "attacks-4.csv", service.rows("D", 10))
+    checks.took("drop to a report made by the path unit", box.until(
+        lambda: f",{LARGE_ROWS + 210}," in box.ask("cat", report, user="outsider")),
+                box.journal("tally-report@attacks"))
+    checks.must("the timer waits for the morning",
+                box.show("tally-report@attacks.timer", "ActiveState") == "active")
+
+
+def stop_is_orderly(box, checks):
+    """Also in the middle of a file, which the next start finishes."""
+    drop(box, "attacks-5.csv", service.rows("E", LARGE_ROWS))
+    box.until(lambda: box.can("root", "test", "-e", f"{STATE}/claimed/attacks-5.csv"))
+    checks.took("stop", box.until(
+        lambda: box.call("systemctl", "stop", "tallyd").returncode == 0))
+    checks.must("within its time", box.show("tallyd", "Result") == "success",
+                box.show("tallyd", "Result"))
+    box.run("systemctl", "start", "tallyd")
+    checks.took("start to the rollup of the file at hand",
+                box.until(lambda: service.killed(box) == 2 * LARGE_ROWS + 210))
+    checks.must("all is right", "DAMAGED" not in box.run("tally", "verify"))
+
+
+def mistakes_do_not_loop(box, checks):
+    service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf", "[feed]\n")
+    box.call("systemctl", "restart", "tallyd")
+    checks.took("a wrong configuration ends in `failed`", box.until(
+        lambda: box.show("tallyd", "ActiveState") == "failed"))
+    checks.must("with status 78", box.show("tallyd", "ExecMainStatus") == "78")
+
+
+service.main([start, rollup_follows_drop, kill_is_survived, hang_is_noticed, full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
+              mistakes_do_not_loop], prepare=shorten)
