@@ -9,6 +9,12 @@ WATCHDOG = """\
 [Service]
 WatchdogSec=4s
 """
+MORE = """\
+[rollup more]
+feeds = attacks
+measures = killed
+windows = 7d
+"""
 DISK_BYTES = 24 << 20
 LARGE_ROWS = 60_000
 LEFT_BYTES = 256 << 10  # beside the file itself
@@ -62,6 +68,22 @@ def hang_is_noticed(box, checks):
     checks.took("the next drop counts", box.until(lambda: service.killed(box) == 200))
 
 
+def reload_takes_effect(box, checks):
+    old = service.pid(box)
+    service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf.d/more.conf", MORE)
+    box.run("systemctl", "reload", "tallyd")
+    checks.took("reload to a new rollup, filled from the ledger",
+                box.until(lambda: service.killed(box, "more") == 200))
+    service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf.d/more.conf", "[rollup more]\n")
+    checks.must("a wrong configuration makes the reload fail",
+                box.call("systemctl", "reload", "tallyd").returncode != 0)
+    checks.must("and says where", "more.conf:1" in box.journal("tallyd"))
+    checks.must("it is the same process all along",
+                service.pid(box) == old and service.is_new(box, ""))
+    box.run("rm", "-r", "/etc/tallyd/tallyd.conf.d")
+    box.run("systemctl", "reload", "tallyd")
+
+
 def full_disk_is_waited_out(box, checks):
     large = service.rows("C", LARGE_ROWS)
     free = int(box.run("stat", "-f", "-c", "%a", STATE)) * 4096
@@ -110,5 +132,6 @@ def mistakes_do_not_loop(box, checks):
     checks.must("with status 78", box.show("tallyd", "ExecMainStatus") == "78")
 
 
-service.main([start, rollup_follows_drop, kill_is_survived, hang_is_noticed, full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
+service.main([start, rollup_follows_drop, kill_is_survived, hang_is_noticed, reload_takes_effect,
+              full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
               mistakes_do_not_loop], prepare=shorten)
