@@ -9,7 +9,9 @@ pkg_check_modules(SQLITE REQUIRED sqlite3)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+if(BUILD_TESTING)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
 
 # libcsv comes without a pkg-config file.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)

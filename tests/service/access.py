@@ -48,6 +48,8 @@ def feeders_do_not_see_each_other(box, checks):
 def reporters_read_rollups_alone(box, checks):
     checks.must("a reporter reads a rollup", box.can("reporter", "cat", ROLLUP))
     checks.must("a reporter lists rollups", "attacks" in box.ask("tally", "rollups", user="reporter"))
+    checks.must("a reporter asks the daemon", box.can("reporter", "tally", "status"))
+    checks.must("a feeder cannot ask it", not box.can("feeder", "tally", "status"))
     for path in PRIVATE:
         checks.must(f"a reporter cannot read {path}", not box.can("reporter", "cat", path))
     for name, command in (("drop", f"touch {INBOX}/x.csv"), ("see the inbox", f"ls {INBOX}"),
@@ -65,7 +67,8 @@ def outsiders_nothing(box, checks):
     for name, command in (("drop", f"touch {INBOX}/x.csv"), ("see the inbox", f"ls {INBOX}"),
                           ("see the rollups", f"ls {STATE}/rollup"),
                           ("list the state", f"ls {STATE}"),
-                          ("see the control socket", "ls /run/tallyd")):
+                          ("see the control socket", "ls /run/tallyd"),
+                          ("ask the daemon", "tally status")):
         checks.must(f"an outsider cannot {name}", not box.can("outsider", "sh", "-c", command))
 
 

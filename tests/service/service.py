@@ -108,6 +108,16 @@ def killed(box, rollup="attacks", user="reporter"):
     return int(row["killed"] or 0)
 
 
+def run_all(box, checks, tests):
+    for test in tests:
+        try:
+            test(box, checks)
+        except Failed:
+            checks.must(test.__name__, False, traceback.format_exc())
+    if checks.failed:
+        print(box.journal("tallyd"))
+
+
 def main(tests, config=CONFIG, prepare=None):
     """Boots a machine and runs each test in it; 77 where that cannot be."""
     parser = argparse.ArgumentParser()
@@ -117,7 +127,6 @@ def main(tests, config=CONFIG, prepare=None):
     checks = Checks()
     with contextlib.ExitStack() as stack:
         stage = stack.enter_context(tempfile.TemporaryDirectory(prefix="tallyd-stage-"))
-        pathlib.Path(stage).chmod(0o755)
         install(options.build, stage, config)
         if prepare:
             prepare(options, stage)
@@ -126,12 +135,6 @@ def main(tests, config=CONFIG, prepare=None):
         except Skip as reason:
             print(f"SKIP: {reason}")
             sys.exit(SKIPPED)
-        for test in tests:
-            try:
-                test(box, checks)
-            except Failed:
-                checks.must(test.__name__, False, traceback.format_exc())
-        if checks.failed:
-            print(box.journal("tallyd"))
+        run_all(box, checks, tests)
     print(f"{pathlib.Path(sys.argv[0]).stem}: {checks.done} checks, {checks.failed} failed")
     sys.exit(checks.failed > 0)
