@@ -4,6 +4,8 @@
 import service
 from service import INBOX, ROLLUP, STATE
 
+METRICS = "/run/tallyd/tallyd.prom"
+CONFIG = service.CONFIG.replace("[tallyd]\n", f"[tallyd]\nmetrics = {METRICS}\nmetrics_interval = 1s\n")
 # What may hold the state of others, with a file in each.
 PRIVATE = (f"{STATE}/ledger/000001.seg", f"{STATE}/done/attacks-1.csv", f"{STATE}/lock")
 
@@ -49,6 +51,8 @@ def reporters_read_rollups_alone(box, checks):
     checks.must("a reporter reads a rollup", box.can("reporter", "cat", ROLLUP))
     checks.must("a reporter lists rollups", "attacks" in box.ask("tally", "rollups", user="reporter"))
     checks.must("a reporter asks the daemon", box.can("reporter", "tally", "status"))
+    checks.took("a reporter reads the metrics",
+                box.until(lambda: "tallyd_generation 5" in box.ask("cat", METRICS, user="reporter")))
     checks.must("a feeder cannot ask it", not box.can("feeder", "tally", "status"))
     for path in PRIVATE:
         checks.must(f"a reporter cannot read {path}", not box.can("reporter", "cat", path))
@@ -62,7 +66,7 @@ def reporters_read_rollups_alone(box, checks):
 
 
 def outsiders_nothing(box, checks):
-    for path in (*PRIVATE, ROLLUP):
+    for path in (*PRIVATE, ROLLUP, METRICS):
         checks.must(f"an outsider cannot read {path}", not box.can("outsider", "cat", path))
     for name, command in (("drop", f"touch {INBOX}/x.csv"), ("see the inbox", f"ls {INBOX}"),
                           ("see the rollups", f"ls {STATE}/rollup"),
@@ -73,4 +77,4 @@ def outsiders_nothing(box, checks):
 
 
 service.main([drop_takes_any_umask, feeders_do_not_see_each_other, reporters_read_rollups_alone,
-              outsiders_nothing])
+              outsiders_nothing], config=CONFIG)
