@@ -39,6 +39,7 @@ class Code(enum.IntEnum):
     NO_SPACE = 9
     NO_MEMORY = 10
     BUSY = 11
+    SYNC_FAILED = 12
 
 
 class Error(Exception):
