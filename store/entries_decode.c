@@ -58,6 +58,17 @@ static inline void add_incidents(const struct entries *entries, struct rollup_su
     }
 }
 
+// The columns of a block up to the last one that holds anything.
+static inline uint32_t columns_in_use(const struct entries *entries, const struct block *block)
+{
+    uint32_t columns = entries->columns;
+
+    while (columns > 1 && block->parameters[2 * (columns - 1)] == ENTRIES_EMPTY) {
+        columns--;
+    }
+    return columns;
+}
+
 // Adds (or takes off) the entries of a block whose ages lie in least .. most.
 static inline bool add_block(const struct entries *entries, const struct block *block,
                              int64_t least, int64_t most, bool minus, struct rollup_sums *sums)
@@ -77,8 +88,10 @@ static inline bool add_block(const struct entries *entries, const struct block *
         return false;
     }
     uint64_t incidents = to - from;
-    for (uint32_t column = 0; column < entries->columns; column++) {
+    uint32_t columns = columns_in_use(entries, block);
+    for (uint32_t column = 0; column < columns; column++) {
         struct list list = list_of(entries, block, column);
+        list.is_tail = column + 1 == columns;
         list.from = from;
         list.to = to;
         if (!take_list(&list, SINK_RANGE, &bit)) {

@@ -19,6 +19,7 @@ struct list {
     uint32_t value;
     bool zigzag;
     bool is_last;  // nothing is behind it
+    bool is_tail;  // SINK_RANGE: what is behind it is empty, so that its end need not be found
     uint32_t from; // SINK_RANGE
     uint32_t to;
     const int8_t *weights; // SINK_WEIGHTS
@@ -227,10 +228,14 @@ static inline bool take_list(struct list *list, enum sink sink, uint64_t *bit)
     if (!take_length(list, bit, &end_bit)) {
         return false;
     }
-    const uint32_t end = sink == SINK_RANGE && end_bit > 0 ? list->to : block->count;
+    const bool stops = sink == SINK_RANGE && (end_bit > 0 || list->is_tail);
+    const uint32_t end = stops ? list->to : block->count;
     if (!(list->gap == ENTRIES_DENSE ? take_numbers(list, sink, true, end, bit)
                                      : take_numbers(list, sink, false, end, bit))) {
         return false;
+    }
+    if (list->is_tail) {
+        return *bit <= block->limit;
     }
     if (end < block->count) {
         bool inside = *bit <= end_bit;
