@@ -3,7 +3,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -76,6 +79,197 @@ static void values_out_of_bounds_say_what_would_be_right(void **state)
     refuses("unknown", "\"open", "not closed");
     refuses("columns", "2 b, 1 a", "have to rise");
     refuses("map.x", "absent.csv", "No such file");
+    refuses("decimal", "dot", "point or comma");
+    refuses("rows", "per-person", "per-incident or per-victim");
+    refuses("header", "maybe", "present or none");
+    refuses("final_newline", "always", "optional or required");
+    refuses("preamble", "many", "0 to 1000");
+    refuses("year_min", "10000", "-9999 to 9999");
+    refuses("century", "many", "1900, 2000");
+    refuses("reject_max", "1x%", "a share such as");
+    refuses("reject_max", "1.2.3%", "a share such as");
+    refuses("column_counts", "4 0", "1 to 4096");
+    refuses("column_counts", "4097", "1 to 4096");
+    refuses("column_counts", "some", "1 to 4096");
+    refuses("column_counts", "1 2 3 4 5 6 7 8 9", "at most 8");
+    refuses("column_counts", "\"4", "not closed");
+    refuses("columns", "5000 b", "have to rise");
+    refuses("files", "\"open", "not closed");
+    refuses("measure.n", "count where in a", "a condition reads");
+    refuses("revision_format", "%Q", "%Q");
+}
+
+static struct feed *say(const char *key, const char *value)
+{
+    struct feed *feed = open_feed();
+
+    set(feed, "id", "number");
+    set(feed, "measure.killed", "Killed");
+    set(feed, key, value);
+    return feed;
+}
+
+// Each key, set and then taken back, is as if it had never been set.
+static void every_key_is_taken_back_by_an_empty_value(void **state)
+{
+    static const char *const values[][2] = {{"files", "*.csv"},
+                                            {"kind", "claims"},
+                                            {"mode", "snapshot"},
+                                            {"scope", "x"},
+                                            {"deletes", "other"},
+                                            {"revision", "r"},
+                                            {"year", "y"},
+                                            {"month", "m"},
+                                            {"day", "d"},
+                                            {"end_date", "e"},
+                                            {"end_year", "ey"},
+                                            {"end_month", "em"},
+                                            {"end_day", "ed"},
+                                            {"days", "n"},
+                                            {"days_end", "last"},
+                                            {"date_format", "%d.%m.%y"},
+                                            {"century", "1900"},
+                                            {"year_min", "-5"},
+                                            {"revision_format", "%Y"},
+                                            {"optional", "x"},
+                                            {"unknown", "NA"},
+                                            {"rows", "per-victim"},
+                                            {"delimiter", "tab"},
+                                            {"quote", "none"},
+                                            {"encoding", "latin1"},
+                                            {"decimal", "comma"},
+                                            {"preamble", "3"},
+                                            {"header", "none"},
+                                            {"columns", "a, 3 b, 5 c"},
+                                            {"column_counts", "5 6"},
+                                            {"reject_max", "0.5%"},
+                                            {"final_newline", "required"}};
+    struct feed *never = say("date", "date");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct feed *feed = say("date", "date");
+        struct tally_err err;
+        set(feed, values[i][0], values[i][1]);
+        set(feed, values[i][0], "");
+        if (!feed_check(feed, &err)) {
+            fail_msg("%s = %s: %s", values[i][0], values[i][1], err.message);
+        }
+        assert_true(feed_reads_alike(never, feed));
+        feed_close(feed);
+    }
+    feed_close(never);
+}
+
+static void no_more_dimensions_or_measures_than_a_shape_holds(void **state)
+{
+    struct feed *feed = open_feed();
+    struct tally_err err;
+    char key[32];
+
+    (void)state;
+    for (int i = 0; i < SHAPE_DIMS_MAX; i++) {
+        snprintf(key, sizeof key, "dim.d%d", i);
+        set(feed, key, "x");
+    }
+    assert_false(feed_set(feed, "dim.more", "x", "", &err));
+    for (int i = 0; i < SHAPE_MEASURES_MAX; i++) {
+        snprintf(key, sizeof key, "measure.m%d", i);
+        set(feed, key, "x");
+    }
+    assert_false(feed_set(feed, "measure.more", "x", "", &err));
+    feed_close(feed);
+}
+
+// ---- mapping files ----------------------------------------------------------------------------
+
+static void save(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fclose(file), 0);
+}
+
+// Whether the text is taken as a mapping file, or with which words it is refused.
+static void mapping_file(const char *path, const char *text, const char *part)
+{
+    struct feed *feed = open_feed();
+    struct tally_err err = {.code = TALLY_OK};
+
+    save(path, text);
+    bool ok = feed_set(feed, "map.place", path, "", &err);
+    if (ok != !part || (part && !strstr(err.message, part))) {
+        fail_msg("%s: wanted %s, got %s", text, part ? part : "success", err.message);
+    }
+    feed_close(feed);
+}
+
+static void mapping_files_say_what_is_wrong_with_them(void **state)
+{
+    char path[] = "/tmp/test_feed_map.XXXXXX";
+
+    (void)state;
+    close(mkstemp(path));
+    mapping_file(path, "", NULL);
+    mapping_file(path, "from,to\na,b\na,b\n", NULL);
+    mapping_file(path, "To,From\nb,a\n", NULL);
+    mapping_file(path, "a,b\nfrom,c\n", NULL);
+    mapping_file(path, "to,b\n", NULL);
+    mapping_file(path, "from,b\n", NULL);
+    mapping_file(path, "a,b\na,c\n", "mapped to two texts");
+    mapping_file(path, "a\n", "two columns");
+    mapping_file(path, "\xff,b\n", "not UTF-8");
+    mapping_file(path, "a,\xff\n", "not UTF-8");
+    mapping_file(path, "a,b\"c\n", "a quote inside");
+    mapping_file(path, "a,\"b", "never closed");
+    unlink(path);
+}
+
+// With map.place = PATH, and other lines behind it.
+static struct feed *with_map(const char *path, const char *text, const char *key)
+{
+    struct feed *feed = open_feed();
+
+    save(path, text);
+    set(feed, "id", "id");
+    set(feed, "date", "date");
+    set(feed, "dim.place", "Place");
+    set(feed, "dim.actor", "Actor");
+    set(feed, key, path);
+    return feed;
+}
+
+static void feeds_read_alike_by_the_content_of_their_mapping_files(void **state)
+{
+    static const char *const others[] = {"a,b\nc,e\n", "a,b\n",        "a,b\nc,dd\n",
+                                         "a,b\nx,d\n", "a,b\nccc,d\n", ""};
+    char path[] = "/tmp/test_feed_map.XXXXXX";
+    struct tally_err err;
+
+    (void)state;
+    close(mkstemp(path));
+    struct feed *plain = with_map(path, "a,b\nc,d\n", "map.place");
+    struct feed *same = with_map(path, "from,to\na,b\nc,d\na,b\n", "map.place");
+    assert_true(feed_check(plain, &err) && feed_check(same, &err));
+    assert_true(feed_reads_alike(plain, same));
+    feed_close(same);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct feed *other = with_map(path, others[i], "map.place");
+        assert_false(feed_reads_alike(plain, other));
+        feed_close(other);
+    }
+    struct feed *elsewhere = with_map(path, "a,b\nc,d\n", "map.actor");
+    assert_false(feed_reads_alike(plain, elsewhere));
+    set(elsewhere, "map.actor", "");
+    set(elsewhere, "map.place", path);
+    set(elsewhere, "map.place", path); // in place of the earlier one
+    assert_true(feed_reads_alike(plain, elsewhere));
+    set(elsewhere, "map.nothing", path);
+    check_refuses(elsewhere, "map.nothing has no dim.nothing");
+    feed_close(plain);
+    unlink(path);
 }
 
 static void contradictions_are_found_at_the_end(void **state)
@@ -146,6 +340,45 @@ static void contradictions_are_found_at_the_end(void **state)
     check_refuses(feed, "columns = NAME");
 }
 
+// A feed of these keys and values, up to a NULL.
+static struct feed *made_of(const char *const *words)
+{
+    struct feed *feed = open_feed();
+
+    for (; words[0]; words += 2) {
+        set(feed, words[0], words[1]);
+    }
+    return feed;
+}
+
+static void contradictions_of_two_keys_each(void **state)
+{
+    static const struct {
+        const char *words[12];
+        const char *part;
+    } cases[] = {
+        {{"id", "i", "mode", "deletions", "deletes", "x", "dim.d", "c"}, "a dimension makes no"},
+        {{"id", "i", "mode", "deletions", "deletes", "x", "rows", "per-victim"},
+         "per-victim makes"},
+        {{"id", "i", "date", "d", "year", "y"}, "not both"},
+        {{"id", "i", "date", "d", "end_date", "e", "end_year", "y"}, "not both"},
+        {{"id", "i", "date", "d", "month", "m"}, "a day needs a month"},
+        {{"id", "i", "date", "d", "end_day", "m"}, "a day needs a month"},
+        {{"id", "i", "date", "d", "end_month", "m"}, "a day needs a month"},
+        {{"id", "i", "days", "d"}, "date = COLUMN"},
+        {{"id", "i", "date", "d", "dim.n", "a", "measure.n", "b"}, "a dimension and a measure"},
+        {{"id", "i", "date", "d", "kind", "claims", "measure.other", "v"}, "needs measure.value"},
+        {{"id", "i", "date", "d", "kind", "claims", "measure.value", "v", "measure.b", "w"},
+         "and no other"},
+        {{"id", "i", "date", "d", "kind", "claims", "rows", "per-victim"}, "per-incident"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_refuses(made_of(cases[i].words), cases[i].part);
+    }
+}
+
 static void later_values_replace_and_empty_ones_take_back(void **state)
 {
     struct feed *feed = open_feed();
@@ -197,16 +430,6 @@ static void every_key_has_help(void **state)
     }
 }
 
-static struct feed *say(const char *key, const char *value)
-{
-    struct feed *feed = open_feed();
-
-    set(feed, "id", "number");
-    set(feed, "measure.killed", "Killed");
-    set(feed, key, value);
-    return feed;
-}
-
 static void reads_alike(const char *key, const char *value, bool want)
 {
     struct feed *plain = say("id", "number");
@@ -237,6 +460,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_out_of_bounds_say_what_would_be_right),
         cmocka_unit_test(contradictions_are_found_at_the_end),
+        cmocka_unit_test(contradictions_of_two_keys_each),
+        cmocka_unit_test(every_key_is_taken_back_by_an_empty_value),
+        cmocka_unit_test(no_more_dimensions_or_measures_than_a_shape_holds),
+        cmocka_unit_test(mapping_files_say_what_is_wrong_with_them),
+        cmocka_unit_test(feeds_read_alike_by_the_content_of_their_mapping_files),
         cmocka_unit_test(later_values_replace_and_empty_ones_take_back),
         cmocka_unit_test(globs_claim_names_with_or_without_compression),
         cmocka_unit_test(every_key_has_help),
