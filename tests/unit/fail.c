@@ -6,6 +6,7 @@
 #include <iconv.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,14 +42,29 @@ __attribute__((noinline)) static void fail_here(void)
     __asm__ volatile("");
 }
 
+// Those that a slow file system may let a signal interrupt.
+static bool is_interruptible(const char *name)
+{
+    static const char *const names[] = {"openat", "read", "pread", "pwrite", "ftruncate"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool fails(enum fail_kind kind, const char *name)
 {
-    if (!fail.armed || fail.kind != kind || --fail.left != 0) {
+    bool signalled = fail.kind == FAIL_SIGNAL && kind == FAIL_CALL && is_interruptible(name);
+
+    if (!fail.armed || (fail.kind != kind && !signalled) || --fail.left != 0) {
         return false;
     }
     fail.name = name;
     fail_here();
-    errno = kind == FAIL_MEMORY ? ENOMEM : EIO;
+    errno = kind == FAIL_MEMORY ? ENOMEM : signalled ? EINTR : EIO;
     return true;
 }
 

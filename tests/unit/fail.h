@@ -10,6 +10,7 @@
 enum fail_kind {
     FAIL_MEMORY, // NULL
     FAIL_CALL,   // EIO
+    FAIL_SIGNAL, // EINTR, of those that a signal may interrupt
 };
 
 // From here on; `at` 1 is the next one.

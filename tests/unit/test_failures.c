@@ -433,6 +433,40 @@ static bool read_rollup(const struct scene *scene, struct digest *out_digest, st
     return ok;
 }
 
+static bool on_reject(void *context, const struct replay_file *file,
+                      const struct replay_reject *reject, struct tally_err *err)
+{
+    size_t *count = context;
+
+    (void)file;
+    (void)reject;
+    (void)err;
+    ++*count;
+    return true;
+}
+
+// What `tallyd --dry-run` does beside: a copy of the ledger that is thrown away; and the rows that
+// were set aside in the first batch.
+static bool look_beside(const struct scene *scene, struct tally_err *err)
+{
+    struct store_accepted accepted;
+    size_t count = 0;
+    struct replay_visitor visitor = {.context = &count, .on_reject = on_reject};
+    const struct packed *first = &quiet.files[0];
+
+    if (!disk_mkdir(scene->fd, "copy", 0700, err)) {
+        return false;
+    }
+    int from_fd = disk_open(scene->fd, "ledger", O_RDONLY | O_DIRECTORY, 0, err);
+    int to_fd = from_fd < 0 ? -1 : disk_open(scene->fd, "copy", O_RDONLY | O_DIRECTORY, 0, err);
+    bool ok = to_fd >= 0 && disk_copy(from_fd, "000001.seg", to_fd, "000001.seg", 0600, err);
+    disk_close(from_fd);
+    disk_close(to_fd);
+    return ok && disk_remove_tree(scene->fd, "copy", err) &&
+           store_find_accepted(scene->store, digest_of(first->data, first->bytes), &accepted) &&
+           store_each_reject(scene->store, accepted.at, &visitor, err);
+}
+
 static bool take_files(struct scene *scene, struct digest *out_rollup, struct tally_err *err)
 {
     for (size_t i = 0; i < FILES_COUNT; i++) {
@@ -442,7 +476,7 @@ static bool take_files(struct scene *scene, struct digest *out_rollup, struct ta
         scene->batches = store_batches(scene->store);
     }
     return store_publish(scene->store, err) && read_rollup(scene, out_rollup, err) &&
-           replay_earlier(scene, err);
+           replay_earlier(scene, err) && look_beside(scene, err);
 }
 
 static bool play(struct scene *scene, struct digest *out_rollup, struct tally_err *err)
@@ -538,6 +572,7 @@ static void recover(struct scene *scene, uint64_t accepted)
     struct digest rollup;
     struct tally_err err;
 
+    case_check(disk_remove_tree(scene->fd, "copy", &err), &err);
     case_check(describe_feeds(scene, &err) && describe_rollups(scene->defs, &err) &&
                    open_store(scene, &err),
                &err);
@@ -559,6 +594,7 @@ static uint64_t go_on(struct scene *scene)
     if (!scene->store || store_is_broken(scene->store)) {
         return scene->batches;
     }
+    case_check(disk_remove_tree(scene->fd, "copy", &err), &err);
     case_check(store_abort(scene->store, &err) && take_files(scene, &rollup, &err), &err);
     assert_int_equal(scene->batches, quiet.batches);
     assert_true(digest_equal(rollup, quiet.rollup));
@@ -627,11 +663,37 @@ static void each_call_to_the_system_may_fail(void **state)
     assert_int_equal(quiet.wrong, 0);
 }
 
+// A signal in the middle of a call is nobody's business.
+static void each_interrupted_call_is_made_again(void **state)
+{
+    long at = 1;
+
+    (void)state;
+    for (bool over = false; !over; at++) {
+        struct scene scene;
+        struct tally_err err = {0};
+        struct digest rollup;
+        const char *name;
+        open_scene(&scene);
+        fail_arm(FAIL_SIGNAL, at);
+        bool ok = play(&scene, &rollup, &err);
+        over = !fail_disarm(&name);
+        if (!ok) {
+            fail_msg("%s %ld interrupted: %s", name, at, err.message);
+        }
+        assert_true(digest_equal(rollup, quiet.rollup));
+        close_scene(&scene);
+    }
+    print_message("%ld interrupted calls\n", at - 2);
+    assert_true(at > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(each_call_to_the_system_may_fail),
+        cmocka_unit_test(each_interrupted_call_is_made_again),
     };
     return cmocka_run_group_tests(tests, play_quietly, NULL);
 }
