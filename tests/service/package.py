@@ -189,7 +189,8 @@ def is_purged(box, checks):
     checks.must("no unit either", units == "", units)
     kept = set(box.ask("find", STATE, "-type", "f").split())
     checks.must("the ledger and what was dropped stay",
-                kept == {f"{STATE}/done/attacks-1.csv", f"{STATE}/ledger/000001.seg"}, kept)
+                kept == {f"{STATE}/done/attacks-1.csv", f"{STATE}/ledger/000001.seg",
+                         f"{STATE}/committed"}, kept)
 
 
 def nothing_stays_of_a_trial(box, checks):
