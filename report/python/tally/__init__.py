@@ -194,8 +194,10 @@ class _Figures:
             names += [prefix + measure, f"{prefix}{measure}_reported"]
         self.columns = [_Column(name, _NUMBER, []) for name in names]
 
-    def add(self, incidents: int) -> None:
-        values = self._format.unpack_from(self.sums)
+    def add(self, incidents: int, sums: Any = None, row: int = 0) -> None:
+        """`sums`: of many rows, where they are not those of the last call."""
+        values = self._format.unpack_from(self.sums if sums is None else sums,
+                                          row * self._format.size)
         self.columns[0].values.append(incidents)
         for i in range(0, len(values), 3):
             total, reported, state = values[i:i + 3]
@@ -311,13 +313,12 @@ class Rollup:
         selection = self._select(dims, where)
         keys = [_Column(dim, _TEXT, []) for dim in dims]
         figures = [_Figures(self.measures, period.prefix) for period in periods]
+        each = [self._windows(selection, number, period) for period in periods]
         for row in range(library.selection_rows(selection.pointer)):
-            each = [self._figures_of(selection, row, number, period, room)
-                    for period, room in zip(periods, figures)]
-            if dims and not any(each):
+            if dims and not any(incidents[row] for incidents, _ in each):
                 continue
-            for room, incidents in zip(figures, each):
-                room.add(incidents)
+            for room, (incidents, sums) in zip(figures, each):
+                room.add(incidents[row], sums, row)
             _add_texts(keys, selection, row)
         rows = len(figures[0].columns[0].values)
         first, last = _to_day(periods[0].first), _to_day(periods[0].last)
@@ -345,14 +346,16 @@ class Rollup:
         return Handle("selection", handle, handle.pointer, texts(dims), len(dims),
                       texts(conditions), len(conditions))
 
-    @staticmethod
-    def _figures_of(selection: Handle, row: int, basis: int, period: _Period,
-                    room: _Figures) -> int:
+    def _windows(self, selection: Handle, basis: int, period: _Period) -> tuple[Any, Any]:
+        """The windows of all rows: incidents [rows], sums [rows][measures]."""
+        rows = library.selection_rows(selection.pointer)
+        incidents = (ctypes.c_uint64 * rows)()
+        sums = (CSum * (rows * len(self.measures)))()
         err = CError()
-        if not library.selection_window(selection.pointer, row, basis, period.first, period.last,
-                                        room.incidents, room.sums, err):
+        if not library.selection_windows(selection.pointer, basis, period.first, period.last,
+                                         incidents, sums, err):
             raise err.exception()
-        return room.incidents.value
+        return incidents, sums
 
     def _notes(self, selection: Handle, periods: list[_Period]) -> list[str]:
         notes = []
