@@ -47,6 +47,7 @@ void bits_put_golomb(struct bits_writer *writer, bits_u128 value, uint32_t param
     bits_u128 head = (value >> parameter) + 1;
     uint32_t more = bits_length_wide(head) - 1;
 
+    assert(head > 0 && more < 128);
     bits_put_unary(writer, more);
     bits_put_wide(writer, head & (((bits_u128)1 << more) - 1), more);
     bits_put(writer, bits_low((uint64_t)value, parameter), parameter);
@@ -108,8 +109,8 @@ bool bits_take_golomb(const unsigned char *data, uint64_t limit, uint64_t *bit, 
     uint64_t at = *bit;
     uint32_t more;
 
-    if (!bits_take_unary(data, limit, &at, &more) || more + parameter > value_bits_max ||
-        limit - at < more + parameter) {
+    if (!bits_take_unary(data, limit, &at, &more) || more > value_bits_max ||
+        more + parameter > value_bits_max || limit - at < more + parameter) {
         return false;
     }
     bits_u128 head = ((bits_u128)1 << more | bits_get_wide(data, at, more)) - 1;

@@ -202,6 +202,23 @@ static void golomb_longer_than_any_number_is_refused(void **state)
     }
 }
 
+// As long as 32 bits count, which is 512 MiB of zeros: no sum with it may come round to a small
+// one.
+static void the_longest_run_of_zeros_is_no_number(void **state)
+{
+    const uint64_t zeros = UINT32_MAX;
+    size_t count = (size_t)(zeros / 8) + 64;
+    unsigned char *data = calloc(count, 1);
+    uint64_t bit = 0;
+    bits_u128 value;
+
+    (void)state;
+    assert_non_null(data);
+    data[zeros / 8] = (unsigned char)(1 << zeros % 8);
+    assert_false(bits_take_golomb(data, (count - PACKED_BEHIND) * 8, &bit, 1, &value));
+    free(data);
+}
+
 static void fields_of_any_width_come_back_at_any_bit(void **state)
 {
     uint64_t seed = 2;
@@ -255,6 +272,7 @@ int main(void)
         cmocka_unit_test(long_runs_of_zeros_come_back),
         cmocka_unit_test(no_code_goes_on_behind_the_limit),
         cmocka_unit_test(golomb_longer_than_any_number_is_refused),
+        cmocka_unit_test(the_longest_run_of_zeros_is_no_number),
         cmocka_unit_test(fields_of_any_width_come_back_at_any_bit),
         cmocka_unit_test(select_finds_each_one),
     };
