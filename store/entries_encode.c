@@ -149,11 +149,11 @@ static uint64_t best_golomb(const struct numbers *numbers, uint8_t *out_paramete
 {
     uint64_t best = UINT64_MAX;
 
-    for (uint8_t parameter = 0; parameter <= BITS_GOLOMB_MAX; parameter++) {
+    for (uint32_t parameter = 0; parameter <= BITS_GOLOMB_MAX; parameter++) {
         uint64_t cost = cost_of(numbers, parameter);
         if (cost < best) {
             best = cost;
-            *out_parameter = parameter;
+            *out_parameter = (uint8_t)parameter;
         }
     }
     return best;
@@ -163,14 +163,14 @@ static uint64_t best_rice(const uint64_t gap[ENTRIES_BLOCK + 1], uint8_t *out_pa
 {
     uint64_t best = UINT64_MAX;
 
-    for (uint8_t parameter = 0; parameter <= ENTRIES_GAP_MAX; parameter++) {
+    for (uint32_t parameter = 0; parameter <= ENTRIES_GAP_MAX; parameter++) {
         uint64_t cost = 0;
         for (uint32_t i = 0; i <= ENTRIES_BLOCK; i++) {
             cost += gap[i] * bits_rice_cost(i, parameter);
         }
         if (cost < best) {
             best = cost;
-            *out_parameter = parameter;
+            *out_parameter = (uint8_t)parameter;
         }
     }
     return best;

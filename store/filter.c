@@ -224,17 +224,15 @@ bool filter_decode(struct filter *filter, struct cursor *in, struct tally_err *e
     uint64_t count = cursor_take_varint(in);
     for (uint64_t i = 0; i < count && in->ok; i++) {
         const char *pattern = cursor_take_text(in, &bytes);
-        if (pattern && !add_pattern(filter, pattern, bytes, err)) {
+        in->ok = pattern && !memchr(pattern, '\0', bytes);
+        if (in->ok && !add_pattern(filter, pattern, bytes, err)) {
             filter_done(filter);
             return false;
         }
-        in->ok = in->ok && !memchr(pattern, '\0', bytes);
     }
-    if (!in->ok || !filter->dim) {
-        bool malformed = !in->ok;
+    if (!in->ok) {
         filter_done(filter);
-        return malformed ? err_set(err, TALLY_CORRUPT, "malformed filter")
-                         : err_set(err, TALLY_NO_MEMORY, "no memory for a filter");
+        return err_set(err, TALLY_CORRUPT, "malformed filter");
     }
     return true;
 }

@@ -156,10 +156,10 @@ void rollup_group_values(const struct rollup *rollup, size_t group, uint32_t *ou
 struct level {
     const struct monotone *keys;
     struct monotone_walk walk;
-    uint32_t values; // of the dimension
     int64_t number;  // of the beginning at hand; -1: none yet
-    uint32_t value;
     uint64_t parent; // number of the beginning that it goes on from
+    uint32_t values; // of the dimension
+    uint32_t value;
 };
 
 static void move_to(struct level *level, uint64_t number)
