@@ -3,6 +3,7 @@
 
 import signal
 import sys
+import time
 
 import operated
 from operated import must
@@ -50,9 +51,18 @@ def digests(box):
     return {row["rollup"]: row["digest"] for row in box.table("rollups")}
 
 
+def settled(box):
+    """Digests once nothing waits to be published any more: rollups follow within a second."""
+    before = None
+    while (now := digests(box)) != before:
+        before = now
+        time.sleep(1.5)
+    return now
+
+
 def same_as_a_restart(box):
     """What the reload made is what a start with this configuration makes."""
-    made = digests(box)
+    made = settled(box)
     box.stop()
     for path in (box.state / "rollup").iterdir():
         path.unlink()
