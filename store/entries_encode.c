@@ -136,7 +136,7 @@ static uint64_t cost_of(const struct numbers *numbers, uint32_t parameter)
     for (uint32_t value = 0; value < NUMBERS_SMALL; value++) {
         cost += numbers->small[value] * bits_golomb_cost(value, parameter);
     }
-    for (uint32_t length = 0; length < NUMBERS_LENGTHS; length++) {
+    for (uint32_t length = 1; length < NUMBERS_LENGTHS; length++) {
         if (numbers->length[length] > 0) {
             bits_u128 middle = (bits_u128)3 << (length - 1) >> 1;
             cost += numbers->length[length] * bits_golomb_cost(middle, parameter);
