@@ -151,7 +151,10 @@ def measure_all(chosen, taking_part):
         if "load" in chosen.table:
             measure_load(chosen, shape, rows, data, taking_part, findings)
         if set(chosen.table) - {"load"}:
-            measure_packed(chosen, shape, rows, data, findings)
+            try:
+                measure_packed(chosen, shape, rows, data, findings)
+            except rivals.Failed as failure:
+                findings.said.append(f"{failure} ({shape.name})")
     return findings
 
 
