@@ -536,6 +536,11 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
         return true;
     case SAME:
         counts->unchanged++;
+        if (batch->mode == BATCH_SNAPSHOT) { // its further rows are compared with this one
+            incident->batch = batch->number;
+            incident->record = (uint32_t)row->record;
+            incident->line = (uint32_t)row->line;
+        }
         return true;
     case CHANGED:
         break;

@@ -339,6 +339,7 @@ void store_close(struct store *store)
     free(store->pending.file);
     free(store->pending.scope);
     free(store->pending.scope_seen);
+    free(store->pending.leant_on);
     free(store->rollup);
     free(store->accepted);
     free(store->accepted_slot);

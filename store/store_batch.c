@@ -1,5 +1,6 @@
 // store/store_batch.c - one batch: from chunks of rows to a commit (contracts in store.h).
 #include "base/planted.h"
+#include "store/snapshot.h"
 #include "store/store_private.h"
 
 #include <assert.h>
@@ -15,9 +16,10 @@ enum {
 
 // What the batch at hand has said of an incident so far: incident.seen = mark + one of these.
 enum seen {
-    SEEN_KEPT,    // a rejected row of a snapshot names it
-    SEEN_EQUAL,   // a row says what is kept: left out of the ledger
-    SEEN_WRITTEN, // a row stands in the ledger
+    SEEN_KEPT,          // a rejected row of a snapshot names it
+    SEEN_EQUAL,         // a row says what is kept: left out of the ledger
+    SEEN_WRITTEN,       // a row stands in the ledger
+    SEEN_EQUAL_WRITTEN, // first the one, then the other
     SEEN_COUNT,
 };
 
@@ -46,6 +48,7 @@ static void reset(struct pending *pending)
     pending->skipped_unchanged = 0;
     pending->skipped_older = 0;
     pending->scopes_count = 0;
+    pending->leant_on_count = 0;
     if (pending->scope_seen_bytes > 0) {
         memset(pending->scope_seen, 0, pending->scope_seen_bytes);
     }
@@ -226,84 +229,22 @@ static bool map_new_texts(struct store *store, const struct rows *rows, struct t
     return true;
 }
 
-static bool has_scope(const struct pending *pending, uint32_t text)
-{
-    return text / 8 < pending->scope_seen_bytes && pending->scope_seen[text / 8] >> text % 8 & 1;
-}
-
-static bool grow_seen(struct pending *pending, uint32_t text)
-{
-    size_t bytes = ((size_t)text / 8 + 1) * 2;
-    unsigned char *seen = realloc(pending->scope_seen, bytes);
-
-    if (!seen) {
-        return false;
-    }
-    memset(seen + pending->scope_seen_bytes, 0, bytes - pending->scope_seen_bytes);
-    pending->scope_seen = seen;
-    pending->scope_seen_bytes = bytes;
-    return true;
-}
-
-static bool grow_scopes(struct pending *pending)
-{
-    size_t capacity = pending->scopes_capacity ? pending->scopes_capacity * 2 : 64;
-    uint32_t *scope = realloc(pending->scope, capacity * sizeof *scope);
-
-    if (!scope) {
-        return false;
-    }
-    pending->scope = scope;
-    pending->scopes_capacity = capacity;
-    return true;
-}
-
-static bool add_scope(struct pending *pending, uint32_t text, struct tally_err *err)
-{
-    if (has_scope(pending, text)) {
-        return true;
-    }
-    if ((text / 8 >= pending->scope_seen_bytes && !grow_seen(pending, text)) ||
-        (pending->scopes_count == pending->scopes_capacity && !grow_scopes(pending))) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
-    }
-    pending->scope_seen[text / 8] |= (unsigned char)(1U << text % 8);
-    pending->scope[pending->scopes_count++] = text;
-    return true;
-}
-
-static bool note_newest(struct pending *pending, const struct revision *revision,
-                        struct tally_err *err)
-{
-    if (revision_compare(revision, &pending->newest) <= 0) {
-        return true;
-    }
-    bytes_clear(&pending->newest_text);
-    bytes_put(&pending->newest_text, revision->text,
-              revision->kind == REVISION_TEXT ? revision->bytes : 0);
-    pending->newest = *revision;
-    pending->newest.text = (const char *)pending->newest_text.data;
-    return pending->newest_text.ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
-}
-
 static bool append_put(struct store *store, const struct ledger_row *row, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     struct incident *incident = state_find(&store->state, pending->feed, row->id, row->id_bytes);
 
     pending->puts++;
-    if (pending->mode == BATCH_SNAPSHOT) {
-        uint32_t scope = pending->scope_dim >= 0 ? row->dims[pending->scope_dim] : 0;
-        if (!add_scope(pending, scope, err) || !note_newest(pending, &row->revision, err)) {
-            return false;
-        }
+    if (pending->mode == BATCH_SNAPSHOT && !snapshot_note(pending, row, err)) {
+        return false;
     }
     if (!incident) {
         return put_row(store, row, err);
     }
     bool live = !(incident->flags & INCIDENT_WITHDRAWN);
-    bool written = incident->seen == store->mark + SEEN_WRITTEN;
-    bool equal = incident->seen == store->mark + SEEN_EQUAL;
+    bool equal_written = incident->seen == store->mark + SEEN_EQUAL_WRITTEN;
+    bool written = incident->seen == store->mark + SEEN_WRITTEN || equal_written;
+    bool equal = incident->seen == store->mark + SEEN_EQUAL || equal_written;
     if (live && !written && state_equals(&store->state, incident, pending->shape, row)) {
         incident->seen = store->mark + SEEN_EQUAL;
         pending->skipped_unchanged++;
@@ -313,9 +254,9 @@ static bool append_put(struct store *store, const struct ledger_row *row, struct
     const struct revision kept = incident_revision(&store->state, incident);
     if ((pending->mode != BATCH_SNAPSHOT || equal) && revision_compare(&row->revision, &kept) < 0) {
         pending->skipped_older++;
-        return true;
+        return pending->mode != BATCH_SNAPSHOT || snapshot_lean_on(store, incident, row, err);
     }
-    incident->seen = store->mark + SEEN_WRITTEN;
+    incident->seen = store->mark + (equal ? SEEN_EQUAL_WRITTEN : SEEN_WRITTEN);
     return put_row(store, row, err);
 }
 
@@ -390,38 +331,6 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
 
 // ---- snapshots ----------------------------------------------------------------------------
 
-// Is this snapshot in force for a scope value, or is there a newer one already?
-static bool scope_in_force(const struct store *store, uint32_t text)
-{
-    const struct pending *pending = &store->pending;
-    const struct state_scope *kept = state_find_scope(&store->state, pending->feed, text);
-
-    return !kept || kept->newest.kind == REVISION_NONE || pending->newest.kind == REVISION_NONE ||
-           revision_compare(&pending->newest, &kept->newest) >= 0;
-}
-
-static size_t scopes_in_force(const struct store *store)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < store->pending.scopes_count; i++) {
-        count += scope_in_force(store, store->pending.scope[i]);
-    }
-    return count;
-}
-
-static bool is_missing(const struct store *store, const struct incident *incident)
-{
-    const struct pending *pending = &store->pending;
-
-    if (incident->flags & INCIDENT_WITHDRAWN || incident->seen >= store->mark ||
-        store->state.shape_feed[incident->shape] != pending->feed) {
-        return false;
-    }
-    uint32_t scope = state_kept_scope(&store->state, incident, pending->shape, pending->scope_dim);
-    return has_scope(pending, scope) && scope_in_force(store, scope);
-}
-
 // What the snapshot no longer lists is withdrawn, as rows of their own.
 static bool withdraw_missing(struct store *store, struct tally_err *err)
 {
@@ -430,7 +339,7 @@ static bool withdraw_missing(struct store *store, struct tally_err *err)
 
     while ((incident = state_next(&store->state, &walk)) != NULL) {
         struct ledger_row row = {.op = ROWS_WITHDRAW};
-        if (!is_missing(store, incident)) {
+        if (!snapshot_misses(store, incident)) {
             continue;
         }
         row.id = incident_id(&store->state, incident);
@@ -507,7 +416,7 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     }
     for (size_t i = 0; i < end.scopes; i++) {
         bytes_put_varint(&scopes, pending->scope[i]);
-        bytes_put_u8(&scopes, scope_in_force(store, pending->scope[i]));
+        bytes_put_u8(&scopes, snapshot_in_force(store, pending->scope[i]));
     }
     end.scope_list = cursor_over(scopes.data, scopes.count);
     batch_end_encode(&end, &payload);
@@ -581,11 +490,12 @@ bool store_commit(struct store *store, const struct store_file_end *end,
                        "withdraw by a deletions file if that is meant",
                        pending->feed_name);
     }
-    if (pending->mode == BATCH_SNAPSHOT && scopes_in_force(store) == 0) {
+    if (pending->mode == BATCH_SNAPSHOT && snapshot_scopes_in_force(store) == 0) {
         return drop(store, end, FILE_SUPERSEDED, 0,
                     "a newer snapshot is in force for all that it covers", out_outcome, err);
     }
-    if (pending->mode == BATCH_SNAPSHOT && !withdraw_missing(store, err)) {
+    if (pending->mode == BATCH_SNAPSHOT &&
+        (!snapshot_check(store, err) || !withdraw_missing(store, err))) {
         return false;
     }
     if (!put_rows_frame(store, err) || !put_commit(store, end, err)) {

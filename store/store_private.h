@@ -55,6 +55,9 @@ struct pending {
     size_t scopes_capacity;
     unsigned char *scope_seen; // a bit a text code
     size_t scope_seen_bytes;
+    uint32_t *leant_on; // scopes whose unchanged row made one of another scope older
+    size_t leant_on_count;
+    size_t leant_on_capacity;
     struct bytes newest_text;
     struct revision newest;
     uint64_t puts;

@@ -107,6 +107,41 @@ static int scope_of(const struct told *row, bool by_place)
     return by_place ? row->place : PLACES;
 }
 
+static bool same_told(const struct told *a, const struct told *b)
+{
+    return a->revision == b->revision && a->first == b->first && a->lasts == b->lasts &&
+           a->place == b->place && a->killed == b->killed;
+}
+
+// A snapshot by place says first what is known of an id, then something older in another place: it
+// is refused unless it is in force where the first row stands.
+static bool model_refuses(const struct model *model, const struct told *rows, size_t count,
+                          bool by_place)
+{
+    enum { NOTHING, UNCHANGED, CHANGED } said[IDS] = {NOTHING};
+    bool leant_on[PLACES] = {false};
+    int newest = 0;
+
+    for (size_t i = 0; by_place && i < count; i++) {
+        const struct told *row = &rows[i];
+        const struct known *known = &model->known[row->id];
+        newest = rank_of(row) > newest ? rank_of(row) : newest;
+        if (said[row->id] == NOTHING) {
+            said[row->id] = known->live && same_told(row, &known->told) ? UNCHANGED : CHANGED;
+        } else if (said[row->id] == UNCHANGED && rank_of(row) < rank_of(&known->told) &&
+                   row->place != known->told.place) {
+            leant_on[known->told.place] = true;
+        }
+    }
+    for (int place = 0; place < PLACES; place++) {
+        if (leant_on[place] && model->in_force[place] && newest > 0 &&
+            newest < model->newest[place]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // False: superseded.
 static bool model_snapshot(struct model *model, const struct told *rows, size_t count,
                            bool by_place)
@@ -267,6 +302,12 @@ static void take_file(struct play *play, enum step step)
     if (step == SNAPSHOT) {
         if (count == 0) {
             require(!ok && err.code == TALLY_REFUSED); // it would withdraw everything
+            return;
+        }
+        struct model after = play->model;
+        if (model_snapshot(&after, rows, count, play->by_place) &&
+            model_refuses(&play->model, rows, count, play->by_place)) {
+            require(!ok && err.code == TALLY_REFUSED);
             return;
         }
         want = model_snapshot(&play->model, rows, count, play->by_place) ? FILE_ACCEPTED

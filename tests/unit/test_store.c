@@ -296,6 +296,68 @@ static void snapshot_without_incidents_is_refused_and_leaves_the_store_usable(vo
 }
 
 // One file says two things of one id: the newest counts, however often such a file comes.
+// The row that says what is kept stands in no ledger. It counts all the same against those behind
+// it, also when a row of a scope that is not in force came between.
+static void unchanged_row_of_a_snapshot_is_not_forgotten(void **state)
+{
+    struct store_case room;
+
+    (void)state;
+    case_open(&room);
+    case_check(
+        case_try(&room, BATCH_SNAPSHOT, 0, "mali", ROWS(ROW_AT("2020-09-09", "m", 10, "Mali", 7))),
+        &room.err);
+    case_check(
+        case_try(&room, BATCH_SNAPSHOT, 0, "chad", ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3))),
+        &room.err);
+    // In force for Chad only: what is said of Mali is older than what is known of it.
+    case_check(case_try(&room, BATCH_SNAPSHOT, 0, "both",
+                        ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3),
+                             ROW_AT("2020-01-06", "a", 10, "Mali", 4),
+                             ROW_AT("2020-01-02", "a", 11, "Chad", 9))),
+               &room.err);
+    assert_int_equal(case_killed(&room, "a"), 3);
+    // The same when the row of the other scope came first, so that all stand in the ledger.
+    case_check(case_try(&room, BATCH_SNAPSHOT, 0, "again",
+                        ROWS(ROW_AT("2020-01-06", "a", 10, "Mali", 4),
+                             ROW_AT("2020-01-05", "a", 10, "Chad", 3),
+                             ROW_AT("2020-01-02", "a", 11, "Chad", 9))),
+               &room.err);
+    assert_int_equal(case_killed(&room, "a"), 3);
+    restart_changes_nothing(&room);
+    case_close(&room);
+}
+
+// Whether the older row counts depends on an unchanged one that may not count: no guess is made.
+static void snapshot_that_gives_an_id_to_two_scopes_may_be_refused(void **state)
+{
+    struct store_case room;
+
+    (void)state;
+    case_open(&room);
+    case_check(case_try(&room, BATCH_SNAPSHOT, 0, "chad",
+                        ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3),
+                             ROW_AT("2020-09-09", "b", 10, "Chad", 1))),
+               &room.err);
+    struct digest before = case_state_digest(&room);
+    assert_false(case_try(
+        &room, BATCH_SNAPSHOT, 0, "both",
+        ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3), ROW_AT("2020-01-02", "a", 11, "Mali", 9))));
+    assert_int_equal(room.err.code, TALLY_REFUSED);
+    assert_non_null(strstr(room.err.message, "'Chad'"));
+    assert_false(room.store->pending.open);
+    assert_true(digest_equal(case_state_digest(&room), before));
+    // In force for both, the unchanged row counts and the older one does not.
+    case_check(case_try(&room, BATCH_SNAPSHOT, 0, "newer",
+                        ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3),
+                             ROW_AT("2020-01-02", "a", 11, "Mali", 9),
+                             ROW_AT("2020-09-10", "c", 12, "Mali", 2))),
+               &room.err);
+    assert_int_equal(case_killed(&room, "a"), 3);
+    restart_changes_nothing(&room);
+    case_close(&room);
+}
+
 static void id_twice_in_a_snapshot_keeps_its_newest_row_every_time(void **state)
 {
     struct store_case room;
@@ -599,6 +661,8 @@ int main(void)
         cmocka_unit_test(snapshot_may_be_in_force_for_some_of_its_scopes),
         cmocka_unit_test(unreadable_row_of_a_snapshot_keeps_its_incident),
         cmocka_unit_test(snapshot_without_incidents_is_refused_and_leaves_the_store_usable),
+        cmocka_unit_test(unchanged_row_of_a_snapshot_is_not_forgotten),
+        cmocka_unit_test(snapshot_that_gives_an_id_to_two_scopes_may_be_refused),
         cmocka_unit_test(id_twice_in_a_snapshot_keeps_its_newest_row_every_time),
         cmocka_unit_test(later_row_of_one_file_wins_without_revisions),
         cmocka_unit_test(deletions_withdraw_by_id),
