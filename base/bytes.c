@@ -103,6 +103,12 @@ void bytes_put_text(struct bytes *bytes, const char *text, size_t count)
     bytes_put(bytes, text, count);
 }
 
+void bytes_put_filling(struct bytes *bytes, size_t start)
+{
+    static const unsigned char zeros[8];
+    bytes_put(bytes, zeros, (0 - (bytes->count - start)) & 7);
+}
+
 void bytes_set_u32(struct bytes *bytes, size_t at, uint32_t value)
 {
     if (bytes->ok) {

@@ -38,6 +38,8 @@ void bytes_put_i128(struct bytes *bytes, bytes_i128 value);
 void bytes_put_varint(struct bytes *bytes, uint64_t value);
 void bytes_put_zigzag(struct bytes *bytes, int64_t value);
 void bytes_put_text(struct bytes *bytes, const char *text, size_t count); // varint length, bytes
+// Zeros up to the next multiple of 8 from `start` on; cursor_take_filling takes them.
+void bytes_put_filling(struct bytes *bytes, size_t start);
 
 // Writes over bytes that were put before. Requires: at + 4 (8) <= count.
 void bytes_set_u32(struct bytes *bytes, size_t at, uint32_t value);

@@ -23,6 +23,11 @@ struct day_civil {
     int day;   // 1..31
 };
 
+static inline bool day_is_possible(int32_t day)
+{
+    return day >= DAY_MIN && day <= DAY_MAX;
+}
+
 bool day_is_leap(int year);
 int day_month_days(int year, int month); // Requires: month 1..12
 bool day_is_valid(struct day_civil civil);

@@ -39,7 +39,6 @@ static void put_text(struct bytes *out, const struct dictionary_text *texts, uin
 
 void dictionary_encode(struct bytes *out, const struct dictionary_text *texts, uint32_t count)
 {
-    static const unsigned char zeros[8];
     size_t start = out->count;
     uint32_t longest = 0;
 
@@ -65,7 +64,7 @@ void dictionary_encode(struct bytes *out, const struct dictionary_text *texts, u
     if (out->ok) {
         bytes_set_u64(out, total, out->count - buckets);
     }
-    bytes_put(out, zeros, (0 - (out->count - start)) & 7);
+    bytes_put_filling(out, start);
 }
 
 // ---- opening ------------------------------------------------------------------------------

@@ -389,12 +389,6 @@ static bool put_blocks(struct encoder *encoder, struct tally_err *err)
 
 // ---- the section --------------------------------------------------------------------------
 
-static void fill(struct bytes *out, size_t start)
-{
-    static const unsigned char zeros[8];
-    bytes_put(out, zeros, (0 - (out->count - start)) & 7);
-}
-
 static void find_widths(struct encoder *encoder)
 {
     struct entries *entries = &encoder->entries;
@@ -417,12 +411,12 @@ static void put_head(const struct encoder *encoder, struct bytes *out, size_t st
     bytes_put_u32(out, entries->classes);
     bytes_put_u64(out, entries->zigzag);
     bytes_put(out, entries->width, entries->fields);
-    fill(out, start);
+    bytes_put_filling(out, start);
     for (size_t i = 0; i < (size_t)entries->classes * entries->columns; i++) {
         bytes_put_u8(out, encoder->parameters[i].gap);
         bytes_put_u8(out, encoder->parameters[i].value);
     }
-    fill(out, start);
+    bytes_put_filling(out, start);
 }
 
 static void put_section(struct encoder *encoder, struct bytes *out)
@@ -442,7 +436,7 @@ static void put_section(struct encoder *encoder, struct bytes *out)
         bits_put_wide(&writer, encoder->skip[i], entries->width[i % entries->fields]);
     }
     bits_align(&writer);
-    fill(out, start);
+    bytes_put_filling(out, start);
     bytes_put(out, encoder->blocks.data, encoder->blocks.count);
 }
 

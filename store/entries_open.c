@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static bool day_is_possible(int32_t day)
-{
-    return day >= DAY_MIN && day <= DAY_MAX;
-}
-
 static bool take_head(struct entries *entries, struct cursor *in)
 {
     entries->count = cursor_take_u64(in);

@@ -4,12 +4,6 @@
 
 // ---- writing ------------------------------------------------------------------------------
 
-static void fill(struct bytes *out, size_t start)
-{
-    static const unsigned char zeros[8];
-    bytes_put(out, zeros, (0 - (out->count - start)) & 7);
-}
-
 static void put_rank(struct bytes *out, size_t high, size_t words)
 {
     uint32_t ones = 0;
@@ -41,7 +35,7 @@ void monotone_encode(struct bytes *out, const uint64_t *values, uint32_t count)
         bits_put(&writer, bits_low(values[i], low_bits), low_bits);
     }
     bits_align(&writer);
-    fill(out, start);
+    bytes_put_filling(out, start);
     size_t high = out->count;
     for (uint32_t i = 0; i < count; i++) {
         bits_put_unary(&writer, (values[i] >> low_bits) - before);
@@ -49,9 +43,9 @@ void monotone_encode(struct bytes *out, const uint64_t *values, uint32_t count)
     }
     bits_put(&writer, 0, 1); // a zero closes it, so that a search for zeros ends
     bits_align(&writer);
-    fill(out, start);
+    bytes_put_filling(out, start);
     put_rank(out, high, (out->count - high) / 8);
-    fill(out, start);
+    bytes_put_filling(out, start);
 }
 
 // ---- opening ------------------------------------------------------------------------------

@@ -14,12 +14,6 @@ struct encoding {
     struct bytes section[ROLLUP_PROVENANCE + 1];
 };
 
-void rollup_align(struct bytes *out)
-{
-    static const unsigned char zeros[ROLLUP_ALIGNMENT];
-    bytes_put(out, zeros, (0 - out->count) & (ROLLUP_ALIGNMENT - 1));
-}
-
 static bool no_memory(const struct encoding *encoding, struct tally_err *err)
 {
     return err_set(err, TALLY_NO_MEMORY, "no memory to write %s", encoding->content->def->name);
@@ -201,7 +195,7 @@ static bool put_file(struct encoding *encoding, struct digest digest, struct byt
     bytes_put_u64(out, out->ok ? checksum64(out->data, out->count, 0) : 0);
     for (size_t i = 0; i < SECTIONS; i++) {
         bytes_put(out, encoding->section[sections[i]].data, encoding->section[sections[i]].count);
-        rollup_align(out);
+        bytes_put_filling(out, 0);
     }
     bytes_put(out, ROLLUP_MAGIC, ROLLUP_MAGIC_BYTES);
     return out->ok || no_memory(encoding, err);

@@ -55,9 +55,6 @@ struct rollup_content {
 // The file, complete. Errors: TALLY_NO_MEMORY.
 bool rollup_encode(const struct rollup_content *content, struct bytes *out, struct tally_err *err);
 
-// Zeros up to a multiple of ROLLUP_ALIGNMENT.
-void rollup_align(struct bytes *out);
-
 // ---- reading ------------------------------------------------------------------------------
 
 // Bytes of the headline for these cells: what the writer writes and verify expects.

@@ -84,7 +84,7 @@ static void put_column(const struct window *window, size_t column, struct bytes 
         uint64_t value = htole64((uint64_t)number[i]);
         bytes_put(out, &value, width);
     }
-    rollup_align(out);
+    bytes_put_filling(out, 0);
 }
 
 static bool put_windows(const struct rollup *rollup, int32_t end, struct bytes *out,

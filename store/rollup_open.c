@@ -29,11 +29,6 @@ bool rollup_damaged(struct tally_err *err, const char *section, const char *what
 
 // ---- opening ------------------------------------------------------------------------------
 
-static bool day_is_possible(int32_t day)
-{
-    return day >= DAY_MIN && day <= DAY_MAX;
-}
-
 static bool take_header(struct rollup *rollup, uint32_t *out_sections, struct tally_err *err)
 {
     struct cursor in = cursor_over(rollup->data, rollup->bytes);
