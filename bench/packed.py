@@ -91,13 +91,15 @@ class Packed:
         with open(self.path("cells.csv"), newline="", encoding="utf-8") as cells:
             rows = csv.reader(cells)
             next(rows)
-            first = last = "2000-01-01"
-            groups = []
+            groups, newest, oldest = [], [], []
             for texts, of_group in itertools.groupby(rows, lambda row: row[: len(GROUP)]):
                 days = [row[len(GROUP)] for row in of_group]
                 groups.append(texts)
-                first, last = min(first, days[0]), max(last, days[-1])
-        first, last = ((datetime.date.fromisoformat(day) - EPOCH).days for day in (first, last))
+                oldest.append(days[0])
+                newest.append(days[-1])
+        first, last = (
+            (datetime.date.fromisoformat(day) - EPOCH).days for day in (min(oldest), max(newest))
+        )
         chosen = random.Random(SEED)
         with open(self.path("queries.tsv"), "w", encoding="utf-8") as out:
             for _ in range(QUERIES):
