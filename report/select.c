@@ -270,9 +270,12 @@ bool select_window(const struct select *select, struct rollup_cursor *cursor, si
                    struct rollup_sums *out_sums, struct tally_err *err)
 {
     const struct select_row *of = &select->row[row];
-    struct rollup_cursor none = {0};
+    struct rollup_cursor none;
 
-    cursor = cursor ? cursor : &none;
+    if (!cursor) {
+        none.cells.set = none.spans.set = false;
+        cursor = &none;
+    }
     rollup_sums_clear(out_sums, rollup_def(select->rollup)->measures_count);
     for (size_t i = of->first; i < of->first + of->count; i++) {
         if (!rollup_add_window(select->rollup, cursor, select->group[i], basis, first_day, last_day,

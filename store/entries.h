@@ -46,6 +46,9 @@ enum {
     ENTRIES_DENSE = 8,
     ENTRIES_EMPTY = 9,
     ENTRIES_CLASSES_MAX = 34,
+    ENTRIES_PASS_BITS = 10,
+    ENTRIES_PASSES = ENTRIES_GAP_MAX + 1,
+    ENTRIES_PASS_NONE = 0xfff0, // more entries than a block has
     ENTRIES_COLUMNS_MAX = 2 + 2 * ROLLUP_MEASURES_MAX,
     ENTRIES_FIELDS_MAX = 2 + ENTRIES_COLUMNS_MAX, // of a skip entry: offset, age, totals
 };
@@ -74,6 +77,10 @@ struct entries {
     uint8_t width[ENTRIES_FIELDS_MAX];
     uint32_t at[ENTRIES_FIELDS_MAX]; // bit of each field
     const unsigned char *blocks;
+    // How reading passes over what a window does not count: of each sparse list with value
+    // parameter 0, by its gap parameter. Index: bits of the list with a one behind them. What they
+    // hold whole, entries * 16 + bits; ENTRIES_PASS_NONE: not one number.
+    uint16_t pass[ENTRIES_PASSES][2 << ENTRIES_PASS_BITS];
 };
 
 enum { ENTRIES_FIELD_OFFSET, ENTRIES_FIELD_AGE, ENTRIES_FIELD_TOTALS };

@@ -151,10 +151,29 @@ static inline struct ages take_ages_one_by_one(const struct block *block, uint32
 }
 
 #ifdef __AVX512VBMI2__
-enum { LANES = 16, POSITIONS_MAX = ENTRIES_BLOCK + 64 + LANES };
+enum {
+    LANES = 32,
+    LANES_LEAST = 8, // entries of a block below which lanes gain nothing
+    POSITIONS_MAX = ENTRIES_BLOCK + BITS_AT_ONCE + 2 * LANES,
+    LANES_LOW_MAX = 8, // low parts of 32 gaps fit in one load, and each with its shift in a lane
+    // No age of such a block is beyond 16 bits, however damaged it is: 127 low parts and steps add
+    // up to 127 * 256 at most, what stands in front and the high part to twice this.
+    LANES_AGE_MAX = 0x3fff,
+};
+
+static inline __m512i spread(uint32_t value)
+{
+    return _mm512_set1_epi16((short)value);
+}
+
+static inline __m512i lane_numbers(void)
+{
+    return _mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14,
+                            13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+}
 
 // Positions of the ones of the high parts, behind their first bit. False: there are not so many.
-static inline bool find_ones(const struct block *block, uint32_t count, uint32_t *out)
+static inline bool find_ones(const struct block *block, uint32_t count, uint16_t *out)
 {
     const __m512i bytes = _mm512_set_epi8(
         63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
@@ -169,15 +188,12 @@ static inline bool find_ones(const struct block *block, uint32_t count, uint32_t
             return false;
         }
         uint64_t word = bits_get(block->data, at, BITS_AT_ONCE);
-        uint32_t ones = (uint32_t)__builtin_popcountll(word);
         __m512i packed = _mm512_maskz_compress_epi8(word, bytes);
-        for (uint32_t i = 0; i < ones; i += LANES) {
-            __m512i wide = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(packed));
-            _mm512_storeu_si512(out + found + i,
-                                _mm512_add_epi32(wide, _mm512_set1_epi32((int)base)));
-            packed = _mm512_alignr_epi64(packed, packed, 2);
-        }
-        found += ones;
+        __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(packed));
+        __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(packed, 1));
+        _mm512_storeu_si512(out + found, _mm512_add_epi16(low, spread(base)));
+        _mm512_storeu_si512(out + found + LANES, _mm512_add_epi16(high, spread(base)));
+        found += (uint32_t)__builtin_popcountll(word);
     }
     return true;
 }
@@ -186,64 +202,104 @@ static inline bool find_ones(const struct block *block, uint32_t count, uint32_t
 static inline __m512i add_up(__m512i lanes)
 {
     const __m512i zero = _mm512_setzero_si512();
+    __m512i before = _mm512_alignr_epi32(lanes, zero, 15); // two lanes on
 
-    lanes = _mm512_add_epi32(lanes, _mm512_alignr_epi32(lanes, zero, 15));
-    lanes = _mm512_add_epi32(lanes, _mm512_alignr_epi32(lanes, zero, 14));
-    lanes = _mm512_add_epi32(lanes, _mm512_alignr_epi32(lanes, zero, 12));
-    return _mm512_add_epi32(lanes, _mm512_alignr_epi32(lanes, zero, 8));
+    lanes = _mm512_add_epi16(lanes, _mm512_shldi_epi32(lanes, before, 16));
+    lanes = _mm512_add_epi16(lanes, _mm512_alignr_epi32(lanes, zero, 15));
+    lanes = _mm512_add_epi16(lanes, _mm512_alignr_epi32(lanes, zero, 14));
+    lanes = _mm512_add_epi16(lanes, _mm512_alignr_epi32(lanes, zero, 12));
+    return _mm512_add_epi16(lanes, _mm512_alignr_epi32(lanes, zero, 8));
 }
 
-// The same, 16 ages at a time. Low parts of 16 gaps are 2 * low_bits whole bytes: one load, one
-// permutation of bytes, one shift for each lane.
+// Low parts of 32 gaps are 4 * low_bits whole bytes: one load, one permutation of bytes, one shift
+// for each lane.
+struct lows {
+    __m512i pick;
+    __m512i shift;
+    __m512i mask;
+};
+
+static inline struct lows lows_of(const struct block *block)
+{
+    __m512i bit = _mm512_add_epi16(_mm512_mullo_epi16(lane_numbers(), spread(block->low_bits)),
+                                   spread(block->low & 7));
+    __m512i byte = _mm512_srli_epi16(bit, 3);
+
+    return (struct lows){
+        .pick = _mm512_add_epi16(_mm512_mullo_epi16(byte, spread(0x0101)), spread(0x0100)),
+        .shift = _mm512_and_si512(bit, spread(7)),
+        .mask = spread((1U << block->low_bits) - 1)};
+}
+
+static inline __m512i take_lows(const struct block *block, const struct lows *lows, uint64_t byte)
+{
+    uint64_t left = block->limit / 8 + sizeof(uint64_t) - byte; // bytes that may be read
+    __mmask64 there = left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+    __m512i low = _mm512_maskz_loadu_epi8(there, block->data + byte);
+
+    low = _mm512_srlv_epi16(_mm512_permutexvar_epi8(lows->pick, low), lows->shift);
+    return _mm512_and_si512(low, lows->mask);
+}
+
+static inline void store_ages(__m512i age, __mmask32 valid, uint32_t *out)
+{
+    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(age));
+    __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(age, 1));
+
+    _mm512_mask_storeu_epi32(out, (__mmask16)valid, low);
+    _mm512_mask_storeu_epi32(out + LANES / 2, (__mmask16)(valid >> LANES / 2), high);
+}
+
+// How many of the valid lanes are at most `most`.
+static inline uint32_t count_up_to(__m512i age, __mmask32 valid, int64_t most)
+{
+    if (most < 0) {
+        return 0;
+    }
+    __m512i limit = spread(most < UINT16_MAX ? (uint32_t)most : UINT16_MAX);
+    return (uint32_t)__builtin_popcount(_mm512_mask_cmple_epu16_mask(valid, age, limit));
+}
+
+// The same, 32 ages at a time, and always all: how many there are is known long before what they
+// say, so that the processor need not guess where to stop.
 static struct ages take_ages_by_lanes(const struct block *block, uint32_t least, uint32_t most,
                                       bool same_day, uint32_t *out)
 {
     const uint32_t gaps = block->count - 1;
-    const uint32_t width = block->low_bits;
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    const __m512i bit = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32((int)width)),
-                                         _mm512_set1_epi32((int)(block->low & 7)));
-    const __m512i pick = _mm512_add_epi32(
-        _mm512_mullo_epi32(_mm512_srli_epi32(bit, 3), _mm512_set1_epi32(0x01010101)),
-        _mm512_set1_epi32(0x03020100));
-    const __m512i shift = _mm512_and_si512(bit, _mm512_set1_epi32(7));
-    const __m512i mask = _mm512_set1_epi32((int)bits_low(UINT32_MAX, width));
-    uint32_t ones[POSITIONS_MAX];
-    struct ages ages = {.before = block->age < least, .passed = block->count};
-    __m512i carry = _mm512_set1_epi32((int)block->age);
-    uint64_t byte = block->low / 8;
-    uint32_t last = block->age;
+    const struct lows lows = lows_of(block);
+    const __m128i width = _mm_cvtsi32_si128((int)block->low_bits);
+    uint16_t ones[POSITIONS_MAX];
+    struct ages ages = {.passed = block->count};
+    __m512i age = spread(block->age);
+    __m512i carry = age;
 
     if (!find_ones(block, gaps, ones) ||
-        (uint64_t)(ones[gaps - 1] - (gaps - 1)) << width > block->age_most) {
+        (uint64_t)(ones[gaps - 1] - (gaps - 1)) << block->low_bits > block->age_most) {
         return (struct ages){0};
     }
     ages.bit = block->high + ones[gaps - 1] + 1;
+    ages.before = block->age < least;
     ages.up_to = block->age <= most;
-    for (uint32_t i = 0; i < gaps && ages.up_to == i + 1; i += LANES, byte += 2 * (uint64_t)width) {
-        uint64_t left = block->limit / 8 + sizeof(uint64_t) - byte; // bytes that may be read
-        __mmask64 there = left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
-        __mmask16 valid = (__mmask16)(gaps - i >= LANES ? 0xffff : (1U << (gaps - i)) - 1);
-        __m512i low = _mm512_maskz_loadu_epi8(there, block->data + byte);
-        low = _mm512_srlv_epi32(_mm512_permutexvar_epi8(pick, low), shift);
-        low = _mm512_add_epi32(_mm512_and_si512(low, mask), _mm512_set1_epi32(!same_day));
-        low = _mm512_add_epi32(add_up(_mm512_maskz_mov_epi32(valid, low)), carry);
-        carry = _mm512_permutexvar_epi32(_mm512_set1_epi32(LANES - 1), low);
-        __m512i index = _mm512_add_epi32(_mm512_set1_epi32((int)i), lane);
-        __m512i high = _mm512_sub_epi32(_mm512_loadu_si512(ones + i), index);
-        __m512i age = _mm512_add_epi32(low, _mm512_sll_epi32(high, _mm_cvtsi32_si128((int)width)));
-        if (out) {
-            _mm512_mask_storeu_epi32(out + 1 + i, valid, age);
-        }
-        ages.before += (uint32_t)__builtin_popcount(
-            _mm512_mask_cmplt_epu32_mask(valid, age, _mm512_set1_epi32((int)least)));
-        ages.up_to += (uint32_t)__builtin_popcount(
-            _mm512_mask_cmple_epu32_mask(valid, age, _mm512_set1_epi32((int)most)));
-        last = _mm512_mask_reduce_max_epu32(valid, age);
-    }
     if (out) {
         out[0] = block->age;
     }
+    uint64_t byte = block->low / 8;
+    for (uint32_t i = 0; i < gaps; i += LANES, byte += LANES / 8 * (uint64_t)block->low_bits) {
+        __mmask32 valid = gaps - i >= LANES ? UINT32_MAX : (1U << (gaps - i)) - 1;
+        __m512i low = _mm512_add_epi16(take_lows(block, &lows, byte), spread(!same_day));
+        low = _mm512_add_epi16(add_up(_mm512_maskz_mov_epi16(valid, low)), carry);
+        carry = _mm512_permutexvar_epi16(spread(LANES - 1), low);
+        __m512i index = _mm512_add_epi16(spread(i), lane_numbers());
+        __m512i high = _mm512_sub_epi16(_mm512_loadu_si512(ones + i), index);
+        age = _mm512_add_epi16(low, _mm512_sll_epi16(high, width));
+        if (out) {
+            store_ages(age, valid, out + 1 + i);
+        }
+        ages.before += count_up_to(age, valid, (int64_t)least - 1);
+        ages.up_to += count_up_to(age, valid, most);
+    }
+    age = _mm512_permutexvar_epi16(spread((gaps - 1) % LANES), age);
+    uint32_t last = (uint32_t)_mm512_cvtsi512_si32(age) & UINT16_MAX;
     return last <= block->age_most && ages.bit <= block->limit ? ages : (struct ages){0};
 }
 #endif
@@ -252,8 +308,8 @@ static inline struct ages take_ages(const struct block *block, uint32_t least, u
                                     bool same_day, uint32_t *out)
 {
 #ifdef __AVX512VBMI2__
-    const uint32_t lanes_low_max = 24; // so that a low part and its shift fit in a lane
-    if (block->count > LANES && block->low_bits <= lanes_low_max) {
+    if (block->count > LANES_LEAST && block->low_bits <= LANES_LOW_MAX &&
+        block->age_most <= LANES_AGE_MAX) {
         return take_ages_by_lanes(block, least, most, same_day, out);
     }
 #endif

@@ -15,6 +15,7 @@ enum sink { SINK_RANGE, SINK_WEIGHTS, SINK_STORE };
 
 struct list {
     const struct block *block;
+    const uint16_t *pass; // NULL: there is no table for its parameters
     uint32_t gap;
     uint32_t value;
     bool zigzag;
@@ -69,6 +70,17 @@ static inline void drop(struct load *load, uint32_t bits)
     load->word >>= bits;
     load->have -= bits;
     load->at += bits;
+}
+
+// A golomb code that the load holds whole, `zeros` at its front.
+static inline uint64_t take_held(struct load *load, uint32_t zeros, uint32_t parameter)
+{
+    drop(load, zeros + 1);
+    uint64_t head = (UINT64_C(1) << zeros) - 1 + bits_low(load->word, zeros);
+    drop(load, zeros);
+    uint64_t number = head << parameter | bits_low(load->word, parameter);
+    drop(load, parameter);
+    return number;
 }
 
 // A code that no load holds is read by itself. The copy of its place lets the loop around keep what
@@ -149,11 +161,7 @@ static inline bool take_number(struct list *list, enum sink sink, uint32_t param
             return taken;
         }
     }
-    drop(load, zeros + 1);
-    uint64_t head = (UINT64_C(1) << zeros) - 1 + bits_low(load->word, zeros);
-    drop(load, zeros);
-    uint64_t number = (head << parameter | bits_low(load->word, parameter)) + plus;
-    drop(load, parameter);
+    uint64_t number = take_held(load, zeros, parameter) + plus;
     if (sink == SINK_STORE) {
         list->out[index] = number;
     } else {
@@ -161,6 +169,25 @@ static inline bool take_number(struct list *list, enum sink sink, uint32_t param
         *small += (int64_t)plain * weight_in(list, sink, index);
     }
     return true;
+}
+
+// Passes over numbers of a sparse list, some at a time, while all of them lie before entry `until`.
+static inline bool pass_numbers(const struct list *list, uint32_t until, struct load *load,
+                                uint32_t *index)
+{
+    const uint32_t end = 1U << ENTRIES_PASS_BITS;
+
+    for (;;) {
+        if (load->have < ENTRIES_PASS_BITS && !reload(load, list->block)) {
+            return false;
+        }
+        uint32_t pass = list->pass[end | bits_low(load->word, ENTRIES_PASS_BITS)];
+        if (*index + (pass >> 4) > until) {
+            return true;
+        }
+        *index += pass >> 4;
+        drop(load, pass & 15);
+    }
 }
 
 // The numbers of entries up to `end`. False: not a list.
@@ -174,6 +201,10 @@ static inline bool take_numbers(struct list *list, enum sink sink, bool dense, u
 
     for (uint32_t i = 0; i < end; i++) {
         if (!dense) {
+            if (sink == SINK_RANGE && list->pass && i < list->from &&
+                !pass_numbers(list, list->from, &load, &i)) {
+                return false;
+            }
             if (!take_gap(list, gap, &load, &i)) {
                 return false;
             }
@@ -194,11 +225,11 @@ static inline bool take_numbers(struct list *list, enum sink sink, bool dense, u
 }
 
 // The bit behind a list at *bit, which moves behind its length; 0: it does not say, and has to be
-// read to its end.
+// read to its end. False: no length; one that no load holds is longer than 128 numbers are.
 static inline bool take_length(const struct list *list, uint64_t *bit, uint64_t *out_end)
 {
     const struct block *block = list->block;
-    bits_u128 length;
+    struct load load = {.at = *bit};
 
     *out_end = 0;
     if (list->is_last) {
@@ -208,12 +239,17 @@ static inline bool take_length(const struct list *list, uint64_t *bit, uint64_t 
     if (block->count <= ENTRIES_SHORT) {
         return true;
     }
-    if (!bits_take_golomb(block->data, block->limit, bit, ENTRIES_LENGTH_PARAMETER, &length) ||
-        length > block->limit - *bit) {
+    if (!reload(&load, block)) {
         return false;
     }
-    *out_end = *bit + (uint64_t)length;
-    return true;
+    uint32_t zeros = leading_zeros(&load);
+    if (2 * zeros + 1 + ENTRIES_LENGTH_PARAMETER > load.have) {
+        return false;
+    }
+    uint64_t length = take_held(&load, zeros, ENTRIES_LENGTH_PARAMETER);
+    *bit = load.at;
+    *out_end = load.at + length;
+    return *out_end <= block->limit;
 }
 
 // Takes the numbers of a list of block->count entries at *bit, which moves behind it.
@@ -251,7 +287,11 @@ static inline struct list list_of(const struct entries *entries, const struct bl
     uint32_t at = column - entries->spans; // 0: incidents, then a sum and what lacks it in turn
     bool sum = at % 2 == 1 && column >= entries->spans;
 
+    bool passes =
+        block->parameters[2 * column] < ENTRIES_PASSES && block->parameters[2 * column + 1] == 0;
+
     return (struct list){.block = block,
+                         .pass = passes ? entries->pass[block->parameters[2 * column]] : NULL,
                          .gap = block->parameters[2 * column],
                          .value = block->parameters[2 * column + 1],
                          .zigzag = sum && entries_is_zigzag(entries, at / 2),

@@ -53,6 +53,43 @@ static bool take_parameters(struct entries *entries, struct cursor *in)
     return in->ok;
 }
 
+// The first number that the bits hold, and all that the rest of them hold.
+static uint16_t pass_of(const uint16_t *pass, uint32_t gap, uint32_t bits)
+{
+    uint32_t have = bits_length(bits) - 1;
+    uint32_t zeros = (uint32_t)__builtin_ctz(bits);
+
+    if (zeros + 1 + gap >= have) {
+        return ENTRIES_PASS_NONE;
+    }
+    uint32_t skipped = (zeros << gap) + (uint32_t)bits_low(bits >> (zeros + 1), gap);
+    uint32_t more = (uint32_t)__builtin_ctz(bits >> (zeros + 1 + gap));
+    uint32_t used = zeros + 1 + gap + 2 * more + 1;
+    if (used > have) {
+        return ENTRIES_PASS_NONE;
+    }
+    uint32_t rest = pass[bits >> used];
+    return (uint16_t)((rest == ENTRIES_PASS_NONE ? 0 : rest) + (skipped + 1) * 16 + used);
+}
+
+static void fill_passes(struct entries *entries)
+{
+    size_t count = (size_t)entries->classes * entries->columns;
+    bool filled[ENTRIES_PASSES] = {false};
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t gap = entries->parameters[2 * i];
+        if (gap < ENTRIES_PASSES && entries->parameters[2 * i + 1] == 0 && !filled[gap]) {
+            uint16_t *pass = entries->pass[gap];
+            pass[0] = pass[1] = ENTRIES_PASS_NONE;
+            for (uint32_t bits = 2; bits < 2U << ENTRIES_PASS_BITS; bits++) {
+                pass[bits] = pass_of(pass, gap, bits);
+            }
+            filled[gap] = true;
+        }
+    }
+}
+
 // Opening the lists has proved that they are sorted: the last value is the greatest.
 static bool lists_hold(const struct entries *entries, uint64_t blocks_bytes, uint64_t *out_skips)
 {
@@ -107,6 +144,7 @@ bool entries_open(struct entries *entries, bool spans, uint32_t measures, uint32
     }
     cursor_take_filling(in, start);
     entries->blocks = in->at;
+    fill_passes(entries);
     return in->ok && lists_hold(entries, cursor_left(in), &skips);
 }
 
