@@ -11,6 +11,7 @@
 #include "store/rollup_private.h"
 #include "store/rows.h"
 #include "store/state.h"
+#include "tests/recount.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -210,20 +211,6 @@ static void read_all(const struct rollup *rollup)
 
 // ---- recounting ---------------------------------------------------------------------------
 
-static int weight_of(enum basis basis, enum rollup_walk_over over, const struct rollup_entry *entry,
-                     int32_t first_day, int32_t last_day)
-{
-    bool starts = entry->first_day >= first_day && entry->first_day <= last_day;
-    bool ends = entry->last_day >= first_day && entry->last_day <= last_day;
-    bool touches = entry->first_day <= last_day && entry->last_day >= first_day;
-    bool counts = basis == BASIS_START     ? starts
-                  : basis == BASIS_END     ? ends
-                  : basis == BASIS_OVERLAP ? touches
-                                           : starts && ends;
-
-    return over == ROLLUP_WALK_CELLS ? starts : counts - starts;
-}
-
 static void recount(const struct rollup *rollup, size_t group, enum rollup_walk_over over,
                     enum basis basis, int32_t first_day, int32_t last_day, struct rollup_sums *sums)
 {
@@ -234,12 +221,8 @@ static void recount(const struct rollup *rollup, size_t group, enum rollup_walk_
     require(walk);
     rollup_walk_group(walk, group);
     while (rollup_walk_next(walk, &entry, &err)) {
-        int weight = weight_of(basis, over, &entry, first_day, last_day);
-        sums->incidents += (uint64_t)weight * entry.sums.incidents;
-        for (size_t m = 0; m < rollup_def(rollup)->measures_count; m++) {
-            sums->measure[m].sum += weight * entry.sums.measure[m].sum;
-            sums->measure[m].reported += (uint64_t)weight * entry.sums.measure[m].reported;
-        }
+        recount_add(&entry, over == ROLLUP_WALK_SPANS, rollup_def(rollup)->measures_count, basis,
+                    first_day, last_day, sums);
     }
     require(err.code == TALLY_OK);
     rollup_walk_close(walk);

@@ -6,6 +6,7 @@
 #include "base/day.h"
 #include "store/entries.h"
 
+#include "tests/recount.h"
 #include "tests/unit/packed.h"
 
 enum { MODEL_GROUPS_MAX = 40, MODEL_ENTRIES_MAX = 3000 };
@@ -143,30 +144,13 @@ static inline void model_done(struct model *model)
     bytes_done(&model->bytes);
 }
 
-static inline void model_add(const struct model *model, const struct rollup_sums *from, int weight,
-                             struct rollup_sums *sums)
-{
-    sums->incidents += (uint64_t)weight * from->incidents;
-    for (uint32_t m = 0; m < model->measures; m++) {
-        sums->measure[m].sum += weight * from->measure[m].sum;
-        sums->measure[m].reported += (uint64_t)weight * from->measure[m].reported;
-    }
-}
-
 // What add_cells or add_spans should add.
 static inline void model_window(const struct model *model, uint32_t group, enum basis basis,
                                 int32_t first_day, int32_t last_day, struct rollup_sums *sums)
 {
     for (uint32_t i = 0; i < model->count[group]; i++) {
-        const struct rollup_entry *entry = &model->entry[group][i];
-        bool starts = entry->first_day >= first_day && entry->first_day <= last_day;
-        bool ends = entry->last_day >= first_day && entry->last_day <= last_day;
-        bool touches = entry->first_day <= last_day && entry->last_day >= first_day;
-        bool counts = basis == BASIS_START     ? starts
-                      : basis == BASIS_END     ? ends
-                      : basis == BASIS_OVERLAP ? touches
-                                               : starts && ends;
-        model_add(model, &entry->sums, model->spans ? counts - starts : starts, sums);
+        recount_add(&model->entry[group][i], model->spans, model->measures, basis, first_day,
+                    last_day, sums);
     }
 }
 
