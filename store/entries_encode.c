@@ -52,6 +52,7 @@ static void widen(struct encoder *encoder)
     const struct rollup_entry *entry = &encoder->entry;
     uint32_t lasts = (uint32_t)(entry->last_day - entry->first_day);
 
+    assert(entries->measures <= ROLLUP_MEASURES_MAX);
     if (entries->count == 0) {
         entries->newest = entries->oldest = entry->first_day;
     }
