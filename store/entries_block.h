@@ -153,7 +153,7 @@ static inline struct ages take_ages_one_by_one(const struct block *block, uint32
 #ifdef __AVX512VBMI2__
 enum {
     LANES = 32,
-    LANES_LEAST = 8, // entries of a block below which lanes gain nothing
+    LANES_LEAST = 20, // entries of a block below which lanes gain nothing
     POSITIONS_MAX = ENTRIES_BLOCK + BITS_AT_ONCE + 2 * LANES,
     LANES_LOW_MAX = 8, // low parts of 32 gaps fit in one load, and each with its shift in a lane
     // No age of such a block is beyond 16 bits, however damaged it is: 127 low parts and steps add
