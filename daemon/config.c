@@ -237,7 +237,8 @@ static bool set_rollup(struct rollup_def *def, const struct config_entry *entry,
     if (strncmp(entry->key, "where.", 6) == 0 && entry->key[6]) {
         return rollup_def_add_filter(def, entry->key + 6, entry->value, err);
     }
-    return err_set(err, TALLY_INVALID, "[rollup ...] has no key '%.60s'", entry->key);
+    return err_set(err, TALLY_INVALID, "[rollup ...] has no key '%.60s'; tallyd.conf(5) lists them",
+                   entry->key);
 }
 
 // The entry that set a key of a section last; the section's first entry if none did.

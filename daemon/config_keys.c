@@ -171,7 +171,8 @@ bool config_keys_set(struct config *config, const struct config_entry *entry, st
             return set_key(config, &keys[i], entry->value, err);
         }
     }
-    return err_set(err, TALLY_INVALID, "[tallyd] has no key '%.60s'", entry->key);
+    return err_set(err, TALLY_INVALID, "[tallyd] has no key '%.60s'; tallyd.conf(5) lists them",
+                   entry->key);
 }
 
 bool config_keys_default(struct config *config, const char *presets, struct tally_err *err)

@@ -29,7 +29,7 @@ windows = 7d
 # What replaces line N (or stands behind it, where it begins with +), and words of the message. A
 # fourth item names another line: the header of a section is told by the section's first key.
 MISTAKES = [
-    (2, "stat = /tmp", ("[tallyd] has no key 'stat'",)),
+    (2, "stat = /tmp", ("[tallyd] has no key 'stat'", "tallyd.conf(5)")),
     (2, "+settle = soon", ("settle = soon", "a time such as")),
     (2, "+segment_max = 64X", ("segment_max = 64X", "a size such as")),
     (2, "+chunk_rows = -1", ("chunk_rows = -1", "a whole number")),
@@ -57,7 +57,7 @@ MISTAKES = [
     (14, "windows = 7w", ("'7w' is no window",)),
     (14, "windows = 0d", ("window",)),
     (14, "+where.nothing = x", ("nothing",)),
-    (14, "+colour = red", ("no key 'colour'",)),
+    (14, "+colour = red", ("[rollup ...] has no key 'colour'", "tallyd.conf(5)")),
     (10, "[rollup a/b]", ("a/b",)),
     (10, "[rollup]", ("[rollup]",)),
 ]
