@@ -271,6 +271,7 @@ bool intake_retire_known(struct intake *intake, struct store *store, enum intake
         strcmp(accepted.file, intake->name) != 0) {
         return false;
     }
+    intake->known = true;
     intake->summary = *ingest_summary(intake->ingest);
     intake->summary.rejected = accepted.rejected;
     intake->outcome = (struct store_outcome){.outcome = FILE_ACCEPTED, .batch = accepted.batch};

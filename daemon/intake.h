@@ -37,6 +37,7 @@ struct intake {
     uint64_t file_bytes;
     struct disk_entry opened;  // as it was before it was read
     bool reclaimed;            // it stood in claimed/ at the start
+    bool known;                // to the ledger before: it was only moved
     const struct inbox *inbox; // NULL: the file is read where it stands, and stays there
     struct progress progress;  // of reading
     struct ingest *ingest;

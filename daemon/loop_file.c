@@ -156,6 +156,21 @@ static void log_settled(struct loop *loop)
     loop_log(loop, &line);
 }
 
+// What its batch did was told when it was committed, or by nobody, if the daemon was killed then.
+static void log_retired(struct loop *loop)
+{
+    const struct intake *intake = loop->intake;
+    struct log_line line;
+
+    log_begin(&line, intake->rejects_file[0] ? LOG_NOTICE : LOG_INFO, "file_retired");
+    log_text(&line, "file", intake->name);
+    log_number(&line, "batch", intake->outcome.batch);
+    if (intake->rejects_file[0]) {
+        log_text(&line, "rejects", intake->rejects_file);
+    }
+    loop_log(loop, &line);
+}
+
 struct status_file loop_file_status(const struct loop *loop)
 {
     if (!loop->intake) {
@@ -185,16 +200,34 @@ static void note_settled(struct loop *loop)
     stats_note_file(&loop->stats, &file);
 }
 
+// Once for each file that this run took in, also when it cannot be moved yet.
+static void tell_settled(struct loop *loop)
+{
+    if (loop->intake->known) {
+        log_retired(loop);
+    } else {
+        log_settled(loop);
+        note_settled(loop);
+    }
+}
+
+static bool is_committed(const struct intake *intake)
+{
+    return !intake->known && intake->outcome.outcome == FILE_ACCEPTED && intake->outcome.batch > 0;
+}
+
 // What a settled, postponed or fatal file means for the loop.
 static void take_result(struct loop *loop)
 {
     struct intake *intake = loop->intake;
 
+    if (loop->result != INTAKE_SETTLED && is_committed(intake)) {
+        tell_settled(loop); // accepted it is
+    }
     switch (loop->result) {
     case INTAKE_SETTLED:
         loop_resume(loop, "intake_paused");
-        log_settled(loop);
-        note_settled(loop);
+        tell_settled(loop);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
     case INTAKE_LATER: // it is in claimed/ and may be in the ledger already

@@ -129,9 +129,10 @@ bool rejects_write(const struct store *store, struct ledger_position at, uint64_
                    const char *name, int rejected_fd, char *out_name, struct tally_err *err)
 {
     char temporary[INBOX_NAME_BYTES];
+    char beside[INBOX_NAME_BYTES];
     struct writing writing = {.fd = -1};
 
-    snprintf(out_name, INBOX_NAME_BYTES, "%.*s.batch-%llu.rejects.csv", INBOX_NAME_BYTES - 48, name,
+    snprintf(beside, sizeof beside, "%.*s.batch-%llu.rejects.csv", INBOX_NAME_BYTES - 48, name,
              (unsigned long long)batch);
     snprintf(temporary, sizeof temporary, ".batch-%llu.rejects.tmp", (unsigned long long)batch);
     writing.fd = disk_open(rejected_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0640, err);
@@ -145,8 +146,12 @@ bool rejects_write(const struct store *store, struct ledger_position at, uint64_
     if (!ok) {
         struct tally_err ignored;
         disk_unlink(rejected_fd, temporary, &ignored);
-        return err_wrap(err, "write %s", out_name);
+        return err_wrap(err, "write %s", beside);
     }
-    return disk_rename(rejected_fd, temporary, rejected_fd, out_name, err) &&
-           disk_sync_dir(rejected_fd, err);
+    if (!disk_rename(rejected_fd, temporary, rejected_fd, beside, err) ||
+        !disk_sync_dir(rejected_fd, err)) {
+        return false;
+    }
+    memcpy(out_name, beside, INBOX_NAME_BYTES);
+    return true;
 }

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""A file that is in the ledger and still in claimed/ is only moved, and told as what it is."""
+
+import sys
+
+import operated
+from operated import must
+
+TEXT = operated.GOOD + "G-3,1,soon,Herat,1,1\n"  # the last row is set aside
+REJECTS = "a.csv.batch-1.rejects.csv"
+
+
+def begin(options, stack, kind, change, path):
+    """--once under the shim, disturbed at the last such change to a path; what it said."""
+    with operated.Sandbox(options.bin, operated.config()) as quiet:
+        log = quiet.folder / "changes"
+        quiet.drop("a.csv", TEXT)
+        quiet.once({"LD_PRELOAD": str(options.shim), "TALLY_FAULT_LOG": str(log)}).ended(0)
+        changes = [line.split(" ", 2) for line in log.read_text().splitlines()]
+    number = [number for number, *what in changes
+              if what[0] == change and what[1].endswith(path)][-1]
+    box = stack.enter_context(operated.Sandbox(options.bin, ""))
+    box.config.write_text(f"[tallyd]\nstate = {box.state}\nmetrics = {box.folder}/m.prom\n"
+                          + operated.config())
+    box.drop("a.csv", TEXT)
+    return box, box.once({"LD_PRELOAD": str(options.shim), "TALLY_FAULT": f"{number}:{kind}"})
+
+
+def is_moved(box):
+    """By the next start, which says so and counts nothing."""
+    box.holds("claimed", "a.csv")
+    run = box.once().ended(0)
+    run.says("event=file_retired", "file=a.csv", "batch=1", f"rejects={REJECTS}")
+    must("file_accepted" not in run.err and "rows=" not in run.err, f"told again: {run}")
+    must("tallyd_files_total{" not in (box.folder / "m.prom").read_text(), "counted again")
+    box.holds("done", "a.csv")
+    box.holds("rejected", REJECTS)
+    must(operated.killed(box) == 4 and len(box.accepted()) == 1, "it counts once")
+
+
+def test_after_a_kill(options, stack):
+    """Between commit and retirement."""
+    box, run = begin(options, stack, "kill-before", "renameat", "a.csv")
+    must(run.status < 0 and "file_accepted" not in run.err, f"killed before it was told: {run}")
+    is_moved(box)
+
+
+def test_after_a_disk_without_room(options, stack):
+    """What was committed is told and counted at once, with all that it did."""
+    box, run = begin(options, stack, "ENOSPC", "openat", ".rejects.tmp")
+    run.ended(74).says("event=file_accepted", "batch=1", "added=2", "rejected=1")
+    must("rejects=" not in run.err, f"names a file that is not there: {run}")
+    run.says("event=intake_paused", "No space left")
+    must('tallyd_files_total{feed="attacks",outcome="accepted"} 1'
+         in (box.folder / "m.prom").read_text(), "it is not counted")
+    is_moved(box)
+
+
+def test_after_an_error_of_the_disk(options, stack):
+    box, run = begin(options, stack, "EIO", "renameat", "a.csv")
+    run.ended(74).says("event=file_accepted", "batch=1", f"rejects={REJECTS}")
+    run.says("event=store_failed")
+    is_moved(box)
+
+
+def add_arguments(parser):
+    parser.add_argument("--shim", required=True, help="the shared object built of tests/crash/shim.c")
+
+
+if __name__ == "__main__":
+    operated.run_tests(sys.modules[__name__], operated.arguments(__doc__, add_arguments),
+                       "daemon retired")
