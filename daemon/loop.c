@@ -104,22 +104,53 @@ static void lose_inbox(struct loop *loop)
     loop_stop(loop, EX_OSERR); // started anew, it makes the folder again
 }
 
+static void lose_hints(struct loop *loop)
+{
+    struct log_line line;
+
+    loop->stats.hints_lost++;
+    loop->scan_wanted = true;
+    unclosed_clear(&loop->unclosed);
+    log_begin(&line, LOG_NOTICE, "hints_lost");
+    loop_log(loop, &line);
+}
+
+// What opens a new file has it empty at first; a link, a FIFO or a folder is never closed.
+static bool is_opened_anew(const struct loop *loop, const char *name)
+{
+    struct disk_entry entry;
+    struct tally_err gone;
+
+    return disk_look(loop->options->inbox->inbox_fd, name, &entry, &gone) && entry.regular &&
+           entry.links == 1 && entry.bytes == 0;
+}
+
 static void on_hint(void *context, enum watch_event event, const char *name)
 {
     struct loop *loop = context;
-    struct log_line line;
 
     switch (event) {
+    case WATCH_CREATED:
+        if (!inbox_name_waits(name) && is_opened_anew(loop, name)) {
+            unclosed_put(&loop->unclosed, name);
+        }
+        return;
+    case WATCH_WRITTEN:
+        if (!inbox_name_waits(name)) {
+            unclosed_put(&loop->unclosed, name);
+        }
+        return;
     case WATCH_READY:
+        unclosed_drop(&loop->unclosed, name);
         if (!inbox_name_waits(name) && !queue_put(&loop->queue, name)) {
             loop->scan_wanted = true;
         }
         return;
+    case WATCH_GONE:
+        unclosed_drop(&loop->unclosed, name);
+        return;
     case WATCH_OVERFLOW:
-        loop->stats.hints_lost++;
-        loop->scan_wanted = true;
-        log_begin(&line, LOG_NOTICE, "hints_lost");
-        loop_log(loop, &line);
+        lose_hints(loop);
         return;
     case WATCH_LOST:
         lose_inbox(loop);
@@ -134,6 +165,7 @@ static void on_hints(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     if (!watch_read(loop->watch_fd, on_hint, loop, &err)) {
+        unclosed_clear(&loop->unclosed);
         loop_log_failure(loop, LOG_WARNING, "hints_failed", NULL, &err);
         loop->scan_wanted = true;
     }
@@ -192,6 +224,9 @@ static void claim(struct loop *loop, const char *name)
     struct tally_err err;
     int fd;
 
+    if (unclosed_has(&loop->unclosed, name)) {
+        return; // its close will be a hint
+    }
     switch (inbox_claim(loop->options->inbox, name, &fd, &entry, &err)) {
     case INBOX_CLAIMED:
         loop_open_file(loop, name, fd, &entry, false);

@@ -18,6 +18,7 @@
 #include "daemon/queue.h"
 #include "daemon/scan.h"
 #include "daemon/status.h"
+#include "daemon/unclosed.h"
 
 #include <uv.h>
 
@@ -48,6 +49,7 @@ struct loop {
     size_t found;           // by the last look at the inbox
     size_t taken;           // of the queue since then
     struct scan_memory memory;
+    struct unclosed unclosed; // in the inbox
     bool scan_wanted;
     bool stopping;
     bool paused;        // no room on the disk: wait for the retry timer

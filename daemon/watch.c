@@ -15,7 +15,8 @@ int watch_open(const char *inbox_path, struct tally_err *err)
         err_sys(err, "inotify_init1");
         return -1;
     }
-    uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+    uint32_t events = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE |
+                      IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
     if (inotify_add_watch(fd, inbox_path, events) < 0) {
         err_sys(err, "watch %.150s", inbox_path);
         disk_close(fd);
@@ -29,8 +30,13 @@ static enum watch_event event_of(uint32_t mask)
     if (mask & IN_Q_OVERFLOW) {
         return WATCH_OVERFLOW;
     }
-    return mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT) ? WATCH_LOST
-                                                                            : WATCH_READY;
+    if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) {
+        return WATCH_LOST;
+    }
+    return mask & IN_CREATE                     ? WATCH_CREATED
+           : mask & IN_MODIFY                   ? WATCH_WRITTEN
+           : mask & (IN_DELETE | IN_MOVED_FROM) ? WATCH_GONE
+                                                : WATCH_READY;
 }
 
 static void tell_all(const unsigned char *data, size_t count, watch_on_event *on_event,

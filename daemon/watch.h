@@ -12,7 +12,10 @@
 int watch_open(const char *inbox_path, struct tally_err *err);
 
 enum watch_event {
+    WATCH_CREATED,  // a name came; somebody may be about to write
+    WATCH_WRITTEN,  // somebody writes
     WATCH_READY,    // a file was closed after writing, or renamed in
+    WATCH_GONE,     // removed, or renamed away
     WATCH_OVERFLOW, // hints were lost: look again
     WATCH_LOST,     // the inbox itself went away
 };

@@ -183,6 +183,52 @@ def test_a_file_that_is_still_being_written(options, stack):
     must(fault.killed(box) == 404, "not all of it counts")
 
 
+def drop_slowly(box, begin, done):
+    """Bytes under its own name, with pauses longer than `settle` and than three looks."""
+    with open(box.inbox / "slow.csv", "a", encoding="utf-8") as out:
+        for part in (begin, *fault.rows("W", 6)[len(begin):].splitlines(True)[:2]):
+            out.write(part)
+            out.flush()
+            time.sleep(0.9)
+            must(not done(), f"it was taken while it was open, {len(part)} bytes later")
+        out.write("".join(fault.rows("W", 6)[len(begin):].splitlines(True)[2:]))
+
+
+def test_a_writer_that_pauses_where_no_lease_is_given(options, stack):
+    """As another user than its owner, tallyd has only the kernel's hints to know that it is open:
+    when it is made and stays empty, and when it is written."""
+    for begin in ("", fault.HEADER):
+        with fault.Sandbox(options.bin, fault.config()) as box:
+            box.start(program=as_nobody(options, box))
+            drop_slowly(box, begin, lambda: "slow.csv" in box.log())
+            box.drop("good.csv", GOOD)
+            box.wait(lambda: len(box.names("done")) == 2, "both are done")
+            box.stop()
+            must(fault.killed(box) == 4 + 6, "not all of it counts")
+
+
+def test_what_is_made_and_never_opened_is_not_waited_for(options, stack):
+    """A second name of a file, which then loses its first, and one that goes away unclosed."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    (box.folder / "beside").write_text(GOOD)
+    box.start(program=as_nobody(options, box))
+    os.link(box.folder / "beside", box.inbox / "linked.csv")
+    box.says("file_unfit", "linked.csv", "2 hard links")
+    (box.folder / "beside").unlink()
+    box.wait(lambda: b"linked.csv" in box.names("done"), "it is taken when it has one name")
+    with open(box.inbox / "gone.csv", "w", encoding="utf-8") as out:
+        out.write("half")
+        out.flush()
+        time.sleep(0.5)
+        (box.inbox / "gone.csv").unlink()
+        (box.folder / "whole").write_text(fault.rows("W", 6))
+        os.link(box.folder / "whole", box.inbox / "gone.csv")
+        (box.folder / "whole").unlink()
+        box.wait(lambda: b"gone.csv" in box.names("done"), "another file of its name is taken")
+    box.stop()
+    must(fault.killed(box) == 4 + 6, f"{fault.killed(box)} count")
+
+
 def test_once_leaves_what_is_being_written(options, _):
     with fault.Sandbox(options.bin, fault.config()) as box:
         with open(box.inbox / "open.csv", "w", encoding="utf-8") as out:

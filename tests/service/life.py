@@ -52,6 +52,18 @@ def rollup_follows_drop(box, checks):
                 box.until(lambda: service.killed(box) == 100))
 
 
+def pause_is_waited_out(box, checks):
+    """Of a writer that is not tallyd, so that no lease tells; longer than `settle`."""
+    text = service.rows("P", 100).replace(",1\n", ",0\n")
+    half = text.index("P-50")
+    box.run("sh", "-c", f'exec > {INBOX}/attacks-0.csv; printf %s "$1"; sleep 1.5; printf %s "$2"',
+            "sh", text[:half], text[half:], user="feeder")
+    checks.took("close of a slow file to its acceptance", box.until(
+        lambda: "file=attacks-0.csv" in box.journal("tallyd")))
+    checks.must("and whole", "file=attacks-0.csv feed=attacks batch=2 rows=100" in box.journal("tallyd"),
+                box.journal("tallyd"))
+
+
 def kill_is_survived(box, checks):
     old = service.pid(box)
     service.signal(box, "KILL")
@@ -132,6 +144,6 @@ def mistakes_do_not_loop(box, checks):
     checks.must("with status 78", box.show("tallyd", "ExecMainStatus") == "78")
 
 
-service.main([start, rollup_follows_drop, kill_is_survived, hang_is_noticed, reload_takes_effect,
-              full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
+service.main([start, rollup_follows_drop, pause_is_waited_out, kill_is_survived, hang_is_noticed,
+              reload_takes_effect, full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
               mistakes_do_not_loop], prepare=shorten)
