@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """A day in the life of the service: start, drops, kills, a hang, reloads, a full disk, stop."""
 
+import json
+import threading
+
 import service
-from service import INBOX, ROLLUP, STATE
+from service import INBOX, STATE
 
 # Short enough to wait for; the rest of the unit is as installed.
 WATCHDOG = """\
@@ -80,10 +83,22 @@ def hang_is_noticed(box, checks):
     checks.took("the next drop counts", box.until(lambda: service.killed(box) == 200))
 
 
+def reload_slowly(box):
+    """By a daemon that has something else to do for a moment."""
+    service.signal(box, "STOP")
+    goes_on = threading.Timer(1, service.signal, (box, "CONT"))
+    goes_on.start()
+    box.run("systemctl", "reload", "tallyd")
+    goes_on.join()
+
+
 def reload_takes_effect(box, checks):
     old = service.pid(box)
     service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf.d/more.conf", MORE)
-    box.run("systemctl", "reload", "tallyd")
+    reload_slowly(box)
+    status = json.loads(box.run("tally", "status", "--format", "json"))
+    checks.must("a reload returns when it is in force",
+                "more" in [rollup["rollup"] for rollup in status["rollups"]], status)
     checks.took("reload to a new rollup, filled from the ledger",
                 box.until(lambda: service.killed(box, "more") == 200))
     service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf.d/more.conf", "[rollup more]\n")
