@@ -1,16 +1,34 @@
 #include "daemon/log.h"
 
+#include "base/disk.h"
 #include "ingest/text.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static bool on_terminal(void)
 {
     return isatty(STDERR_FILENO) == 1;
+}
+
+// The variable is inherited by programs whose output somebody redirected: it names the stream.
+bool log_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct disk_entry entry;
+    struct tally_err ignored;
+    char here[48];
+
+    if (!stream || !disk_look_open(STDERR_FILENO, &entry, &ignored)) {
+        return false;
+    }
+    snprintf(here, sizeof here, "%llu:%llu", (unsigned long long)entry.device,
+             (unsigned long long)entry.inode);
+    return strcmp(stream, here) == 0;
 }
 
 static void append(struct log_line *line, const char *format, ...)
@@ -48,10 +66,22 @@ static bool is_plain(const char *value)
     return *value != '\0';
 }
 
-// Control characters: of ASCII, and U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F.
-static bool is_control(const unsigned char *at)
+// How many bytes of a control character stand here, or 0: of ASCII; U+0080 to U+009F; and what
+// breaks a line or turns the order of what follows, U+2028 to U+202E and U+2066 to U+2069.
+static size_t control_bytes(const unsigned char *at, bool utf8)
 {
-    return at[0] < ' ' || at[0] == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+    if (at[0] < ' ' || at[0] == 0x7f) {
+        return 1;
+    }
+    if (!utf8) {
+        return 0;
+    }
+    if (at[0] == 0xc2 && at[1] < 0xa0) {
+        return 2;
+    }
+    bool turns = at[0] == 0xe2 && ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+                                   (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+    return turns ? 3 : 0;
 }
 
 // One character as it is, or as \xNN, in `shown`. Returns how many bytes it is long.
@@ -63,9 +93,12 @@ static size_t escape(const unsigned char *at, bool utf8, char shown[16])
         snprintf(shown, 16, "\\%c", at[0]);
         return bytes;
     }
-    if (is_control(at) || (!utf8 && at[0] >= 0x80)) {
-        bytes = utf8 && at[0] == 0xc2 ? 2 : 1;
-        snprintf(shown, 16, bytes == 2 ? "\\x%02x\\x%02x" : "\\x%02x", at[0], at[1]);
+    size_t control = control_bytes(at, utf8);
+    if (control > 0 || (!utf8 && at[0] >= 0x80)) {
+        bytes = control > 0 ? control : 1;
+        for (size_t i = 0; i < bytes; i++) {
+            snprintf(shown + 4 * i, 5, "\\x%02x", at[i]);
+        }
         return bytes;
     }
     while (utf8 && (at[bytes] & 0xc0) == 0x80) {

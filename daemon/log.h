@@ -32,6 +32,9 @@ void log_text(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, uint64_t value);
 void log_end(struct log_line *line);
 
+// Whether what is said goes into the journal (systemd.exec(5), $JOURNAL_STREAM).
+bool log_is_journal(void);
+
 // event=EVENT file=FILE place=... error="...": `file` may be NULL. The first leaves the line open.
 void log_begin_failure(struct log_line *line, enum log_priority priority, const char *event,
                        const char *file, const struct tally_err *err);

@@ -147,7 +147,7 @@ static void on_mistake(void *context, const struct tally_err *mistake)
 {
     const struct arguments *arguments = context;
 
-    if (arguments->check || isatty(STDERR_FILENO)) {
+    if ((arguments->check && !log_is_journal()) || isatty(STDERR_FILENO)) {
         fprintf(stderr, "%s%s%s\n", mistake->place, mistake->place[0] ? ": " : "",
                 mistake->message);
     } else {

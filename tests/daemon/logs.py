@@ -95,6 +95,27 @@ def test_nobody_else_sees_it(options, stack):
     must("reading" not in run.err + run.out and "\r" not in run.err, f"{run}")
 
 
+def check_into(box, path, stream=None):
+    """What --check writes into this file, where $JOURNAL_STREAM names that one or this text."""
+    with open(path, "wb") as out:
+        there = os.fstat(out.fileno())
+        env = {"JOURNAL_STREAM": stream or f"{there.st_dev}:{there.st_ino}"}
+        done = subprocess.run([box.programs / "tallyd", "-c", box.config, "--check"], stderr=out,
+                              stdout=subprocess.PIPE, env={**operated.ENVIRONMENT, **env}, check=False)
+    must(done.returncode == 78, f"{done}")
+    return path.read_text()
+
+
+def test_a_check_speaks_to_people_or_to_the_journal(options, stack):
+    """systemctl reload calls it: journald wants a priority. A redirected output is for people."""
+    box = stack.enter_context(operated.Sandbox(options.bin, "colour = red\n" + operated.config()))
+    said = check_into(box, box.folder / "said")
+    must(said.startswith("<3>event=configuration_wrong place=") and "colour" in said, said)
+    for stream in ("1:2", "-", "9" * 300):
+        said = check_into(box, box.folder / "said", stream)
+        must(said.startswith(f"{box.config}:3: "), said)
+
+
 def add_arguments(parser):
     parser.add_argument("--shim", required=True, help="the shared object built of hang.c")
 

@@ -33,7 +33,10 @@ static size_t character_bytes(const unsigned char *at)
     bool surrogate = *at == 0xed && at[1] >= 0xa0;
     bool beyond = *at == 0xf4 && at[1] >= 0x90;
     bool control = *at == 0xc2 && at[1] < 0xa0; // U+0080..U+009F: terminals obey them
-    return overlong || surrogate || beyond || control ? 0 : count;
+    // Breaks the line or shows what follows in another order.
+    bool turns = memcmp(at, "\xe2\x80\xa8", 3) == 0 || memcmp(at, "\xe2\x80\xae", 3) == 0 ||
+                 memcmp(at, "\xe2\x81\xa6", 3) == 0 || memcmp(at, "\xe2\x81\xa9", 3) == 0;
+    return overlong || surrogate || beyond || control || turns ? 0 : count;
 }
 
 static bool is_clean(const char *text)
@@ -143,6 +146,10 @@ static void no_broken_or_controlling_utf8_reaches_the_log(void **state)
         "\xed\xa0\x80",     // surrogate
         "\xf4\x90\x80\x80", // beyond Unicode
         "\xff\xfe",
+        "moi\xe2\x80\xae"
+        "vsc.exe",            // right to left from here
+        "one\xe2\x80\xa8two", // line separator
+        "\xe2\x81\xa6isolated\xe2\x81\xa9",
     };
     struct log_line line;
 
