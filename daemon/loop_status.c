@@ -26,6 +26,10 @@ void loop_look_at_store(struct loop *loop)
 
     status_store_take(&loop->seen, loop->options->store, loop->config, &ignored);
     loop->sizes_taken = false;
+    stats_know_feed(&loop->stats, ""); // of files that no feed is found for
+    for (size_t i = 0; i < loop->seen.feeds_count; i++) {
+        stats_know_feed(&loop->stats, loop->seen.feed[i].name);
+    }
 }
 
 static uint64_t bytes_of(int dir_fd, const char *path)

@@ -51,6 +51,13 @@ static struct stats_feed *add_feed(struct stats *stats, const char *name)
     return &feed[stats->feeds_count++];
 }
 
+void stats_know_feed(struct stats *stats, const char *name)
+{
+    if (!stats_find_feed(stats, name)) {
+        (void)add_feed(stats, name);
+    }
+}
+
 void stats_note_file(struct stats *stats, const struct stats_file *file)
 {
     struct stats_feed *feed = (struct stats_feed *)stats_find_feed(stats, file->feed);

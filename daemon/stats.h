@@ -74,6 +74,10 @@ struct stats {
 
 void stats_done(struct stats *stats);
 
+// From here on it counts from 0: who watches counters sees the first file too. Known is fine;
+// without memory it is left out.
+void stats_know_feed(struct stats *stats, const char *name);
+
 // Without memory for a new feed, the file is among the recent ones only.
 void stats_note_file(struct stats *stats, const struct stats_file *file);
 void stats_note_time(struct stats_histogram *histogram, uint64_t us);

@@ -76,8 +76,8 @@ def make(options, stack):
     box.settled()
     box.drop("5.csv", operated.rows("N", 30))
     box.settled()
-    box.wait(lambda: ("tallyd_files_total", "feed=attacks", "outcome=accepted") in
-             values(parse(written(box))), "the file is written again")
+    box.wait(lambda: values(parse(written(box)))
+             ["tallyd_files_total", "feed=attacks", "outcome=accepted"] == 1, "the file is written again")
     box.stop()
     return box, first, values(parse(written(box)))
 
@@ -104,6 +104,17 @@ def test_what_is_counted_is_what_happened(options, stack):
     must(last["tallyd_ledger_bytes",]
          == sum(path.stat().st_size for path in (box.state / "ledger").iterdir()), "ledger")
     must(abs(last["tallyd_timestamp_seconds",] - time.time()) < 60, "its own time")
+
+
+def test_counters_begin_at_zero(options, stack):
+    """Before the first file: a counter that begins at 1 has not increased, and alerts nobody."""
+    box = begin(options, stack, more="\n[feed empty]\nid = nr\ndate = when\nmeasure.x = y\n")
+    box.once().ended(0)
+    found = values(parse(written(box)))
+    for name in ("attacks", "empty", ""):
+        for outcome in ("accepted", "duplicate", "rejected", "superseded"):
+            must(found["tallyd_files_total", f"feed={name}", f"outcome={outcome}"] == 0, f"{found}")
+        must(found["tallyd_rows_total", f"feed={name}", "outcome=rejected"] == 0, f"{found}")
 
 
 def test_the_file_is_replaced_as_a_whole(options, stack):
@@ -139,7 +150,7 @@ def test_hostile_names_stay_labels(options, stack):
     box.once().ended(0)
     found = [labels["feed"] for family in parse(written(box))
              for _, labels, _, _, _ in family["samples"] if "feed" in labels]
-    must(set(found) == {"attacks", name.replace("\\", "\\\\")}, f"labels {set(found)}")
+    must(set(found) == {"", "attacks", name.replace("\\", "\\\\")}, f"labels {set(found)}")
 
 
 def named_in(text, families):

@@ -32,7 +32,7 @@ def is_moved(box):
     run = box.once().ended(0)
     run.says("event=file_retired", "file=a.csv", "batch=1", f"rejects={REJECTS}")
     must("file_accepted" not in run.err and "rows=" not in run.err, f"told again: {run}")
-    must("tallyd_files_total{" not in (box.folder / "m.prom").read_text(), "counted again")
+    must('outcome="accepted"} 0' in (box.folder / "m.prom").read_text(), "counted again")
     box.holds("done", "a.csv")
     box.holds("rejected", REJECTS)
     must(operated.killed(box) == 4 and len(box.accepted()) == 1, "it counts once")
