@@ -56,6 +56,8 @@ def reporters_read_rollups_alone(box, checks):
         checks.must(f"a reporter makes a {command.split()[0]}",
                     box.can("reporter", "tally", *command.split()),
                     box.ask("tally", *command.split(), user="reporter"))
+    checks.must("a reporter waits for news",
+                box.ask("tally", "wait", "attacks", "--after", "0", user="reporter").isdigit())
     checks.must("a reporter does not see incidents",
                 not box.can("reporter", "tally", "explain", "attacks", "--days", "31"))
     checks.must("a reporter asks the daemon", box.can("reporter", "tally", "status"))

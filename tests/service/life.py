@@ -155,14 +155,34 @@ def stop_is_orderly(box, checks):
     checks.must("all is right", "DAMAGED" not in box.run("tally", "verify"))
 
 
-def mistakes_do_not_loop(box, checks):
-    service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf", "[feed]\n")
+def what_passes_is_tried_again(box, checks):
+    """Somebody else has the lock of the state directory, and lets it go."""
+    box.run("systemctl", "stop", "tallyd")
+    box.run("systemd-run", "--quiet", "flock", f"{STATE}/lock", "sleep", "1")
+    box.until(lambda: not box.can("root", "flock", "-n", f"{STATE}/lock", "true"))
+    box.call("systemctl", "--no-block", "start", "tallyd")
+    checks.took("start beside another tallyd to READY", box.until(lambda: service.is_new(box, "")))
+    checks.must("it ended with status 75 before", "status=75" in box.journal("tallyd"))
+    checks.must("and was started again", int(box.show("tallyd", "NRestarts")) > 0)
+
+
+def ends_in_failed(box, checks, what, status):
+    """At once and for good."""
     box.call("systemctl", "restart", "tallyd")
-    checks.took("a wrong configuration ends in `failed`", box.until(
+    checks.took(f"{what} ends in `failed`", box.until(
         lambda: box.show("tallyd", "ActiveState") == "failed"))
-    checks.must("with status 78", box.show("tallyd", "ExecMainStatus") == "78")
+    checks.must(f"with status {status}", box.show("tallyd", "ExecMainStatus") == status)
+    checks.must("and no restart", box.show("tallyd", "NRestarts") == "0")
+
+
+def mistakes_do_not_loop(box, checks):
+    box.run("chmod", "0", f"{STATE}/ledger")
+    ends_in_failed(box, checks, "a ledger that it may not read", "77")
+    box.run("chmod", "750", f"{STATE}/ledger")
+    service.write(f"/proc/{box.init}/root", "/etc/tallyd/tallyd.conf", "[feed]\n")
+    ends_in_failed(box, checks, "a wrong configuration", "78")
 
 
 service.main([start, rollup_follows_drop, pause_is_waited_out, kill_is_survived, hang_is_noticed,
               reload_takes_effect, full_disk_is_waited_out, reports_follow_rollups, stop_is_orderly,
-              mistakes_do_not_loop], prepare=shorten)
+              what_passes_is_tried_again, mistakes_do_not_loop], prepare=shorten)
