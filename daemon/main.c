@@ -7,6 +7,7 @@
 //   rejects.c    rows that were set aside         log.c       what is said
 //   notify.c     what systemd is told             pause.c     why nothing goes on
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
+//   unclosed.c   what is still being written
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/inbox.h"
