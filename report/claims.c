@@ -19,12 +19,6 @@ static int span_compare(struct claim_span a, struct claim_span b)
     return order != 0 ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }
 
-static struct claim_span id_of(const struct state *state, const struct claim *claim)
-{
-    return (struct claim_span){.at = incident_id(state, claim->incident),
-                               .bytes = claim->incident->id_bytes};
-}
-
 static struct claim_span text_of_dim(const struct state *state, const struct incident *incident,
                                      const char *name)
 {
@@ -33,21 +27,23 @@ static struct claim_span text_of_dim(const struct state *state, const struct inc
     if (dim < 0) {
         return (struct claim_span){.at = ""};
     }
-    const struct texts_entry *text = texts_get(&state->texts, incident_dims(incident)[dim]);
+    const struct texts_entry *text = texts_get(&state->texts, incident_dims(state, incident)[dim]);
     return (struct claim_span){.at = text->text, .bytes = text->bytes};
 }
 
 // What tallyd takes in is readable; a ledger may still hold other things.
 static struct claim read_claim(const struct state *state, const struct incident *incident)
 {
-    struct claim claim = {.incident = incident};
+    struct claim claim = {.incident = incident,
+                          .first_day = incident_first_day(incident),
+                          .last_day = incident_last_day(incident)};
     int value = shape_find_measure(state_shape(state, incident), CLAIM_VALUE);
 
     for (size_t i = 0; i < CLAIM_TEXTS; i++) {
         claim.text[i] = text_of_dim(state, incident, claim_text_name((enum claim_text)i));
     }
     const struct claim_span *text = claim.text;
-    if (value >= 0 && incident->reported >> value & 1) {
+    if (value >= 0 && incident_reported(state, incident) >> value & 1) {
         claim.value = incident_measures(state, incident)[value];
         claim.readable = claim.value >= 0 &&
                          claim_qualifier_parse(text[CLAIM_QUALIFIER].at,
@@ -70,7 +66,15 @@ static bool add_claim(struct claims *claims, const struct incident *incident, st
         }
         claims->claim = grown;
     }
-    claims->claim[claims->count++] = read_claim(claims->state, incident);
+    struct id_text id;
+    incident_id(claims->state, incident, &id);
+    const char *copy = arena_text(&claims->ids, id.text, id.bytes, err);
+    if (!copy) {
+        return false;
+    }
+    struct claim *claim = &claims->claim[claims->count++];
+    *claim = read_claim(claims->state, incident);
+    claim->id = (struct claim_span){.at = copy, .bytes = id.bytes};
     return true;
 }
 
@@ -79,7 +83,7 @@ static int compare_feed_and_id(const struct state *state, const struct claim *cl
 {
     int order = strcmp(state_feed_of(state, claim->incident)->name, feed->name);
 
-    return order != 0 ? order : span_compare(id_of(state, claim), id);
+    return order != 0 ? order : span_compare(claim->id, id);
 }
 
 static int compare_claims(const void *a, const void *b, void *context)
@@ -87,8 +91,7 @@ static int compare_claims(const void *a, const void *b, void *context)
     const struct state *state = context;
     const struct claim *claim_b = b;
 
-    return compare_feed_and_id(state, a, state_feed_of(state, claim_b->incident),
-                               id_of(state, claim_b));
+    return compare_feed_and_id(state, a, state_feed_of(state, claim_b->incident), claim_b->id);
 }
 
 static struct claim *find_claim(const struct claims *claims, const struct state_feed *feed,
@@ -137,7 +140,7 @@ static bool is_part_of(const struct claims *claims, const struct claim *part,
     return part->readable &&
            state_feed_of(claims->state, part->incident) ==
                state_feed_of(claims->state, whole->incident) &&
-           span_equal(part->text[CLAIM_PART_OF], id_of(claims->state, whole));
+           span_equal(part->text[CLAIM_PART_OF], whole->id);
 }
 
 static bool some_part_names(const struct claims *claims, const struct claim *whole,
@@ -185,8 +188,9 @@ bool claims_init(struct claims *claims, const struct state *state, struct tally_
     const struct incident *incident;
 
     *claims = (struct claims){.state = state};
+    arena_init(&claims->ids, SIZE_MAX / 2);
     while ((incident = state_next(state, &walk))) {
-        if (state_feed_of(state, incident)->claims && !(incident->flags & INCIDENT_WITHDRAWN) &&
+        if (state_feed_of(state, incident)->claims && incident_is_live(incident) &&
             !add_claim(claims, incident, err)) {
             claims_done(claims);
             return false;
@@ -203,6 +207,7 @@ bool claims_init(struct claims *claims, const struct state *state, struct tally_
 void claims_done(struct claims *claims)
 {
     free(claims->claim);
+    arena_done(&claims->ids);
 }
 
 struct range claims_range(const struct claim *claim)
@@ -210,11 +215,10 @@ struct range claims_range(const struct claim *claim)
     return range_claimed(claim->qualifier, claim->value);
 }
 
-bool claims_text(const struct claims *claims, const struct claim *claim, const char *name,
-                 struct claim_span *out_text)
+bool claims_text(const struct claim *claim, const char *name, struct claim_span *out_text)
 {
     if (strcmp(name, "id") == 0) {
-        *out_text = claim ? id_of(claims->state, claim) : (struct claim_span){.at = ""};
+        *out_text = claim ? claim->id : (struct claim_span){.at = ""};
         return true;
     }
     for (size_t i = 0; i < CLAIM_TEXTS; i++) {

@@ -8,6 +8,7 @@
 #ifndef REPORT_CLAIMS_H
 #define REPORT_CLAIMS_H
 
+#include "base/arena.h"
 #include "report/verdict.h"
 #include "store/filter.h"
 #include "store/state.h"
@@ -16,6 +17,9 @@
 
 struct claim {
     const struct incident *incident;
+    struct claim_span id;
+    int32_t first_day;
+    int32_t last_day;
     struct claim_span text[CLAIM_TEXTS]; // empty where the feed has none
     bool readable;                       // qualifier, measure, filter and value are sound
     enum claim_qualifier qualifier;
@@ -32,6 +36,7 @@ struct claim {
 
 struct claims {
     const struct state *state;
+    struct arena ids;
     struct claim *claim;
     size_t count;
 };
@@ -42,8 +47,7 @@ void claims_done(struct claims *claims);
 struct range claims_range(const struct claim *claim); // Requires: readable
 
 // The text that a condition on `name` looks at: "id" or a text of a claim. False: no such name.
-bool claims_text(const struct claims *claims, const struct claim *claim, const char *name,
-                 struct claim_span *out_text);
+bool claims_text(const struct claim *claim, const char *name, struct claim_span *out_text);
 
 // "37 short", "5 over", "adds up", "" without parts. Returns `text`.
 enum { CLAIMS_PARTS_BYTES = 96 };

@@ -22,8 +22,9 @@ static void add_side_columns(struct diff *diff, const char *prefix)
 static bool side_counts(const struct diff *diff, const struct state *state,
                         const struct change_side *side)
 {
-    if (!side->incident || !period_holds(&diff->period, diff->options->basis,
-                                         side->incident->first_day, side->incident->last_day)) {
+    if (!side->incident ||
+        !period_holds(&diff->period, diff->options->basis, incident_first_day(side->incident),
+                      incident_last_day(side->incident))) {
         return false;
     }
     for (size_t i = 0; i < diff->def->dims_count; i++) {
@@ -44,8 +45,8 @@ static struct sheet_value *put_side(const struct diff *diff, struct sheet_value 
     if (!incident) {
         return at + 2 + diff->def->dims_count + diff->def->measures_count;
     }
-    *at++ = sheet_number(incident->first_day);
-    *at++ = sheet_number(incident->last_day);
+    *at++ = sheet_number(incident_first_day(incident));
+    *at++ = sheet_number(incident_last_day(incident));
     for (size_t i = 0; i < diff->def->dims_count; i++) {
         const struct texts_entry *text = texts_get(&state->texts, side->dims[i]);
         *at++ = sheet_text(text->text, text->bytes);
@@ -72,6 +73,7 @@ static bool on_change(void *context, const struct change *change, struct tally_e
     const struct incident *incident =
         change->after.incident ? change->after.incident : change->before.incident;
     char kinds[CHANGE_KINDS_BYTES];
+    struct id_text id;
 
     if (!side_counts(diff, before, &change->before) && !side_counts(diff, after, &change->after)) {
         return true;
@@ -83,7 +85,8 @@ static bool on_change(void *context, const struct change *change, struct tally_e
     change_kinds_format(change->kinds, kinds);
     *at++ = sheet_copy(sheet, kinds, strlen(kinds));
     *at++ = sheet_name(state_feed_of(named, incident)->name);
-    *at++ = sheet_text(incident_id(named, incident), incident->id_bytes);
+    incident_id(named, incident, &id);
+    *at++ = sheet_copy(sheet, id.text, id.bytes);
     at = put_side(diff, at, before, &change->before);
     put_side(diff, at, after, &change->after);
     return true;

@@ -68,8 +68,11 @@ static bool fill(struct moment *moment, int ledger_dir_fd, const struct rollup_d
     struct replay_visitor visitor = {.context = moment, .on_file = on_file};
 
     moment->state_ready = state_init(&moment->state, err);
-    if (!moment->state_ready ||
-        !replay(&moment->state, ledger_dir_fd, until, &visitor, &moment->end, err)) {
+    if (!moment->state_ready) {
+        return false;
+    }
+    state_keep_origins(&moment->state);
+    if (!replay(&moment->state, ledger_dir_fd, until, &visitor, &moment->end, err)) {
         return false;
     }
     if (until->batch != replay_all.batch && until->batch > moment->end.batches) {

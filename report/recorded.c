@@ -171,8 +171,8 @@ static void check_feed(struct search *search, size_t feed)
 {
     struct rollup_coverage coverage = rollup_coverage(search->rollup, feed);
     const char *name = search->def->feeds[feed].name;
-    int32_t first_day = search->claim->incident->first_day;
-    int32_t last_day = search->claim->incident->last_day;
+    int32_t first_day = search->claim->first_day;
+    int32_t last_day = search->claim->last_day;
     char covered[DAY_TEXT_BYTES];
     char wanted[DAY_TEXT_BYTES];
 
@@ -224,7 +224,7 @@ static void check_feeds(struct search *search)
 static bool find_sums(struct search *search, struct tally_err *err)
 {
     static const enum basis bases[] = {BASIS_START, BASIS_OVERLAP, BASIS_INSIDE};
-    const struct incident *days = search->claim->incident;
+    const struct claim *days = search->claim;
     const struct by by = {.count = 0};
     struct select select;
 

@@ -51,7 +51,7 @@ static bool sort_conditions(struct view *view, struct tally_err *err)
         const char *equals = strchrnul(options->where[i], '=');
         const char *name = sheet_printf(&view->sheet, "%.*s", (int)(equals - options->where[i]),
                                         options->where[i]);
-        if (!equals[0] || !claims_text(&view->claims, NULL, name, &ignored)) {
+        if (!equals[0] || !claims_text(NULL, name, &ignored)) {
             view->where[view->where_count++] = options->where[i];
         } else if (!add_chosen(view, name, equals + 1, err)) {
             return err_wrap(err, "--where %.80s", options->where[i]);
@@ -68,7 +68,7 @@ static bool is_chosen(const struct view *view, const struct claim *claim)
 {
     for (size_t i = 0; i < view->chosen_count; i++) {
         struct claim_span text;
-        claims_text(&view->claims, claim, view->chosen[i].dim, &text);
+        claims_text(claim, view->chosen[i].dim, &text);
         if (!filter_matches(&view->chosen[i], text.at, text.bytes)) {
             return false;
         }
@@ -136,16 +136,15 @@ static struct sheet_value figure_value(const struct recorded *recorded,
     return recorded->any && figure.given ? sheet_number(figure.sum) : (struct sheet_value){0};
 }
 
-static struct sheet_value *put_claim(struct sheet_value *at, const struct view *view,
-                                     const struct claim *claim)
+static struct sheet_value *put_claim(struct sheet_value *at, const struct claim *claim)
 {
     const struct claim_span *text = claim->text;
 
-    *at++ = sheet_text(incident_id(view->claims.state, claim->incident), claim->incident->id_bytes);
+    *at++ = text_value(claim->id);
     *at++ = text_value(text[CLAIM_SPEAKER]);
     *at++ = text_value(text[CLAIM_STATED_ON]);
-    *at++ = sheet_number(claim->incident->first_day);
-    *at++ = sheet_number(claim->incident->last_day);
+    *at++ = sheet_number(claim->first_day);
+    *at++ = sheet_number(claim->last_day);
     *at++ = text_value(text[CLAIM_MEASURE]);
     *at++ = text_value(text[CLAIM_FILTER]);
     *at++ = claim->readable ? sheet_name(claim_qualifier_name(claim->qualifier))
@@ -190,19 +189,20 @@ static struct sheet_value *put_parts(struct sheet_value *at, struct sheet *sheet
 static void put_source(struct sheet_value *at, struct view *view, const struct claim *claim)
 {
     const struct incident *incident = claim->incident;
-    const struct moment_file *file = moment_file(view->origin->moment, incident->batch);
+    const struct incident_origin *origin = incident_origin(view->claims.state, incident);
+    const struct moment_file *file = moment_file(view->origin->moment, origin->batch);
     char digest[DIGEST_TEXT_BYTES];
 
     *at++ = sheet_name(state_feed_of(view->claims.state, incident)->name);
-    *at++ = sheet_number(incident->batch);
+    *at++ = sheet_number(origin->batch);
     if (file) {
         digest_format(file->digest, digest);
         at[0] = sheet_name(file->name);
         at[1] = sheet_copy(&view->sheet, digest, strlen(digest));
     }
     at += 2;
-    *at++ = sheet_number(incident->record);
-    *at = sheet_number(incident->line);
+    *at++ = sheet_number(origin->record);
+    *at = sheet_number(origin->line);
 }
 
 static bool add_row(struct view *view, const struct claim *claim, struct tally_err *err)
@@ -221,7 +221,7 @@ static bool add_row(struct view *view, const struct claim *claim, struct tally_e
     }
     enum verdict verdict = recorded_judge(&recorded, claim, sheet, &reason);
     view->found[verdict]++;
-    at = put_recorded(put_claim(at, view, claim), &recorded);
+    at = put_recorded(put_claim(at, claim), &recorded);
     *at++ = sheet_name(verdict_name(verdict));
     *at++ = text_value((struct claim_span){.at = reason, .bytes = strlen(reason)});
     at = put_parts(at, sheet, claim);

@@ -32,9 +32,9 @@ static bool find_counts(const struct explain *explain, const struct incident *in
     struct cells *cells = moment_cells(explain->origin->moment);
 
     *out_counts = false;
-    if (incident->flags & INCIDENT_WITHDRAWN ||
-        !period_holds(&explain->period, explain->options->basis, incident->first_day,
-                      incident->last_day)) {
+    if (!incident_is_live(incident) ||
+        !period_holds(&explain->period, explain->options->basis, incident_first_day(incident),
+                      incident_last_day(incident))) {
         return true;
     }
     err->code = TALLY_OK;
@@ -88,19 +88,22 @@ static int compare_incidents(const void *a, const void *b, void *context)
     const struct incident *incident_a = ((const struct behind *)a)->incident;
     const struct incident *incident_b = ((const struct behind *)b)->incident;
 
-    if (incident_a->first_day != incident_b->first_day) {
-        return incident_a->first_day < incident_b->first_day ? -1 : 1;
+    int32_t day_a = incident_first_day(incident_a);
+    int32_t day_b = incident_first_day(incident_b);
+    if (day_a != day_b) {
+        return day_a < day_b ? -1 : 1;
     }
     int order =
         strcmp(state_feed_of(state, incident_a)->name, state_feed_of(state, incident_b)->name);
     if (order != 0) {
         return order;
     }
-    uint32_t bytes_a = incident_a->id_bytes;
-    uint32_t bytes_b = incident_b->id_bytes;
-    order = memcmp(incident_id(state, incident_a), incident_id(state, incident_b),
-                   bytes_a < bytes_b ? bytes_a : bytes_b);
-    return order != 0 ? order : (bytes_a > bytes_b) - (bytes_a < bytes_b);
+    struct id_text id_a;
+    struct id_text id_b;
+    incident_id(state, incident_a, &id_a);
+    incident_id(state, incident_b, &id_b);
+    order = memcmp(id_a.text, id_b.text, id_a.bytes < id_b.bytes ? id_a.bytes : id_b.bytes);
+    return order != 0 ? order : (id_a.bytes > id_b.bytes) - (id_a.bytes < id_b.bytes);
 }
 
 static void add_columns(struct explain *explain)
@@ -142,7 +145,7 @@ static struct sheet_value measure_value(const struct explain *explain,
     if (at < 0) {
         return sheet_absent();
     }
-    if (!(incident->reported >> at & 1)) {
+    if (!(incident_reported(explain->state, incident) >> at & 1)) {
         return (struct sheet_value){.state = SHEET_EMPTY};
     }
     return sheet_number(incident_measures(explain->state, incident)[at]);
@@ -156,25 +159,27 @@ static void put_origin(struct explain *explain, const struct incident *incident,
     char digest[DIGEST_TEXT_BYTES];
     size_t bytes;
     struct revision revision = incident_revision(explain->state, incident);
-    const struct moment_file *file = moment_file(explain->origin->moment, incident->batch);
+    const struct incident_origin *origin = incident_origin(explain->state, incident);
+    const struct moment_file *file = moment_file(explain->origin->moment, origin->batch);
     const char *text = revision_format(&revision, number, &bytes);
 
     *at++ = sheet_copy(sheet, text, bytes);
-    *at++ = sheet_number(incident->batch);
+    *at++ = sheet_number(origin->batch);
     if (file) {
         at[0] = sheet_name(file->name);
         digest_format(file->digest, digest);
         at[1] = sheet_copy(sheet, digest, strlen(digest));
     }
     at += 2;
-    *at++ = sheet_number(incident->record);
-    *at = sheet_number(incident->line);
+    *at++ = sheet_number(origin->record);
+    *at = sheet_number(origin->line);
 }
 
 static bool add_row(struct explain *explain, const struct incident *incident, struct tally_err *err)
 {
     const struct rollup_def *def = explain->def;
     uint32_t codes[ROLLUP_DIMS_MAX];
+    struct id_text id;
     struct sheet_value *at = sheet_add_row(&explain->sheet, err);
 
     if (!at || !cells_matches(moment_cells(explain->origin->moment), explain->state, incident,
@@ -188,9 +193,10 @@ static bool add_row(struct explain *explain, const struct incident *incident, st
     if (rollup_def_find_dim(def, ROLLUP_DIM_FEED) < 0) {
         *at++ = sheet_name(state_feed_of(explain->state, incident)->name);
     }
-    *at++ = sheet_text(incident_id(explain->state, incident), incident->id_bytes);
-    *at++ = sheet_number(incident->first_day);
-    *at++ = sheet_number(incident->last_day);
+    incident_id(explain->state, incident, &id);
+    *at++ = sheet_copy(&explain->sheet, id.text, id.bytes);
+    *at++ = sheet_number(incident_first_day(incident));
+    *at++ = sheet_number(incident_last_day(incident));
     for (size_t m = 0; m < def->measures_count; m++) {
         *at++ = measure_value(explain, incident, m);
     }

@@ -52,7 +52,9 @@ static void make_map(const struct rollup_def *def, const struct shape *shape, st
 static const struct shape_map *map_of(struct cells *cells, const struct state *state,
                                       const struct incident *incident, struct tally_err *err)
 {
-    if (incident->shape >= cells->maps_count) {
+    uint32_t shape = incident->shape;
+
+    if (shape >= cells->maps_count) {
         struct shape_map *map = realloc(cells->map, state->shapes_count * sizeof *map);
         if (!map) {
             err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", cells->def.name);
@@ -63,14 +65,14 @@ static const struct shape_map *map_of(struct cells *cells, const struct state *s
             make_map(&cells->def, state->shape[cells->maps_count], &map[cells->maps_count]);
         }
     }
-    return &cells->map[incident->shape];
+    return &cells->map[shape];
 }
 
 static uint32_t code_at(const struct state *state, const struct incident *incident, int source)
 {
     return source == SOURCE_FEED     ? state_feed_of(state, incident)->text
            : source == SOURCE_ABSENT ? 0
-                                     : incident_dims(incident)[source];
+                                     : incident_dims(state, incident)[source];
 }
 
 static bool ask_filter(struct cells *cells, size_t filter, const struct state *state, uint32_t code,
@@ -139,12 +141,14 @@ static bool on_change(void *context, const struct state *state, const struct inc
     if (!in) {
         return true;
     }
-    struct cells_change change = {
-        .first_day = incident->first_day, .last_day = incident->last_day, .sign = sign};
+    struct cells_change change = {.first_day = incident_first_day(incident),
+                                  .last_day = incident_last_day(incident),
+                                  .sign = sign};
     const int64_t *measures = incident_measures(state, incident);
+    uint64_t reported = incident_reported(state, incident);
     for (size_t i = 0; i < cells->def.measures_count; i++) {
         int source = map->measure[i];
-        change.reported[i] = source >= 0 && (incident->reported >> source & 1);
+        change.reported[i] = source >= 0 && (reported >> source & 1);
         change.value[i] = change.reported[i] ? measures[source] : 0;
     }
     return cells_groups_change(&cells->groups, codes, &change, err);
@@ -169,7 +173,7 @@ static bool take_in_all(struct cells *cells, struct state *state, struct tally_e
     const struct incident *incident;
 
     while ((incident = state_next(state, &walk)) != NULL) {
-        if (!(incident->flags & INCIDENT_WITHDRAWN) && !on_change(cells, state, incident, 1, err)) {
+        if (incident_is_live(incident) && !on_change(cells, state, incident, 1, err)) {
             return false;
         }
     }

@@ -32,7 +32,7 @@ bool changes_measure(const struct state *state, const struct incident *incident,
 {
     int at = shape_find_measure(state_shape(state, incident), measure);
 
-    if (at < 0 || !(incident->reported >> at & 1)) {
+    if (at < 0 || !(incident_reported(state, incident) >> at & 1)) {
         return false;
     }
     *out_value = incident_measures(state, incident)[at];
@@ -44,7 +44,7 @@ static bool take_side(const struct changes_state *of, const struct incident *inc
                       struct change_side *side, struct tally_err *err)
 {
     side->incident = NULL;
-    if (!incident || incident->flags & INCIDENT_WITHDRAWN) {
+    if (!incident || !incident_is_live(incident)) {
         return true;
     }
     err->code = TALLY_OK;
@@ -64,8 +64,9 @@ static const struct incident *find_other(const struct changes_state *of,
     if (!feed) {
         return NULL;
     }
-    return state_find(other->state, (uint32_t)(feed - other->state->feed),
-                      incident_id(of->state, incident), incident->id_bytes);
+    struct id_text id;
+    incident_id(of->state, incident, &id);
+    return state_find(other->state, (uint32_t)(feed - other->state->feed), id.text, id.bytes);
 }
 
 static bool same_dims(const struct finding *finding, const struct change *change)
@@ -101,7 +102,8 @@ static unsigned compare(const struct finding *finding, const struct change *chan
 {
     const struct incident *before = change->before.incident;
     const struct incident *after = change->after.incident;
-    bool same_days = before->first_day == after->first_day && before->last_day == after->last_day;
+    bool same_days = incident_first_day(before) == incident_first_day(after) &&
+                     incident_last_day(before) == incident_last_day(after);
 
     return (same_days ? 0U : CHANGE_MOVED_DAY) |
            (same_dims(finding, change) ? 0U : CHANGE_MOVED_GROUP) |
@@ -110,7 +112,7 @@ static unsigned compare(const struct finding *finding, const struct change *chan
 
 static bool is_live(const struct incident *incident)
 {
-    return incident && !(incident->flags & INCIDENT_WITHDRAWN);
+    return incident && incident_is_live(incident);
 }
 
 static bool report(const struct finding *finding, struct change *change,

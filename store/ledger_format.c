@@ -33,6 +33,16 @@ uint64_t ledger_frame_seed(struct ledger_position at)
     return (uint64_t)at.segment << 40 ^ at.offset;
 }
 
+uint64_t ledger_chain(uint64_t chain, uint64_t frame_checksum)
+{
+    unsigned char bytes[sizeof(uint64_t)];
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (unsigned char)(frame_checksum >> 8 * i);
+    }
+    return checksum64(bytes, sizeof bytes, chain);
+}
+
 const char *file_outcome_name(enum file_outcome outcome)
 {
     static const char *const names[] = {"accepted", "duplicate", "rejected", "superseded"};
@@ -99,6 +109,9 @@ void batch_end_encode(const struct batch_end *end, struct bytes *out)
     bytes_put_u8(out, (uint8_t)((end->unterminated ? END_UNTERMINATED : 0) |
                                 (end->any_day ? END_ANY_DAY : 0)));
     bytes_put_u64(out, (uint64_t)end->time_ms);
+    if (end->version != LEDGER_VERSION_ROWS) {
+        bytes_put_u64(out, end->chain);
+    }
     bytes_put_u64(out, end->digest.low);
     bytes_put_u64(out, end->digest.high);
     bytes_put_varint(out, end->bytes);
@@ -119,13 +132,16 @@ void batch_end_encode(const struct batch_end *end, struct bytes *out)
     bytes_put(out, end->scope_list.at, cursor_left(&end->scope_list));
 }
 
-bool batch_end_decode(struct batch_end *end, struct cursor in, struct tally_err *err)
+bool batch_end_decode(struct batch_end *end, uint32_t version, struct cursor in,
+                      struct tally_err *err)
 {
-    *end = (struct batch_end){.outcome = (enum file_outcome)cursor_take_u8(&in)};
+    *end =
+        (struct batch_end){.version = version, .outcome = (enum file_outcome)cursor_take_u8(&in)};
     uint8_t flags = cursor_take_u8(&in);
     end->unterminated = flags & END_UNTERMINATED;
     end->any_day = flags & END_ANY_DAY;
     end->time_ms = (int64_t)cursor_take_u64(&in);
+    end->chain = version == LEDGER_VERSION_ROWS ? 0 : cursor_take_u64(&in);
     end->digest.low = cursor_take_u64(&in);
     end->digest.high = cursor_take_u64(&in);
     end->bytes = cursor_take_varint(&in);

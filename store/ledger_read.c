@@ -15,6 +15,7 @@ struct ledger_reader {
     int dir_fd;
     int segment_fd; // -1: none open
     uint32_t segment;
+    uint32_t version; // of it
     bool lenient;
     struct ledger_position at;
     struct bytes buffer; // bytes of the segment from buffer_offset on
@@ -32,6 +33,7 @@ struct ledger_reader *ledger_reader_open(int ledger_dir_fd, struct tally_err *er
     *reader = (struct ledger_reader){
         .dir_fd = ledger_dir_fd,
         .segment_fd = -1,
+        .version = LEDGER_VERSION,
         .at = {.segment = 1, .offset = LEDGER_SEGMENT_HEADER_BYTES},
     };
     bytes_init(&reader->buffer);
@@ -100,8 +102,10 @@ static bool fetch(struct ledger_reader *reader, uint64_t offset, size_t count,
 
 static bool header_is_valid(const unsigned char *data, uint32_t segment)
 {
-    return memcmp(data, "TALLYSEG", 8) == 0 && bytes_get_u32(data + 8) == LEDGER_VERSION &&
-           bytes_get_u32(data + 12) == segment &&
+    uint32_t version = bytes_get_u32(data + 8);
+
+    return memcmp(data, "TALLYSEG", 8) == 0 && version >= LEDGER_VERSION_ROWS &&
+           version <= LEDGER_VERSION && bytes_get_u32(data + 12) == segment &&
            bytes_get_u64(data + 16) == checksum64(data, 16, segment);
 }
 
@@ -131,6 +135,12 @@ static enum ledger_step open_segment(struct ledger_reader *reader, struct tally_
         disk_close(reader->segment_fd);
         reader->segment_fd = -1;
         return torn(reader, err, "not the header of this segment");
+    }
+    // Of a damaged header, which only a lenient reader passes: what it says if that can be, else as
+    // the segment before.
+    uint32_t version = left < LEDGER_SEGMENT_HEADER_BYTES ? 0 : bytes_get_u32(data + 8);
+    if (version >= LEDGER_VERSION_ROWS && version <= LEDGER_VERSION) {
+        reader->version = version;
     }
     return LEDGER_FRAME;
 }
@@ -169,7 +179,9 @@ static enum ledger_step read_frame(struct ledger_reader *reader, struct ledger_f
     }
     *out_frame = (struct ledger_frame){
         .kind = (enum ledger_kind)bytes_get_u32(data + 4),
+        .version = reader->version,
         .batch = bytes_get_u64(data + 8),
+        .checksum = bytes_get_u64(data + 16),
         .at = reader->at,
         .next = {.segment = reader->at.segment, .offset = reader->at.offset + frame_bytes},
         .payload = cursor_over(data + LEDGER_FRAME_HEADER_BYTES, payload_bytes),
@@ -222,7 +234,7 @@ static bool frame_is_whole(const unsigned char *data, size_t left, struct ledger
     }
     uint32_t payload_bytes = bytes_get_u32(data);
     uint32_t kind = bytes_get_u32(data + 4);
-    if (kind < LEDGER_BEGIN || kind > LEDGER_FILE || payload_bytes > LEDGER_FRAME_BYTES_MAX ||
+    if (kind < LEDGER_BEGIN || kind > LEDGER_VALUES || payload_bytes > LEDGER_FRAME_BYTES_MAX ||
         payload_bytes > left - LEDGER_FRAME_HEADER_BYTES) {
         return false;
     }

@@ -1,7 +1,7 @@
 // store/ledger_read.h - walking the ledger frame by frame.
 //
 //   ledger/000001.seg   [header][frame][frame]...      000002.seg   [header][frame]...
-//   a batch             BEGIN  TEXTS ROWS ... REJECTS ...  COMMIT
+//   a batch             BEGIN  NAMES TEXTS VALUES ROWS ... REJECTS ...  COMMIT
 //   no batch            FILE   (a duplicate, a refused or superseded file)
 //
 // Each frame has its checksum, seeded by where it stands, so that a frame in another place is as
@@ -26,10 +26,13 @@ enum ledger_kind {
     LEDGER_REJECTS = 4,
     LEDGER_COMMIT = 5,
     LEDGER_FILE = 6,
+    LEDGER_NAMES = 7,
+    LEDGER_VALUES = 8,
 };
 
 enum {
-    LEDGER_VERSION = 1,
+    LEDGER_VERSION = 2,
+    LEDGER_VERSION_ROWS = 1, // of which each row stands alone and texts are numbered for good
     LEDGER_SEGMENT_HEADER_BYTES = 24,
     LEDGER_FRAME_HEADER_BYTES = 24,
     LEDGER_FRAME_BYTES_MAX = 16 << 20,
@@ -45,9 +48,11 @@ int ledger_position_compare(struct ledger_position a, struct ledger_position b);
 
 struct ledger_frame {
     enum ledger_kind kind;
+    uint32_t version; // of its segment
     uint64_t batch;
     struct ledger_position at;
     struct ledger_position next;
+    uint64_t checksum;
     struct cursor payload; // valid until the next call
 };
 
@@ -87,6 +92,10 @@ const char *ledger_segment_name(uint32_t segment, char name[LEDGER_SEGMENT_NAME_
 uint32_t ledger_segment_number(const char *name); // 0: not the name of a segment
 uint64_t ledger_frame_seed(struct ledger_position at);
 
+// What ties the frames of a batch to its COMMIT: from 0, over the checksums of BEGIN and all that
+// follow. Frames of two batches do not make one, wherever they stand.
+uint64_t ledger_chain(uint64_t chain, uint64_t frame_checksum);
+
 // How a batch changes the incidents of its feed. Claims are upserts that no rollup adds up.
 // FORGET has no rows: nothing that its feed said before counts any more, in whatever mode it was
 // said; what follows is the feed's files, read again under another mapping (daemon/reread.h).
@@ -118,6 +127,8 @@ bool batch_begin_decode(struct batch_begin *begin, struct cursor in, struct tall
 
 // The payload of COMMIT, and of FILE with a reason.
 struct batch_end {
+    uint32_t version; // in which it is written
+    uint64_t chain;   // of COMMIT, from version 2 on: ledger_chain over the frames before it
     enum file_outcome outcome;
     int64_t time_ms; // since 1970, UTC
     struct digest digest;
@@ -140,15 +151,17 @@ struct batch_end {
     size_t place_bytes;
     const char *reason;
     size_t reason_bytes;
-    // A snapshot by scope: `scopes` texts codes, each with whether it is in force.
+    // A snapshot by scope: its scope values, each with whether it is in force.
     uint64_t scopes;
-    struct cursor scope_list; // (code varint, in force u8) each
+    struct cursor scope_list; // (text, in force u8) each; in version 1 a code instead of the text
     struct revision newest;   // of the snapshot's rows
 };
 void batch_end_encode(const struct batch_end *end, struct bytes *out);
-bool batch_end_decode(struct batch_end *end, struct cursor in, struct tally_err *err);
+bool batch_end_decode(struct batch_end *end, uint32_t version, struct cursor in,
+                      struct tally_err *err);
 
-// One row in a ROWS frame; deltas are against the row before (zero at the frame's start).
+// One row in a ROWS frame of version 1; deltas are against the row before (zero at the frame's
+// start).
 struct ledger_row {
     uint8_t op; // enum rows_op (store/rows.h): 0 put, 1 withdraw, 2 keep
     const char *id;

@@ -13,10 +13,12 @@ enum { GATHER_BYTES = 256 * 1024 };
 struct ledger {
     int dir_fd;
     int segment_fd;
+    uint32_t version; // of the segment at hand
     uint64_t segment_bytes_max;
     struct ledger_position written;   // on its way to the disk up to here
     struct ledger_position committed; // synced up to here
     struct bytes gathered;            // frames behind `written`
+    uint64_t chain;                   // over the frames of the batch at hand
     bool broken;
 };
 
@@ -58,7 +60,7 @@ static bool start_segment(struct ledger *ledger, uint32_t segment, struct tally_
 
     bytes_init(&bytes);
     bytes_put(&bytes, "TALLYSEG", 8);
-    bytes_put_u32(&bytes, LEDGER_VERSION);
+    bytes_put_u32(&bytes, ledger->version);
     bytes_put_u32(&bytes, segment);
     bytes_put_u64(&bytes, checksum64(bytes.data, 16, segment));
     bool ok = bytes.ok;
@@ -121,6 +123,20 @@ static bool cut_tail(struct ledger *ledger, struct tally_err *err)
             disk_sync_data(ledger->segment_fd, err));
 }
 
+// The segment of the last commit, which replay has read.
+static bool open_committed(struct ledger *ledger, struct tally_err *err)
+{
+    unsigned char version[sizeof(uint32_t)];
+
+    ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
+    if (ledger->segment_fd < 0) {
+        return false;
+    }
+    ssize_t got = disk_read_at(ledger->segment_fd, version, sizeof version, 8, err);
+    ledger->version = got == sizeof version ? bytes_get_u32(version) : 0;
+    return got >= 0;
+}
+
 // Goes on behind the last commit. Where there is none, the first segment is made anew: what stands
 // there may be a header that a crash left half written.
 static bool take_up(struct ledger *ledger, struct tally_err *err)
@@ -131,9 +147,8 @@ static bool take_up(struct ledger *ledger, struct tally_err *err)
     if (fresh) {
         return drop_later_segments(ledger, err) && start_segment(ledger, 1, err);
     }
-    ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
     ledger->written = ledger->committed;
-    return ledger->segment_fd >= 0 && cut_tail(ledger, err);
+    return open_committed(ledger, err) && cut_tail(ledger, err);
 }
 
 struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segment_bytes_max,
@@ -147,6 +162,7 @@ struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segm
     }
     *ledger = (struct ledger){.dir_fd = dir_fd,
                               .segment_fd = -1,
+                              .version = LEDGER_VERSION,
                               .segment_bytes_max = segment_bytes_max,
                               .committed = end};
     bytes_init(&ledger->gathered);
@@ -198,6 +214,20 @@ static bool make_room(struct ledger *ledger, size_t frame_bytes, struct tally_er
            start_segment(ledger, ledger->written.segment + 1, err);
 }
 
+bool ledger_use_version(struct ledger *ledger, uint32_t version, struct tally_err *err)
+{
+    uint32_t segment = ledger->written.segment;
+
+    if (ledger->version == version) {
+        return true;
+    }
+    ledger->version = version;
+    if (ledger_end(ledger).offset > LEDGER_SEGMENT_HEADER_BYTES) {
+        segment++; // the one at hand was synced with its last commit
+    }
+    return start_segment(ledger, segment, err);
+}
+
 // A planted bug: the end of a batch is on the disk before what it ends.
 static bool commit_before_rows(struct ledger *ledger, size_t start, struct tally_err *err)
 {
@@ -225,7 +255,9 @@ bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
     bytes_put_u32(gathered, (uint32_t)kind);
     bytes_put_u64(gathered, batch);
     seed ^= gathered->ok ? checksum64(gathered->data + start, 16, 0) : 0;
-    bytes_put_u64(gathered, checksum64(payload->data, payload->count, seed));
+    uint64_t checksum = checksum64(payload->data, payload->count, seed);
+    ledger->chain = ledger_chain(kind == LEDGER_BEGIN ? 0 : ledger->chain, checksum);
+    bytes_put_u64(gathered, checksum);
     bytes_put(gathered, payload->data, payload->count);
     if (!gathered->ok) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for a ledger frame");
@@ -253,7 +285,7 @@ bool ledger_abort(struct ledger *ledger, struct tally_err *err)
     bytes_clear(&ledger->gathered);
     if (ledger->written.segment != ledger->committed.segment) {
         disk_close(ledger->segment_fd);
-        ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
+        (void)open_committed(ledger, err);
     }
     if (ledger->segment_fd < 0 || !cut_tail(ledger, err)) {
         ledger->broken = true;
@@ -261,6 +293,11 @@ bool ledger_abort(struct ledger *ledger, struct tally_err *err)
     }
     ledger->written = ledger->committed;
     return true;
+}
+
+uint64_t ledger_batch_chain(const struct ledger *ledger)
+{
+    return ledger->chain;
 }
 
 struct ledger_position ledger_end(const struct ledger *ledger)

@@ -34,11 +34,18 @@ struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segm
                            struct tally_err *err);
 void ledger_close(struct ledger *ledger); // NULL is allowed; an open batch is left as a torn tail
 
+// Before a unit: what follows is of this version of the format, in a segment of its own where the
+// one at hand is of another.
+bool ledger_use_version(struct ledger *ledger, uint32_t version, struct tally_err *err);
+
 bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
                    const struct bytes *payload, struct tally_err *err);
 bool ledger_commit(struct ledger *ledger,
                    struct tally_err *err);                       // makes all that was appended last
 bool ledger_abort(struct ledger *ledger, struct tally_err *err); // back to the last commit
+
+// Over the frames of the batch that began last: for its COMMIT (struct batch_end).
+uint64_t ledger_batch_chain(const struct ledger *ledger);
 
 struct ledger_position ledger_end(const struct ledger *ledger);       // behind all appended
 struct ledger_position ledger_committed(const struct ledger *ledger); // behind the last commit

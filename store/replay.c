@@ -2,6 +2,7 @@
 
 #include "base/day.h"
 #include "store/rows.h"
+#include "store/unpacker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,9 +93,10 @@ struct unit {
     struct state_batch batch;
     uint32_t *out; // scope values for which the snapshot is not in force, sorted
     size_t out_count;
+    size_t out_capacity;
     uint64_t rows;
-    uint32_t dims[SHAPE_DIMS_MAX];
-    int64_t measures[SHAPE_MEASURES_MAX];
+    uint64_t chain; // over the frames before COMMIT
+    struct unpacker unpacker;
 };
 
 static bool corrupt(const struct ledger_frame *frame, const char *what, struct tally_err *err)
@@ -129,9 +131,19 @@ static bool take_end(struct unit *unit, const struct ledger_frame *frame, struct
     if (!copy_payload(&unit->end_bytes, frame, err)) {
         return false;
     }
-    return batch_end_decode(&unit->end, cursor_over(unit->end_bytes.data, unit->end_bytes.count),
-                            err) ||
+    return batch_end_decode(&unit->end, frame->version,
+                            cursor_over(unit->end_bytes.data, unit->end_bytes.count), err) ||
            corrupt_within(frame, err);
+}
+
+static bool take_commit(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    if (!take_end(unit, frame, err)) {
+        return false;
+    }
+    return unit->end.version == LEDGER_VERSION_ROWS || unit->end.chain == unit->chain
+               ? true
+               : corrupt(frame, "frames that are not its own: parts of two ledgers are mixed", err);
 }
 
 enum found { FOUND_BATCH, FOUND_FILE, FOUND_NOTHING, FOUND_ERROR };
@@ -168,8 +180,9 @@ static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
             return FOUND_ERROR;
         }
         if (frame.kind == LEDGER_COMMIT) {
-            return take_end(unit, &frame, err) ? FOUND_BATCH : FOUND_ERROR;
+            return take_commit(unit, &frame, err) ? FOUND_BATCH : FOUND_ERROR;
         }
+        unit->chain = ledger_chain(unit->chain, frame.checksum);
     }
 }
 
@@ -210,12 +223,23 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
     }
     unit->file.batch = frame.batch;
     unit->file.begin = &unit->begin;
+    unit->chain = ledger_chain(0, frame.checksum);
     struct ledger_position rows = frame.next;
     enum found found = find_commit(unit, frame.batch, out_torn, err);
     if (found == FOUND_BATCH) {
         ledger_reader_seek(unit->reader, rows);
     }
     return found;
+}
+
+// A batch that is most of what its feed has: the index grows once instead of many times.
+static bool reserve(const struct unit *unit, struct tally_err *err)
+{
+    enum { AT_ONCE_MAX = 1 << 24 }; // a damaged count costs no more than this
+    struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
+    uint64_t rows = unit->end.rows < AT_ONCE_MAX ? unit->end.rows : AT_ONCE_MAX;
+
+    return rows <= incidents->count || incidents_reserve(incidents, rows, err);
 }
 
 static bool start_batch(struct unit *unit, struct tally_err *err)
@@ -230,12 +254,15 @@ static bool start_batch(struct unit *unit, struct tally_err *err)
         (struct state_batch){.number = (uint32_t)unit->file.batch, .mode = unit->begin.mode};
     bool ok = state_add_shape(unit->state, shape, &unit->batch.shape, err);
     shape_close(shape);
-    if (ok) {
-        unit->batch.feed = unit->state->shape_feed[unit->batch.shape];
+    if (!ok) {
+        return false;
     }
-    return ok;
+    unit->batch.feed = unit->state->shape_feed[unit->batch.shape];
+    state_next_mark(unit->state);
+    return unpacker_begin(&unit->unpacker, unit->batch.shape, err) && reserve(unit, err);
 }
 
+// Of version 1: texts are numbered through the whole ledger.
 static bool take_texts(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
 {
     struct cursor in = frame->payload;
@@ -262,28 +289,33 @@ static int compare_codes(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+static bool add_out(struct unit *unit, uint32_t text, struct tally_err *err)
+{
+    if (unit->out_count == unit->out_capacity) {
+        size_t capacity = unit->out_capacity ? unit->out_capacity * 2 : 64;
+        uint32_t *out = realloc(unit->out, capacity * sizeof *out);
+        if (!out) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for the scopes of a snapshot");
+        }
+        unit->out = out;
+        unit->out_capacity = capacity;
+    }
+    unit->out[unit->out_count++] = text;
+    return true;
+}
+
 // A snapshot may be in force for some of its scope values only: those of the others, mostly none.
 static bool take_scopes_out(struct unit *unit, struct tally_err *err)
 {
     struct cursor list = unit->end.scope_list;
-    size_t capacity = 0;
 
     unit->out_count = 0;
     for (uint64_t i = 0; unit->begin.mode == BATCH_SNAPSHOT && i < unit->end.scopes; i++) {
-        uint32_t text = (uint32_t)cursor_take_varint(&list);
-        bool in_force = cursor_take_u8(&list) != 0;
-        if (in_force) {
-            continue;
+        struct state_end_scope scope;
+        if (!state_take_scope(unit->state, &unit->end, &list, &scope, err) ||
+            (!scope.in_force && !add_out(unit, scope.text, err))) {
+            return false;
         }
-        if (unit->out_count == capacity) {
-            capacity = capacity ? capacity * 2 : 64;
-            uint32_t *out = realloc(unit->out, capacity * sizeof *out);
-            if (!out) {
-                return err_set(err, TALLY_NO_MEMORY, "no memory for the scopes of a snapshot");
-            }
-            unit->out = out;
-        }
-        unit->out[unit->out_count++] = text;
     }
     if (unit->out_count > 0) {
         qsort(unit->out, unit->out_count, sizeof *unit->out, compare_codes);
@@ -291,48 +323,84 @@ static bool take_scopes_out(struct unit *unit, struct tally_err *err)
     return true;
 }
 
-static bool scope_is_out(const struct unit *unit, const struct ledger_row *row)
+static bool scope_is_out(const struct unit *unit, const struct state_row *row)
 {
+    if (row->op != ROWS_PUT || unit->out_count == 0) {
+        return false;
+    }
     uint32_t text = unit->begin.scope_dim >= 0 ? row->dims[unit->begin.scope_dim] : 0;
-
-    return row->op == ROWS_PUT && unit->out_count > 0 &&
-           bsearch(&text, unit->out, unit->out_count, sizeof text, compare_codes);
+    return bsearch(&text, unit->out, unit->out_count, sizeof text, compare_codes);
 }
 
-static bool row_is_sound(const struct unit *unit, const struct shape *shape,
-                         const struct ledger_row *row)
+static bool take_row(struct unit *unit, const struct state_row *row, struct tally_err *err)
+{
+    unit->rows++;
+    if (scope_is_out(unit, row)) {
+        unit->file.counts.older++;
+        return true;
+    }
+    return state_apply(unit->state, &unit->batch, row, &unit->file.counts, err);
+}
+
+static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    enum { AHEAD = 16 };
+    const struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
+    struct state_row row[AHEAD];
+    uint32_t dims[AHEAD][SHAPE_DIMS_MAX];
+    uint32_t count;
+
+    if (!unpacker_take_rows(&unit->unpacker, frame->payload, &count, err)) {
+        return corrupt_within(frame, err);
+    }
+    // Looked up some rows ahead of their turn, so that memory has time to answer.
+    for (uint32_t i = 0; i < count + AHEAD; i++) {
+        struct state_row *slot = &row[i % AHEAD];
+        if (i >= AHEAD && !take_row(unit, slot, err)) {
+            return false;
+        }
+        if (i < count) {
+            if (!unpacker_row(&unit->unpacker, i, dims[i % AHEAD], slot, err)) {
+                return corrupt_within(frame, err);
+            }
+            incidents_prefetch(incidents, slot->id);
+        }
+    }
+    return true;
+}
+
+// ---- rows of version 1 --------------------------------------------------------------------
+
+static bool old_row_is_sound(const struct unit *unit, const struct shape *shape,
+                             const struct ledger_row *row)
 {
     for (size_t i = 0; row->op == ROWS_PUT && i < shape->dims_count; i++) {
         if (row->dims[i] >= unit->state->texts.count) {
             return false;
         }
     }
-    return row->op <= ROWS_KEEP && row->first_day >= DAY_MIN && row->last_day <= DAY_MAX;
+    return row->op <= ROWS_KEEP && row->id_bytes <= ID_BYTES_MAX && row->first_day >= DAY_MIN &&
+           row->last_day <= DAY_MAX;
 }
 
-static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+static bool take_old_rows(struct unit *unit, const struct ledger_frame *frame,
+                          struct tally_err *err)
 {
     const struct shape *shape = unit->state->shape[unit->batch.shape];
-    const struct replay_visitor *visitor = unit->visitor;
+    uint32_t dims[SHAPE_DIMS_MAX];
+    int64_t measures[SHAPE_MEASURES_MAX];
     struct cursor in = frame->payload;
     struct ledger_row_base base = {0};
 
     while (cursor_left(&in) > 0) {
-        struct ledger_row row;
-        if (!ledger_row_decode(&row, shape, &base, unit->dims, unit->measures, &in) ||
-            !row_is_sound(unit, shape, &row)) {
+        struct ledger_row old;
+        struct state_row row;
+        if (!ledger_row_decode(&old, shape, &base, dims, measures, &in) ||
+            !old_row_is_sound(unit, shape, &old)) {
             return corrupt(frame, "malformed row", err);
         }
-        unit->rows++;
-        if (scope_is_out(unit, &row)) {
-            unit->file.counts.older++;
-            continue;
-        }
-        if (visitor && visitor->on_row &&
-            !visitor->on_row(visitor->context, &unit->file, &row, err)) {
-            return false;
-        }
-        if (!state_apply(unit->state, &unit->batch, &row, &unit->file.counts, err)) {
+        if (!state_take_row(unit->state, unit->batch.shape, &old, &row, err) ||
+            !take_row(unit, &row, err)) {
             return false;
         }
     }
@@ -361,14 +429,25 @@ static bool take_rejects(struct unit *unit, const struct ledger_frame *frame, st
     return true;
 }
 
+static bool take_codes(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    return unpacker_take_codes(&unit->unpacker, frame->kind, frame->payload, err) ||
+           corrupt_within(frame, err);
+}
+
 static bool take_frame(struct unit *unit, const struct ledger_frame *frame, bool skip,
                        struct tally_err *err)
 {
+    bool old = frame->version == LEDGER_VERSION_ROWS;
+
     switch (frame->kind) {
     case LEDGER_TEXTS:
-        return take_texts(unit, frame, err);
+        return old ? take_texts(unit, frame, err) : take_codes(unit, frame, err);
+    case LEDGER_NAMES:
+    case LEDGER_VALUES:
+        return take_codes(unit, frame, err);
     case LEDGER_ROWS:
-        return skip || take_rows(unit, frame, err);
+        return skip || (old ? take_old_rows(unit, frame, err) : take_rows(unit, frame, err));
     case LEDGER_REJECTS:
         return take_rejects(unit, frame, err);
     default:
@@ -428,12 +507,14 @@ static void unit_init(struct unit *unit, struct state *state, struct ledger_read
     *unit = (struct unit){.state = state, .reader = reader, .visitor = visitor};
     bytes_init(&unit->begin_bytes);
     bytes_init(&unit->end_bytes);
+    unpacker_init(&unit->unpacker, state);
 }
 
 static void unit_done(struct unit *unit)
 {
     bytes_done(&unit->begin_bytes);
     bytes_done(&unit->end_bytes);
+    unpacker_done(&unit->unpacker);
     free(unit->out);
 }
 

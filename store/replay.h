@@ -42,8 +42,6 @@ struct replay_visitor {
     // Before a batch's rows, with its end already known; *out_skip leaves the rows out.
     bool (*on_begin)(void *context, const struct replay_file *file, bool *out_skip,
                      struct tally_err *err);
-    bool (*on_row)(void *context, const struct replay_file *file, const struct ledger_row *row,
-                   struct tally_err *err);
     bool (*on_reject)(void *context, const struct replay_file *file,
                       const struct replay_reject *reject, struct tally_err *err);
     // After its rows were applied.

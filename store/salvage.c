@@ -2,6 +2,7 @@
 
 #include "base/day.h"
 #include "store/ledger_write.h"
+#include "store/columns.h"
 #include "store/rows.h"
 #include "store/state.h"
 
@@ -15,8 +16,10 @@ struct salvager {
     struct ledger *to; // NULL: only looks
     const struct salvage_visitor *visitor;
     struct salvage_counts *counts;
+    uint32_t version;   // of the unit at hand
+    uint64_t chain;     // over its frames
     struct state fresh; // of the new ledger: its shapes and texts; no incidents
-    struct texts known; // all texts that could be read
+    struct texts known; // all texts of version 1 that could be read
     uint32_t *code;     // of the old ledger -> in `known`
     uint32_t codes_count;
     uint32_t next_code; // that the next new text of the old ledger has
@@ -29,6 +32,8 @@ struct salvager {
     struct bytes texts; // frames being filled
     struct bytes rows;
     uint64_t rows_count; // of the batch at hand
+    uint32_t dims_count;
+    struct columns columns;
     uint32_t dims[SHAPE_DIMS_MAX];
     int64_t measures[SHAPE_MEASURES_MAX];
 };
@@ -53,7 +58,7 @@ static void keep_payload(struct bytes *bytes, const struct ledger_frame *frame)
     bytes_put(bytes, frame->payload.at, cursor_left(&frame->payload));
 }
 
-// ---- texts --------------------------------------------------------------------------------
+// ---- texts of version 1 -------------------------------------------------------------------
 
 static bool learn(struct salvager *salvager, uint64_t code, const char *text, size_t bytes,
                   struct tally_err *err)
@@ -82,6 +87,9 @@ static bool learn_frame(struct salvager *salvager, const struct ledger_frame *fr
     struct cursor in = frame->payload;
     uint64_t code = cursor_take_varint(&in);
 
+    if (frame->kind != LEDGER_TEXTS || frame->version != LEDGER_VERSION_ROWS) {
+        return true;
+    }
     for (; in.ok && cursor_left(&in) > 0; code++) {
         size_t bytes;
         const char *text = cursor_take_text(&in, &bytes);
@@ -150,8 +158,8 @@ static enum fate copy_row(struct salvager *salvager, struct ledger_row *row,
     return COPIED;
 }
 
-static enum fate copy_rows(struct salvager *salvager, const struct ledger_frame *frame,
-                           const struct shape *shape, struct tally_err *err)
+static enum fate copy_old_rows(struct salvager *salvager, const struct ledger_frame *frame,
+                               const struct shape *shape, struct tally_err *err)
 {
     struct ledger_row_base from = {0};
     struct ledger_row_base to = {0};
@@ -171,35 +179,70 @@ static enum fate copy_rows(struct salvager *salvager, const struct ledger_frame 
     return fate == COPIED && !put(salvager, LEDGER_ROWS, &salvager->rows, err) ? FAILED : fate;
 }
 
-static enum fate copy_end(struct salvager *salvager, struct tally_err *err)
+// A frame that leans on nothing outside its batch.
+static enum fate copy_frame(struct salvager *salvager, const struct ledger_frame *frame,
+                            struct tally_err *err)
 {
-    struct batch_end end;
+    if (frame->kind == LEDGER_ROWS) {
+        if (!columns_decode(&salvager->columns, salvager->dims_count, frame->payload)) {
+            return LOST;
+        }
+        salvager->rows_count += salvager->columns.count;
+    }
+    keep_payload(&salvager->rows, frame);
+    return put(salvager, frame->kind, &salvager->rows, err) ? COPIED : FAILED;
+}
+
+static enum fate put_end(struct salvager *salvager, struct batch_end *end, struct tally_err *err)
+{
+    struct ledger *to = salvager->to;
+
+    end->chain = to ? ledger_batch_chain(to) : 0;
+    bytes_clear(&salvager->rows);
+    batch_end_encode(end, &salvager->rows);
+    return put(salvager, LEDGER_COMMIT, &salvager->rows, err) && (!to || ledger_commit(to, err))
+               ? COPIED
+               : FAILED;
+}
+
+// Of version 1: its scope values by the codes of the new ledger.
+static enum fate put_old_end(struct salvager *salvager, struct batch_end *end,
+                             struct tally_err *err)
+{
     struct bytes scopes;
     enum fate fate = COPIED;
 
-    if (!batch_end_decode(&end, cursor_over(salvager->end.data, salvager->end.count), err) ||
-        end.rows != salvager->rows_count) {
-        return LOST;
-    }
     bytes_init(&scopes);
-    for (uint64_t i = 0; fate == COPIED && i < end.scopes; i++) {
+    for (uint64_t i = 0; fate == COPIED && i < end->scopes; i++) {
         uint32_t code = 0;
-        fate = translate(salvager, cursor_take_varint(&end.scope_list), &code, err);
+        fate = translate(salvager, cursor_take_varint(&end->scope_list), &code, err);
         bytes_put_varint(&scopes, code);
-        bytes_put_u8(&scopes, cursor_take_u8(&end.scope_list));
+        bytes_put_u8(&scopes, cursor_take_u8(&end->scope_list));
     }
     if (fate == COPIED) {
-        fate = end.scope_list.ok ? put_texts(salvager, err) : LOST;
+        fate = end->scope_list.ok ? put_texts(salvager, err) : LOST;
     }
-    bytes_clear(&salvager->rows);
-    end.scope_list = cursor_over(scopes.data, scopes.count);
-    batch_end_encode(&end, &salvager->rows);
-    if (fate == COPIED && !(put(salvager, LEDGER_COMMIT, &salvager->rows, err) &&
-                            (!salvager->to || ledger_commit(salvager->to, err)))) {
-        fate = FAILED;
+    end->scope_list = cursor_over(scopes.data, scopes.count);
+    if (fate == COPIED) {
+        fate = put_end(salvager, end, err);
     }
     bytes_done(&scopes);
     return fate;
+}
+
+static enum fate copy_end(struct salvager *salvager, struct tally_err *err)
+{
+    struct batch_end end;
+
+    if (!batch_end_decode(&end, salvager->version,
+                          cursor_over(salvager->end.data, salvager->end.count), err) ||
+        end.rows != salvager->rows_count) {
+        return LOST;
+    }
+    if (salvager->version == LEDGER_VERSION_ROWS) {
+        return put_old_end(salvager, &end, err);
+    }
+    return end.chain == salvager->chain ? put_end(salvager, &end, err) : LOST;
 }
 
 // The frames behind BEGIN up to COMMIT, which are whole.
@@ -216,11 +259,11 @@ static enum fate copy_frames(struct salvager *salvager, const struct shape *shap
         if (frame.kind == LEDGER_COMMIT) {
             return copy_end(salvager, err);
         }
-        if (frame.kind == LEDGER_ROWS) {
-            fate = copy_rows(salvager, &frame, shape, err);
-        } else if (frame.kind == LEDGER_REJECTS) {
-            keep_payload(&salvager->rows, &frame);
-            fate = put(salvager, LEDGER_REJECTS, &salvager->rows, err) ? COPIED : FAILED;
+        bool old = salvager->version == LEDGER_VERSION_ROWS;
+        if (old && frame.kind == LEDGER_ROWS) {
+            fate = copy_old_rows(salvager, &frame, shape, err);
+        } else if (!old || frame.kind != LEDGER_TEXTS) { // old texts are written as rows use them
+            fate = copy_frame(salvager, &frame, err);
         }
     }
     return fate;
@@ -235,7 +278,9 @@ static enum fate copy_batch(struct salvager *salvager, const struct shape *shape
 
     bytes_clear(&salvager->texts);
     salvager->rows_count = 0;
-    if (!state_add_shape(&salvager->fresh, shape, &ignored, err) ||
+    salvager->dims_count = (uint32_t)shape->dims_count;
+    if ((salvager->to && !ledger_use_version(salvager->to, salvager->version, err)) ||
+        !state_add_shape(&salvager->fresh, shape, &ignored, err) ||
         !put(salvager, LEDGER_BEGIN, &salvager->begin, err)) {
         return FAILED;
     }
@@ -273,17 +318,20 @@ static enum fate find_end(struct salvager *salvager, uint64_t batch, const char 
             *out_why = "it has no end";
             return LOST;
         }
-        if (frame.kind < LEDGER_TEXTS || frame.kind > LEDGER_COMMIT) {
+        if (frame.kind < LEDGER_TEXTS ||
+            (frame.kind > LEDGER_COMMIT && frame.kind < LEDGER_NAMES) ||
+            frame.kind > LEDGER_VALUES) {
             *out_why = "a frame of unknown kind";
             return LOST;
         }
-        if (frame.kind == LEDGER_TEXTS && !learn_frame(salvager, &frame, err)) {
+        if (!learn_frame(salvager, &frame, err)) {
             return FAILED;
         }
         if (frame.kind == LEDGER_COMMIT) {
             keep_payload(&salvager->end, &frame);
             return COPIED;
         }
+        salvager->chain = ledger_chain(salvager->chain, frame.checksum);
     }
 }
 
@@ -315,7 +363,8 @@ static enum fate take_whole(struct salvager *salvager, const struct ledger_frame
                          : FAILED;
     if (fate == COPIED) {
         ledger_reader_seek(salvager->reader, rows);
-        *out_why = "its rows use texts that are lost, or are malformed";
+        *out_why =
+            "its rows use texts that are lost, are malformed, or are those of another ledger";
         fate = copy_batch(salvager, shape, &torn);
         *err = fate == FAILED ? torn : *err;
     }
@@ -331,6 +380,8 @@ static bool take_batch(struct salvager *salvager, const struct ledger_frame *fra
     enum fate fate = LOST;
 
     keep_payload(&salvager->begin, frame);
+    salvager->version = frame->version;
+    salvager->chain = ledger_chain(0, frame->checksum);
     salvager->expected = frame->batch + 1;
     salvager->in_told = false;
     if (batch_begin_decode(&begin, cursor_over(salvager->begin.data, salvager->begin.count), err)) {
@@ -355,12 +406,14 @@ static bool take_note(struct salvager *salvager, const struct ledger_frame *fram
 
     keep_payload(&salvager->end, frame);
     salvager->in_told = false;
-    if (!batch_end_decode(&end, cursor_over(salvager->end.data, salvager->end.count), err)) {
+    if (!batch_end_decode(&end, frame->version,
+                          cursor_over(salvager->end.data, salvager->end.count), err)) {
         lost.why = err->message;
         return tell(salvager, &lost, err);
     }
     salvager->counts->notes++;
-    return !salvager->to || (ledger_append(salvager->to, LEDGER_FILE, salvager->counts->batches,
+    return !salvager->to || (ledger_use_version(salvager->to, frame->version, err) &&
+                             ledger_append(salvager->to, LEDGER_FILE, salvager->counts->batches,
                                            &salvager->end, err) &&
                              ledger_commit(salvager->to, err));
 }
@@ -395,7 +448,7 @@ static bool take_frame(struct salvager *salvager, const struct ledger_frame *fra
     bool begins = frame->kind == LEDGER_BEGIN;
     bool in_gap = salvager->torn.code != TALLY_OK;
 
-    if (frame->kind == LEDGER_TEXTS && !learn_frame(salvager, frame, err)) {
+    if (!learn_frame(salvager, frame, err)) {
         return false;
     }
     // Frames of a batch whose beginning is lost belong to what was told, or is told now.
@@ -470,7 +523,7 @@ bool salvage(int from_dir_fd, int to_dir_fd, const struct salvage_visitor *visit
     if (!state_init(&salvager.fresh, err)) {
         return false;
     }
-    if (!texts_init(&salvager.known, err)) {
+    if (!texts_init(&salvager.known, TEXTS_UNALIGNED, err)) {
         state_done(&salvager.fresh);
         return false;
     }

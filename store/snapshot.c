@@ -5,29 +5,31 @@
 
 // ---- row by row ---------------------------------------------------------------------------
 
-static bool has_scope(const struct pending *pending, uint32_t text)
+static bool has_bit(const unsigned char *bits, size_t bytes, uint32_t at)
 {
-    return text / 8 < pending->scope_seen_bytes && pending->scope_seen[text / 8] >> text % 8 & 1;
+    return at / 8 < bytes && bits[at / 8] >> at % 8 & 1;
 }
 
-static bool grow_seen(struct pending *pending, uint32_t text)
+static bool set_bit(unsigned char **bits, size_t *bytes, uint32_t at)
 {
-    size_t bytes = ((size_t)text / 8 + 1) * 2;
-    unsigned char *seen = realloc(pending->scope_seen, bytes);
-
-    if (!seen) {
-        return false;
+    if (at / 8 >= *bytes) {
+        size_t grown_bytes = ((size_t)at / 8 + 1) * 2;
+        unsigned char *grown = realloc(*bits, grown_bytes);
+        if (!grown) {
+            return false;
+        }
+        memset(grown + *bytes, 0, grown_bytes - *bytes);
+        *bits = grown;
+        *bytes = grown_bytes;
     }
-    memset(seen + pending->scope_seen_bytes, 0, bytes - pending->scope_seen_bytes);
-    pending->scope_seen = seen;
-    pending->scope_seen_bytes = bytes;
+    (*bits)[at / 8] |= (unsigned char)(1U << at % 8);
     return true;
 }
 
 static bool grow_scopes(struct pending *pending)
 {
     size_t capacity = pending->scopes_capacity ? pending->scopes_capacity * 2 : 64;
-    uint32_t *scope = realloc(pending->scope, capacity * sizeof *scope);
+    struct pending_scope *scope = realloc(pending->scope, capacity * sizeof *scope);
 
     if (!scope) {
         return false;
@@ -37,18 +39,29 @@ static bool grow_scopes(struct pending *pending)
     return true;
 }
 
-static bool add_scope(struct pending *pending, uint32_t text, struct tally_err *err)
+static bool add_scope(struct pending *pending, struct pending_scope scope, struct tally_err *err)
 {
-    if (has_scope(pending, text)) {
+    if (has_bit(pending->scope_seen, pending->scope_seen_bytes, scope.place)) {
         return true;
     }
-    if ((text / 8 >= pending->scope_seen_bytes && !grow_seen(pending, text)) ||
-        (pending->scopes_count == pending->scopes_capacity && !grow_scopes(pending))) {
+    if ((pending->scopes_count == pending->scopes_capacity && !grow_scopes(pending)) ||
+        !set_bit(&pending->scope_seen, &pending->scope_seen_bytes, scope.place) ||
+        (scope.known != PACKER_UNKNOWN &&
+         !set_bit(&pending->scope_known, &pending->scope_known_bytes, scope.known))) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
     }
-    pending->scope_seen[text / 8] |= (unsigned char)(1U << text % 8);
-    pending->scope[pending->scopes_count++] = text;
+    pending->scope[pending->scopes_count++] = scope;
     return true;
+}
+
+// The scope value of a row; of a whole feed the empty text.
+static struct pending_scope scope_of(const struct store *store, const struct packer_row *row)
+{
+    int dim = store->pending.scope_dim;
+    uint32_t place = dim >= 0 ? row->dims[dim] : 0;
+
+    return (struct pending_scope){.place = place,
+                                  .known = packer_known_text(&store->packer, place)};
 }
 
 static bool note_newest(struct pending *pending, const struct revision *revision,
@@ -66,12 +79,12 @@ static bool note_newest(struct pending *pending, const struct revision *revision
 }
 
 bool snapshot_lean_on(struct store *store, const struct incident *incident,
-                      const struct ledger_row *row, struct tally_err *err)
+                      const struct packer_row *row, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     uint32_t kept = state_kept_scope(&store->state, incident, pending->shape, pending->scope_dim);
 
-    if (pending->scope_dim < 0 || row->dims[pending->scope_dim] == kept) {
+    if (pending->scope_dim < 0 || scope_of(store, row).known == kept) {
         return true; // both count or neither does
     }
     if (pending->leant_on_count == pending->leant_on_capacity) {
@@ -87,11 +100,10 @@ bool snapshot_lean_on(struct store *store, const struct incident *incident,
     return true;
 }
 
-bool snapshot_note(struct pending *pending, const struct ledger_row *row, struct tally_err *err)
+bool snapshot_note(struct store *store, const struct packer_row *row, struct tally_err *err)
 {
-    uint32_t scope = pending->scope_dim >= 0 ? row->dims[pending->scope_dim] : 0;
-
-    return add_scope(pending, scope, err) && note_newest(pending, &row->revision, err);
+    return add_scope(&store->pending, scope_of(store, row), err) &&
+           note_newest(&store->pending, &row->revision, err);
 }
 
 // ---- at its end ---------------------------------------------------------------------------
@@ -99,7 +111,8 @@ bool snapshot_note(struct pending *pending, const struct ledger_row *row, struct
 bool snapshot_in_force(const struct store *store, uint32_t text)
 {
     const struct pending *pending = &store->pending;
-    const struct state_scope *kept = state_find_scope(&store->state, pending->feed, text);
+    const struct state_scope *kept =
+        text == PACKER_UNKNOWN ? NULL : state_find_scope(&store->state, pending->feed, text);
 
     return !kept || kept->newest.kind == REVISION_NONE || pending->newest.kind == REVISION_NONE ||
            revision_compare(&pending->newest, &kept->newest) >= 0;
@@ -127,7 +140,7 @@ size_t snapshot_scopes_in_force(const struct store *store)
     size_t count = 0;
 
     for (size_t i = 0; i < store->pending.scopes_count; i++) {
-        count += snapshot_in_force(store, store->pending.scope[i]);
+        count += snapshot_in_force(store, store->pending.scope[i].known);
     }
     return count;
 }
@@ -136,10 +149,10 @@ bool snapshot_misses(const struct store *store, const struct incident *incident)
 {
     const struct pending *pending = &store->pending;
 
-    if (incident->flags & INCIDENT_WITHDRAWN || incident->seen >= store->mark ||
-        store->state.shape_feed[incident->shape] != pending->feed) {
+    if (!incident_is_live(incident) || incident_seen(incident) >= store->state.mark) {
         return false;
     }
     uint32_t scope = state_kept_scope(&store->state, incident, pending->shape, pending->scope_dim);
-    return has_scope(pending, scope) && snapshot_in_force(store, scope);
+    return has_bit(pending->scope_known, pending->scope_known_bytes, scope) &&
+           snapshot_in_force(store, scope);
 }

@@ -10,12 +10,12 @@
 #include "store/store_private.h"
 
 // One of its rows: the scope that it stands in, and its revision.
-bool snapshot_note(struct pending *pending, const struct ledger_row *row, struct tally_err *err);
+bool snapshot_note(struct store *store, const struct packer_row *row, struct tally_err *err);
 
 // A row is older than one that was left out as unchanged. That holds only if the snapshot is in
 // force for that one's scope: noted where the two scopes differ.
 bool snapshot_lean_on(struct store *store, const struct incident *incident,
-                      const struct ledger_row *row, struct tally_err *err);
+                      const struct packer_row *row, struct tally_err *err);
 
 // That no row was left out for the sake of one that does not count. Errors: TALLY_REFUSED; the
 // batch is aborted then.

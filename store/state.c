@@ -1,18 +1,10 @@
 #include "store/state.h"
 
-#include "base/checksum.h"
 #include "store/rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    UNIT_BYTES = 8,
-    CHUNK_UNITS_LOG2 = 17, // 1 MiB a chunk
-    CHUNK_UNITS = 1 << CHUNK_UNITS_LOG2,
-    CHUNKS_MAX = 1 << (32 - CHUNK_UNITS_LOG2),
-    SLOTS_FIRST = 1024,
-};
 
 static void feed_done(struct state_feed *feed)
 {
@@ -21,41 +13,43 @@ static void feed_done(struct state_feed *feed)
     }
     free(feed->scope);
     free(feed->name);
+    incidents_done(&feed->incidents);
 }
 
 void state_done(struct state *state)
 {
     texts_done(&state->texts);
+    texts_done(&state->names);
+    texts_done(&state->values);
     for (size_t i = 0; i < state->shapes_count; i++) {
         shape_close(state->shape[i]);
     }
     for (size_t i = 0; i < state->feeds_count; i++) {
         feed_done(&state->feed[i]);
     }
-    for (size_t i = 0; i < state->chunks_count; i++) {
-        free(state->chunk[i]);
-    }
     free(state->shape);
     free(state->shape_feed);
     free(state->feed);
-    free(state->chunk);
-    free(state->slot);
     free(state->observer);
     *state = (struct state){0};
 }
 
 bool state_init(struct state *state, struct tally_err *err)
 {
-    *state = (struct state){.slots = SLOTS_FIRST, .chunk_used = CHUNK_UNITS};
-    state->slot = calloc(state->slots, sizeof *state->slot);
-    if (!state->slot) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for the id index");
-    }
-    if (!texts_init(&state->texts, err)) {
+    *state = (struct state){.mark = STATE_MARKS};
+    bool ok = texts_init(&state->texts, TEXTS_UNALIGNED, err) &&
+              texts_init(&state->names, TEXTS_UNALIGNED, err) &&
+              texts_init(&state->values, TEXTS_ALIGNED, err);
+    if (!ok) {
         state_done(state);
-        return false;
     }
-    return true;
+    return ok;
+}
+
+void state_keep_origins(struct state *state)
+{
+    assert(state->feeds_count == 0);
+    state->keeps_origins = true;
 }
 
 bool state_observe(struct state *state, state_on_change *on_change, void *context,
@@ -104,6 +98,7 @@ bool state_add_feed(struct state *state, const char *name, size_t bytes, uint32_
         free(feed.name);
         return err_set(err, TALLY_NO_MEMORY, "no memory for a feed");
     }
+    incidents_init(&feed.incidents, state->keeps_origins);
     *out_feed = (uint32_t)state->feeds_count;
     state->feed[state->feeds_count++] = feed;
     return true;
@@ -159,6 +154,10 @@ bool state_add_shape(struct state *state, const struct shape *shape, uint16_t *o
     if (!copy) {
         return false;
     }
+    if (!incidents_widen(&state->feed[feed].incidents, shape->dims_count, err)) {
+        shape_close(copy);
+        return false;
+    }
     state->shape_feed[state->shapes_count] = (uint16_t)feed;
     state->shape[state->shapes_count] = copy;
     *out_shape = (uint16_t)state->shapes_count++;
@@ -182,60 +181,89 @@ void state_cut(struct state *state, struct state_mark mark)
     texts_cut(&state->texts, mark.texts);
 }
 
-// ---- incidents in memory ------------------------------------------------------------------
+// ---- what incidents share -----------------------------------------------------------------
 
-static struct incident *at_handle(const struct state *state, uint32_t handle)
+static size_t make_values(size_t measures_count, uint64_t reported, const int64_t *measures,
+                          int64_t *out)
 {
-    unsigned char *chunk = state->chunk[handle >> CHUNK_UNITS_LOG2];
-    return (struct incident *)(void *)(chunk + (size_t)(handle & (CHUNK_UNITS - 1)) * UNIT_BYTES);
+    out[0] = (int64_t)reported;
+    if (measures_count > 0) {
+        memcpy(out + 1, measures, measures_count * sizeof *measures);
+    }
+    return (1 + measures_count) * sizeof *out;
 }
 
-static bool add_chunk(struct state *state, struct tally_err *err)
+bool state_take_values(struct state *state, size_t measures_count, uint64_t reported,
+                       const int64_t *measures, uint32_t *out_values, struct tally_err *err)
 {
-    if (state->chunks_count == CHUNKS_MAX) {
-        return err_set(err, TALLY_LIMIT, "incidents take more than 32 GiB");
-    }
-    unsigned char **list = realloc(state->chunk, (state->chunks_count + 1) * sizeof(*state->chunk));
-    if (!list) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for incidents");
-    }
-    state->chunk = list;
-    list[state->chunks_count] = malloc((size_t)CHUNK_UNITS * UNIT_BYTES);
-    if (!list[state->chunks_count]) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for incidents");
-    }
-    // Handle 0 means a free slot, so the very first unit stays unused.
-    state->chunk_used = state->chunks_count == 0 ? 1 : 0;
-    state->chunks_count++;
-    return true;
+    int64_t values[1 + SHAPE_MEASURES_MAX];
+    size_t bytes = make_values(measures_count, reported, measures, values);
+
+    return texts_intern(&state->values, (const char *)values, bytes, out_values, NULL, err);
 }
 
-static bool alloc_incident(struct state *state, size_t bytes, uint32_t *out_handle,
-                           struct tally_err *err)
+bool state_find_values(const struct state *state, size_t measures_count, uint64_t reported,
+                       const int64_t *measures, uint32_t *out_values)
 {
-    size_t units = (bytes + UNIT_BYTES - 1) / UNIT_BYTES;
+    int64_t values[1 + SHAPE_MEASURES_MAX];
+    size_t bytes = make_values(measures_count, reported, measures, values);
 
-    if (units >= CHUNK_UNITS) {
-        return err_set(err, TALLY_LIMIT, "an incident of %zu bytes", bytes);
-    }
-    if (units > CHUNK_UNITS - state->chunk_used && !add_chunk(state, err)) {
+    return texts_find(&state->values, (const char *)values, bytes, out_values);
+}
+
+static bool take_name(struct state *state, const char *text, size_t bytes, uint32_t *out_name,
+                      struct tally_err *err)
+{
+    return texts_intern(&state->names, text, bytes, out_name, NULL, err);
+}
+
+static bool take_revision(struct state *state, const struct revision *revision,
+                          struct state_row *row, struct tally_err *err)
+{
+    uint32_t name = 0;
+
+    if (revision->kind == REVISION_TEXT &&
+        !take_name(state, revision->text, revision->bytes, &name, err)) {
         return false;
     }
-    *out_handle = (uint32_t)(state->chunks_count - 1) << CHUNK_UNITS_LOG2 | state->chunk_used;
-    state->chunk_used += (uint32_t)units;
+    row->revision_kind = revision->kind;
+    row->revision = revision->kind == REVISION_TEXT     ? name
+                    : revision->kind == REVISION_NUMBER ? revision->number
+                                                        : 0;
     return true;
 }
 
-static size_t dims_bytes(const struct shape *shape)
+bool state_take_row(struct state *state, uint16_t shape, const struct ledger_row *row,
+                    struct state_row *out_row, struct tally_err *err)
 {
-    return (shape->dims_count * sizeof(uint32_t) + 7) & ~(size_t)7; // measures stand on 8
+    static const int64_t no_measures[SHAPE_MEASURES_MAX];
+    bool put = row->op == ROWS_PUT;
+    struct id_parts id = id_split(row->id, row->id_bytes);
+    uint32_t head;
+    struct state_row made = {.op = row->op,
+                             .first_day = row->first_day,
+                             .last_day = row->last_day,
+                             .record = row->record,
+                             .line = row->line,
+                             .dims = row->dims};
+
+    bool ok = take_name(state, row->id, id.head_bytes, &head, err) &&
+              take_revision(state, &row->revision, &made, err) &&
+
+              state_take_values(state, state->shape[shape]->measures_count, put ? row->reported : 0,
+                                put ? row->measures : no_measures, &made.values, err);
+    if (ok) {
+        made.id = id_code(head, id.number);
+        *out_row = made;
+    }
+    return ok;
 }
 
-static size_t incident_size(const struct shape *shape, const struct ledger_row *row)
+// ---- the parts of an incident -------------------------------------------------------------
+
+static const int64_t *values_of(const struct state *state, const struct incident *incident)
 {
-    size_t revision = row->revision.kind == REVISION_TEXT ? row->revision.bytes : 0;
-    return sizeof(struct incident) + dims_bytes(shape) + shape->measures_count * sizeof(int64_t) +
-           row->id_bytes + revision;
+    return (const int64_t *)(const void *)texts_get(&state->values, incident->values)->text;
 }
 
 const struct shape *state_shape(const struct state *state, const struct incident *incident)
@@ -248,103 +276,110 @@ const struct state_feed *state_feed_of(const struct state *state, const struct i
     return &state->feed[state->shape_feed[incident->shape]];
 }
 
-const uint32_t *incident_dims(const struct incident *incident)
+const uint32_t *incident_dims(const struct state *state, const struct incident *incident)
 {
-    return (const uint32_t *)(const void *)(incident + 1);
+    return incidents_dims(&state_feed_of(state, incident)->incidents, incident);
+}
+
+uint64_t incident_reported(const struct state *state, const struct incident *incident)
+{
+    return (uint64_t)values_of(state, incident)[0];
 }
 
 const int64_t *incident_measures(const struct state *state, const struct incident *incident)
 {
-    const unsigned char *dims = (const unsigned char *)(incident + 1);
-    return (const int64_t *)(const void *)(dims + dims_bytes(state_shape(state, incident)));
+    return values_of(state, incident) + 1;
 }
 
-const char *incident_id(const struct state *state, const struct incident *incident)
+void incident_id(const struct state *state, const struct incident *incident, struct id_text *out)
 {
-    const struct shape *shape = state_shape(state, incident);
-    return (const char *)(incident_measures(state, incident) + shape->measures_count);
+    const struct texts_entry *head = texts_get(&state->names, id_head(incident->id));
+    id_format(head->text, head->bytes, id_number(incident->id), out);
+}
+
+static struct revision revision_by_code(const struct state *state, enum revision_kind kind,
+                                        int64_t revision)
+{
+    if (kind != REVISION_TEXT) {
+        return kind == REVISION_NUMBER ? revision_of_number(revision)
+                                       : (struct revision){.kind = REVISION_NONE};
+    }
+    const struct texts_entry *name = texts_get(&state->names, (uint32_t)revision);
+    return (struct revision){.kind = REVISION_TEXT, .text = name->text, .bytes = name->bytes};
+}
+
+static enum revision_kind revision_kind_of(const struct incident *incident)
+{
+    unsigned flags = incident_flags(incident);
+
+    return flags & INCIDENT_REVISION_NUMBER ? REVISION_NUMBER
+           : flags & INCIDENT_REVISION_TEXT ? REVISION_TEXT
+                                            : REVISION_NONE;
 }
 
 struct revision incident_revision(const struct state *state, const struct incident *incident)
 {
-    struct revision revision = {.kind = REVISION_NONE};
-
-    if (incident->flags & INCIDENT_REVISION_NUMBER) {
-        revision = revision_of_number(incident->revision);
-    } else if (incident->flags & INCIDENT_REVISION_TEXT) {
-        revision.kind = REVISION_TEXT;
-        revision.text = incident_id(state, incident) + incident->id_bytes;
-        revision.bytes = (uint32_t)incident->revision;
-    }
-    return revision;
+    return revision_by_code(state, revision_kind_of(incident), incident->revision);
 }
 
-// ---- the id index -------------------------------------------------------------------------
-
-static uint64_t hash_of(uint32_t feed, const char *id, size_t id_bytes)
+static struct incident_origin *origin_of(const struct state *state, const struct incident *incident)
 {
-    return checksum64(id, id_bytes, feed) >> 32;
+    const struct incidents *incidents = &state_feed_of(state, incident)->incidents;
+
+    return incidents->origin ? &incidents->origin[incident - incidents->row] : NULL;
 }
 
-// The slot that holds this id, or the free one where it belongs.
-static size_t find_slot(const struct state *state, uint32_t feed, const char *id, size_t id_bytes,
-                        uint64_t hash)
+const struct incident_origin *incident_origin(const struct state *state,
+                                              const struct incident *incident)
 {
-    size_t mask = state->slots - 1;
-    size_t at = hash & mask;
-
-    for (; state->slot[at] != 0; at = (at + 1) & mask) {
-        if (state->slot[at] >> 32 != hash) {
-            continue;
-        }
-        const struct incident *incident = at_handle(state, (uint32_t)state->slot[at]);
-        if (incident->id_bytes == id_bytes && state->shape_feed[incident->shape] == feed &&
-            memcmp(incident_id(state, incident), id, id_bytes) == 0) {
-            break;
-        }
-    }
-    return at;
+    assert(state->keeps_origins);
+    return origin_of(state, incident);
 }
 
 struct incident *state_find(const struct state *state, uint32_t feed, const char *id,
                             size_t id_bytes)
 {
-    size_t at = find_slot(state, feed, id, id_bytes, hash_of(feed, id, id_bytes));
-    return state->slot[at] ? at_handle(state, (uint32_t)state->slot[at]) : NULL;
-}
+    struct id_parts parts = id_split(id, id_bytes);
+    uint32_t head;
 
-static bool grow_index(struct state *state, struct tally_err *err)
-{
-    size_t slots = state->slots * 2;
-    uint64_t *slot = calloc(slots, sizeof *slot);
-
-    if (!slot) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for an id index of %zu slots", slots);
-    }
-    for (size_t i = 0; i < state->slots; i++) {
-        if (state->slot[i] != 0) {
-            size_t at = (state->slot[i] >> 32) & (slots - 1);
-            while (slot[at] != 0) {
-                at = (at + 1) & (slots - 1);
-            }
-            slot[at] = state->slot[i];
-        }
-    }
-    free(state->slot);
-    state->slot = slot;
-    state->slots = slots;
-    return true;
+    return texts_find(&state->names, id, parts.head_bytes, &head)
+               ? incidents_find(&state->feed[feed].incidents, id_code(head, parts.number))
+               : NULL;
 }
 
 struct incident *state_next(const struct state *state, struct state_walk *walk)
 {
-    while (walk->slot < state->slots) {
-        uint64_t slot = state->slot[walk->slot++];
-        if (slot != 0) {
-            return at_handle(state, (uint32_t)slot);
+    for (; walk->feed < state->feeds_count; walk->feed++, walk->row = 0) {
+        const struct incidents *incidents = &state->feed[walk->feed].incidents;
+        if (walk->row < incidents->count) {
+            return &incidents->row[walk->row++];
         }
     }
     return NULL;
+}
+
+uint64_t state_incidents(const struct state *state)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < state->feeds_count; i++) {
+        count += state->feed[i].incidents.count;
+    }
+    return count;
+}
+
+// When the numbers run out all start afresh.
+void state_next_mark(struct state *state)
+{
+    if (state->mark > INCIDENT_SEEN_MAX - 2 * STATE_MARKS) {
+        struct state_walk walk = {0};
+        struct incident *incident;
+        while ((incident = state_next(state, &walk)) != NULL) {
+            incident_set_seen(incident, 0);
+        }
+        state->mark = 0;
+    }
+    state->mark += STATE_MARKS;
 }
 
 // ---- applying rows ------------------------------------------------------------------------
@@ -362,122 +397,77 @@ bool state_notify(const struct state *state, const struct incident *incident, in
     return true;
 }
 
-static bool is_live(const struct incident *incident)
+static unsigned revision_flags(enum revision_kind kind)
 {
-    return !(incident->flags & INCIDENT_WITHDRAWN);
+    return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
+           : kind == REVISION_TEXT ? INCIDENT_REVISION_TEXT
+                                   : 0;
 }
 
-static uint16_t revision_flags(const struct revision *revision)
+// It was seen by the batch that is applied now, and said by this row.
+static void note_origin(const struct state *state, struct incident *incident,
+                        const struct state_batch *batch, const struct state_row *row)
 {
-    return revision->kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
-           : revision->kind == REVISION_TEXT ? INCIDENT_REVISION_TEXT
-                                             : 0;
+    struct incident_origin *origin = state->keeps_origins ? origin_of(state, incident) : NULL;
+
+    incident_set_seen(incident, state->mark);
+    if (origin) {
+        *origin = (struct incident_origin){
+            .batch = batch->number, .record = (uint32_t)row->record, .line = (uint32_t)row->line};
+    }
 }
 
-static void write_incident(struct incident *incident, const struct shape *shape,
-                           const struct state_batch *batch, const struct ledger_row *row,
+static void write_incident(const struct state *state, struct incident *incident,
+                           const struct state_batch *batch, const struct state_row *row,
                            unsigned flags)
 {
-    const struct revision *revision = &row->revision;
-    *incident = (struct incident){
-        .batch = batch->number,
-        .record = (uint32_t)row->record,
-        .line = (uint32_t)row->line,
-        .first_day = row->first_day,
-        .last_day = row->last_day,
-        .shape = batch->shape,
-        .flags = (uint16_t)(flags | revision_flags(revision)),
-        .id_bytes = (uint32_t)row->id_bytes,
-        .revision = revision->kind == REVISION_TEXT ? revision->bytes : revision->number,
-        .reported = row->reported,
-    };
-    unsigned char *at = (unsigned char *)(incident + 1);
-    bool content = row->op == ROWS_PUT;
-    if (shape->dims_count > 0 && content) {
-        memcpy(at, row->dims, shape->dims_count * sizeof *row->dims);
-    } else {
-        memset(at, 0, dims_bytes(shape));
+    uint32_t *dims = incidents_dims(&state->feed[batch->feed].incidents, incident);
+    bool put = row->op == ROWS_PUT;
+
+    *incident =
+        (struct incident){.id = incident->id,
+                          .revision = row->revision,
+                          .shape = batch->shape,
+                          .values = row->values,
+                          .days = incident_days(put ? row->first_day : 0, put ? row->last_day : 0,
+                                                flags | revision_flags(row->revision_kind), 0)};
+    for (size_t i = 0; i < state->shape[batch->shape]->dims_count; i++) {
+        dims[i] = put ? row->dims[i] : 0;
     }
-    at += dims_bytes(shape);
-    size_t measures_bytes = shape->measures_count * sizeof *row->measures;
-    if (measures_bytes > 0 && content) {
-        memcpy(at, row->measures, measures_bytes);
-    } else {
-        memset(at, 0, measures_bytes);
-    }
-    at += measures_bytes;
-    memcpy(at, row->id, row->id_bytes);
-    if (revision->kind == REVISION_TEXT) {
-        memcpy(at + row->id_bytes, revision->text, revision->bytes);
-    }
+    note_origin(state, incident, batch, row);
+}
+
+static struct incident *find(const struct state *state, const struct state_batch *batch,
+                             const struct state_row *row)
+{
+    return incidents_find(&state->feed[batch->feed].incidents, row->id);
 }
 
 static bool insert(struct state *state, const struct state_batch *batch,
-                   const struct ledger_row *row, unsigned flags, struct incident **out_incident,
+                   const struct state_row *row, unsigned flags, struct incident **out_incident,
                    struct tally_err *err)
 {
-    const struct shape *shape = state->shape[batch->shape];
-    uint32_t handle;
-
-    if (state->incidents >= STATE_INCIDENTS_MAX) {
-        return err_set(err, TALLY_LIMIT, "more than %u incidents", (unsigned)STATE_INCIDENTS_MAX);
-    }
-    if (state->incidents * 3 >= state->slots * 2 && !grow_index(state, err)) {
+    *out_incident = incidents_add(&state->feed[batch->feed].incidents, row->id, err);
+    if (!*out_incident) {
         return false;
     }
-    if (!alloc_incident(state, incident_size(shape, row), &handle, err)) {
-        return false;
-    }
-    *out_incident = at_handle(state, handle);
-    write_incident(*out_incident, shape, batch, row, flags);
-    uint64_t hash = hash_of(batch->feed, row->id, row->id_bytes);
-    size_t at = find_slot(state, batch->feed, row->id, row->id_bytes, hash);
-    state->slot[at] = hash << 32 | handle;
-    state->incidents++;
+    write_incident(state, *out_incident, batch, row, flags);
     return true;
 }
 
-// The new version stands where the old one stood if it fits, else in new memory.
-static bool replace(struct state *state, struct incident *incident, const struct state_batch *batch,
-                    const struct ledger_row *row, unsigned flags, struct incident **out_incident,
-                    struct tally_err *err)
+static bool equals(const struct state *state, const struct incident *incident,
+                   const struct state_batch *batch, const struct state_row *row)
 {
-    const struct shape *shape = state->shape[batch->shape];
-    const struct revision old_revision = incident_revision(state, incident);
-    const struct ledger_row old = {.id_bytes = incident->id_bytes, .revision = old_revision};
-    uint32_t seen = incident->seen;
+    const struct revision kept = incident_revision(state, incident);
+    const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
+    size_t dims_bytes = state->shape[batch->shape]->dims_count * sizeof *row->dims;
 
-    if (incident_size(shape, row) > incident_size(state_shape(state, incident), &old)) {
-        uint64_t hash = hash_of(batch->feed, row->id, row->id_bytes);
-        size_t at = find_slot(state, batch->feed, row->id, row->id_bytes, hash);
-        uint32_t handle;
-        if (!alloc_incident(state, incident_size(shape, row), &handle, err)) {
-            return false;
-        }
-        state->slot[at] = hash << 32 | handle;
-        incident = at_handle(state, handle);
-    }
-    write_incident(incident, shape, batch, row, flags);
-    incident->seen = seen;
-    *out_incident = incident;
-    return true;
-}
-
-bool state_equals(const struct state *state, const struct incident *incident, uint16_t shape,
-                  const struct ledger_row *row)
-{
-    const struct shape *names = state->shape[shape];
-    const struct revision revision = incident_revision(state, incident);
-
-    return incident->shape == shape && incident->first_day == row->first_day &&
-           incident->last_day == row->last_day && incident->reported == row->reported &&
-           revision.kind == row->revision.kind &&
-           revision_compare(&revision, &row->revision) == 0 &&
-           (names->dims_count == 0 || memcmp(incident_dims(incident), row->dims,
-                                             names->dims_count * sizeof *row->dims) == 0) &&
-           (names->measures_count == 0 ||
-            memcmp(incident_measures(state, incident), row->measures,
-                   names->measures_count * sizeof *row->measures) == 0);
+    return incident->shape == batch->shape && incident->values == row->values &&
+           (dims_bytes == 0 ||
+            memcmp(incident_dims(state, incident), row->dims, dims_bytes) == 0) &&
+           incident_first_day(incident) == row->first_day &&
+           incident_last_day(incident) == row->last_day && kept.kind == revision.kind &&
+           revision_compare(&kept, &revision) == 0;
 }
 
 uint32_t state_kept_scope(const struct state *state, const struct incident *incident,
@@ -489,41 +479,42 @@ uint32_t state_kept_scope(const struct state *state, const struct incident *inci
     int dim = incident->shape == shape ? scope_dim
                                        : shape_find_dim(state_shape(state, incident),
                                                         state->shape[shape]->dims[scope_dim]);
-    return dim < 0 ? 0 : incident_dims(incident)[dim];
+    return dim < 0 ? 0 : incident_dims(state, incident)[dim];
 }
 
 // Whether a row is newer than what is kept, or says something else at the same revision.
 enum verdict { OLDER, SAME, CHANGED };
 
 static enum verdict judge(const struct state *state, const struct incident *incident,
-                          const struct state_batch *batch, const struct ledger_row *row,
+                          const struct state_batch *batch, const struct state_row *row,
                           struct batch_counts *counts)
 {
     const struct revision kept = incident_revision(state, incident);
-    int order = revision_compare(&row->revision, &kept);
+    const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
+    int order = revision_compare(&revision, &kept);
     // A snapshot is one word: only its own rows are compared with each other.
-    bool one_word = batch->mode == BATCH_SNAPSHOT && incident->batch != batch->number;
+    bool one_word = batch->mode == BATCH_SNAPSHOT && incident_seen(incident) != state->mark;
 
-    if (incident->flags & INCIDENT_TOMBSTONE && row->revision.kind != REVISION_NONE) {
+    if (incident_flags(incident) & INCIDENT_TOMBSTONE && revision.kind != REVISION_NONE) {
         return order > 0 ? CHANGED : OLDER;
     }
     if (order < 0 && !one_word) {
         return OLDER;
     }
-    if (is_live(incident) && state_equals(state, incident, batch->shape, row)) {
+    if (incident_is_live(incident) && equals(state, incident, batch, row)) {
         return SAME;
     }
-    if (order == 0 && is_live(incident) && row->revision.kind != REVISION_NONE) {
+    if (order == 0 && incident_is_live(incident) && revision.kind != REVISION_NONE) {
         counts->conflicts++;
     }
     return CHANGED;
 }
 
 static bool apply_put(struct state *state, const struct state_batch *batch,
-                      const struct ledger_row *row, struct batch_counts *counts,
+                      const struct state_row *row, struct batch_counts *counts,
                       struct tally_err *err)
 {
-    struct incident *incident = state_find(state, batch->feed, row->id, row->id_bytes);
+    struct incident *incident = find(state, batch, row);
 
     if (!incident) {
         counts->added++;
@@ -537,15 +528,13 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
     case SAME:
         counts->unchanged++;
         if (batch->mode == BATCH_SNAPSHOT) { // its further rows are compared with this one
-            incident->batch = batch->number;
-            incident->record = (uint32_t)row->record;
-            incident->line = (uint32_t)row->line;
+            note_origin(state, incident, batch, row);
         }
         return true;
     case CHANGED:
         break;
     }
-    if (is_live(incident)) {
+    if (incident_is_live(incident)) {
         counts->revised++;
         if (!state_notify(state, incident, -1, err)) {
             return false;
@@ -553,37 +542,39 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
     } else {
         counts->added++; // it is back
     }
-    return replace(state, incident, batch, row, 0, &incident, err) &&
-           state_notify(state, incident, 1, err);
+    write_incident(state, incident, batch, row, 0);
+    return state_notify(state, incident, 1, err);
 }
 
 // Withdrawn at a revision: kept as a mark that only a newer version passes.
 static bool bury(struct state *state, struct incident *incident, const struct state_batch *batch,
-                 const struct ledger_row *row, struct tally_err *err)
+                 const struct state_row *row, struct tally_err *err)
 {
     unsigned flags = INCIDENT_WITHDRAWN | INCIDENT_TOMBSTONE;
 
     if (!incident) {
         return insert(state, batch, row, flags, &incident, err);
     }
-    return replace(state, incident, batch, row, flags, &incident, err);
+    write_incident(state, incident, batch, row, flags);
+    return true;
 }
 
 static bool apply_withdraw(struct state *state, const struct state_batch *batch,
-                           const struct ledger_row *row, struct batch_counts *counts,
+                           const struct state_row *row, struct batch_counts *counts,
                            struct tally_err *err)
 {
-    struct incident *incident = state_find(state, batch->feed, row->id, row->id_bytes);
-    bool marked = row->revision.kind != REVISION_NONE;
+    struct incident *incident = find(state, batch, row);
+    bool marked = row->revision_kind != REVISION_NONE;
 
     if (incident && marked) {
         const struct revision kept = incident_revision(state, incident);
-        if (revision_compare(&row->revision, &kept) < 0) {
+        const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
+        if (revision_compare(&revision, &kept) < 0) {
             counts->older++;
             return true;
         }
     }
-    if (!incident || !is_live(incident)) {
+    if (!incident || !incident_is_live(incident)) {
         counts->unchanged++;
         return !marked || bury(state, incident, batch, row, err);
     }
@@ -594,12 +585,12 @@ static bool apply_withdraw(struct state *state, const struct state_batch *batch,
     if (marked) {
         return bury(state, incident, batch, row, err);
     }
-    incident->flags |= INCIDENT_WITHDRAWN;
-    incident->batch = batch->number;
+    incident_set_flags(incident, incident_flags(incident) | INCIDENT_WITHDRAWN);
+    incident_set_seen(incident, state->mark);
     return true;
 }
 
-bool state_apply(struct state *state, const struct state_batch *batch, const struct ledger_row *row,
+bool state_apply(struct state *state, const struct state_batch *batch, const struct state_row *row,
                  struct batch_counts *counts, struct tally_err *err)
 {
     switch (row->op) {

@@ -1,18 +1,23 @@
 // store/state.h - every incident once, at its newest revision, in memory.
 //
-//   (feed, id) --index--> incident { days, revision, dims, measures, where it came from }
+//   (feed, id) --index--> incident { days, revision, dims, values }
 //                             |
 //                             +--> observers (day cells of each rollup): old taken off, new put on
 //
+//   dims:   text codes of its dimensions
+//   values: code of { which measures were given, the measures }, shared by all that have the same
+//
 // The state is a pure function of the ledger: it changes by state_apply only, and replaying the
-// same batches gives the same state. Memory: about 48 bytes, 4 a dimension, 8 a measure and the
-// id's own bytes an incident, and 12 for the index.
+// same batches gives the same state. Memory an incident: store/incidents.h, and some 60 bytes for
+// the head of an id, a revision or values that no other incident has.
 //
 // Threads: one at a time.
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
 #include "base/err.h"
+#include "store/id.h"
+#include "store/incidents.h"
 #include "store/ledger_read.h"
 #include "store/shape.h"
 #include "store/texts.h"
@@ -22,29 +27,7 @@
 
 enum {
     STATE_SHAPES_MAX = UINT16_MAX,
-    STATE_INCIDENTS_MAX = UINT32_MAX / 2, // so that counts of incidents fit 32 bits
-};
-
-enum incident_flags {
-    INCIDENT_WITHDRAWN = 1, // counts nowhere; may come back
-    INCIDENT_TOMBSTONE = 2, // withdrawn by a deletion of `revision`: only a newer one comes back
-    INCIDENT_REVISION_NUMBER = 4,
-    INCIDENT_REVISION_TEXT = 8,
-};
-
-// Followed in memory by dims, measures, id and revision text; see the functions below.
-struct incident {
-    uint32_t batch; // that brought this version
-    uint32_t record;
-    uint32_t line;
-    int32_t first_day;
-    int32_t last_day;
-    uint16_t shape;
-    uint16_t flags;
-    uint32_t id_bytes;
-    uint32_t seen;     // mark of the batch at hand; never part of the content
-    int64_t revision;  // number, or length of the text
-    uint64_t reported; // bit m: measure m of the shape was given
+    STATE_MARKS = 8, // values of incident_seen that one batch may use
 };
 
 // The newest revision of the snapshot in force for one scope value.
@@ -60,9 +43,10 @@ struct state_feed {
     bool any_day;
     int32_t first_day; // of all rows ever accepted: the coverage
     int32_t last_day;
-    int64_t newest_ms;         // when its newest batch was committed; 0: it has none
-    bool claims;               // its rows are claims (store/claim.h)
-    uint64_t live;             // incidents that count
+    int64_t newest_ms; // when its newest batch was committed; 0: it has none
+    bool claims;       // its rows are claims (store/claim.h)
+    uint64_t live;     // incidents that count
+    struct incidents incidents;
     struct state_scope *scope; // sorted by text
     size_t scopes_count;
     size_t scopes_capacity;
@@ -79,18 +63,16 @@ struct state_observer {
 };
 
 struct state {
-    struct texts texts;
+    struct texts texts;  // of dimensions, feeds and scopes
+    struct texts names;  // heads of ids, revisions that are no numbers
+    struct texts values; // arrays: reported, measures; 64 bits each
     struct shape **shape;
     uint16_t *shape_feed; // index in feed
     size_t shapes_count;
     struct state_feed *feed;
     size_t feeds_count;
-    unsigned char **chunk; // incidents stand in chunks, addressed by 8-byte units
-    size_t chunks_count;
-    uint32_t chunk_used; // units used in the newest chunk
-    uint64_t *slot;      // hash << 32 | incident handle; 0 is free
-    size_t slots;        // power of two
-    size_t incidents;    // in the index, withdrawn ones included
+    bool keeps_origins;
+    unsigned mark; // incidents seen by the batch at hand have it, or up to STATE_MARKS - 1 more
     struct state_observer *observer;
     size_t observers_count;
 };
@@ -106,6 +88,8 @@ struct batch_counts {
 };
 
 bool state_init(struct state *state, struct tally_err *err);
+// From now on each incident remembers which row said it. Requires: there is none yet.
+void state_keep_origins(struct state *state);
 void state_done(struct state *state);
 bool state_observe(struct state *state, state_on_change *on_change, void *context,
                    struct tally_err *err);
@@ -130,26 +114,31 @@ struct state_mark {
 struct state_mark state_mark(const struct state *state);
 void state_cut(struct state *state, struct state_mark mark);
 
+uint64_t state_incidents(const struct state *state); // withdrawn ones included
+
+// NULL: absent. Good until an incident is added.
 struct incident *state_find(const struct state *state, uint32_t feed, const char *id,
                             size_t id_bytes);
 
 // The parts of an incident.
 const struct shape *state_shape(const struct state *state, const struct incident *incident);
 const struct state_feed *state_feed_of(const struct state *state, const struct incident *incident);
-const uint32_t *incident_dims(const struct incident *incident);
+const uint32_t *incident_dims(const struct state *state, const struct incident *incident);
+uint64_t incident_reported(const struct state *state, const struct incident *incident); // bits
 const int64_t *incident_measures(const struct state *state, const struct incident *incident);
-const char *incident_id(const struct state *state, const struct incident *incident);
+void incident_id(const struct state *state, const struct incident *incident, struct id_text *out);
 struct revision incident_revision(const struct state *state, const struct incident *incident);
+// Requires: state_keep_origins.
+const struct incident_origin *incident_origin(const struct state *state,
+                                              const struct incident *incident);
 
-// All incidents, in order of memory, withdrawn ones included; NULL ends. Start with {0}.
+// All incidents, by feed and in order of arrival, withdrawn ones included; NULL ends. Start with
+// {0}.
 struct state_walk {
-    size_t slot;
+    size_t feed;
+    uint32_t row;
 };
 struct incident *state_next(const struct state *state, struct state_walk *walk);
-
-// True when a row says exactly what is kept, revision included.
-bool state_equals(const struct state *state, const struct incident *incident, uint16_t shape,
-                  const struct ledger_row *row);
 
 // One row of a committed batch.
 struct state_batch {
@@ -158,7 +147,35 @@ struct state_batch {
     uint16_t shape;
     uint32_t feed;
 };
-bool state_apply(struct state *state, const struct state_batch *batch, const struct ledger_row *row,
+
+// A row by the state's own codes.
+struct state_row {
+    uint8_t op; // enum rows_op
+    enum revision_kind revision_kind;
+    uint64_t id;
+    int64_t revision;     // a number, or the code of a name
+    const uint32_t *dims; // of ROWS_PUT
+    uint32_t values;
+    int32_t first_day;
+    int32_t last_day;
+    uint64_t record;
+    uint64_t line;
+};
+
+// The codes, given new ones where need be.
+bool state_take_values(struct state *state, size_t measures_count, uint64_t reported,
+                       const int64_t *measures, uint32_t *out_values, struct tally_err *err);
+bool state_take_row(struct state *state, uint16_t shape, const struct ledger_row *row,
+                    struct state_row *out_row, struct tally_err *err);
+
+// The code where it is known. False: no incident has this.
+bool state_find_values(const struct state *state, size_t measures_count, uint64_t reported,
+                       const int64_t *measures, uint32_t *out_values);
+
+// A new mark, for a batch that begins.
+void state_next_mark(struct state *state);
+
+bool state_apply(struct state *state, const struct state_batch *batch, const struct state_row *row,
                  struct batch_counts *counts, struct tally_err *err);
 
 // A batch of mode BATCH_FORGET: nothing of its feed counts any more, and nothing is remembered.
@@ -167,6 +184,14 @@ bool state_forget(struct state *state, const struct state_batch *batch, struct t
 // What a batch says beside its rows: coverage and snapshots in force.
 bool state_apply_end(struct state *state, const struct state_batch *batch,
                      const struct batch_end *end, struct tally_err *err);
+
+// The next scope value of a snapshot: its text's code, given a new one where need be.
+struct state_end_scope {
+    uint32_t text;
+    bool in_force;
+};
+bool state_take_scope(struct state *state, const struct batch_end *end, struct cursor *list,
+                      struct state_end_scope *out_scope, struct tally_err *err);
 
 // A file that made no batch: a superseded snapshot still says which days its feed covers.
 void state_apply_note(struct state *state, const struct batch_end *end);

@@ -86,6 +86,24 @@ static bool set_scope(struct state *state, uint32_t feed, uint32_t text,
     return true;
 }
 
+bool state_take_scope(struct state *state, const struct batch_end *end, struct cursor *list,
+                      struct state_end_scope *out_scope, struct tally_err *err)
+{
+    size_t bytes = 0;
+    uint32_t code = 0;
+
+    if (end->version == LEDGER_VERSION_ROWS) {
+        code = (uint32_t)cursor_take_varint(list); // of a text that may stand behind
+    } else {
+        const char *text = cursor_take_text(list, &bytes);
+        if (text && !texts_intern(&state->texts, text, bytes, &code, NULL, err)) {
+            return false;
+        }
+    }
+    *out_scope = (struct state_end_scope){.text = code, .in_force = cursor_take_u8(list) != 0};
+    return list->ok || err_set(err, TALLY_CORRUPT, "malformed scopes of a snapshot");
+}
+
 bool state_apply_end(struct state *state, const struct state_batch *batch,
                      const struct batch_end *end, struct tally_err *err)
 {
@@ -95,12 +113,14 @@ bool state_apply_end(struct state *state, const struct state_batch *batch,
     state->feed[batch->feed].newest_ms = end->time_ms;
     state->feed[batch->feed].claims |= batch->mode == BATCH_CLAIMS;
     for (uint64_t i = 0; i < end->scopes; i++) {
-        uint64_t text = cursor_take_varint(&list);
-        bool in_force = cursor_take_u8(&list) != 0;
-        if (!list.ok || text >= state->texts.count) {
+        struct state_end_scope scope;
+        if (!state_take_scope(state, end, &list, &scope, err)) {
+            return false;
+        }
+        if (scope.text >= state->texts.count) {
             return err_set(err, TALLY_CORRUPT, "malformed scopes of a snapshot");
         }
-        if (in_force && !set_scope(state, batch->feed, (uint32_t)text, &end->newest, err)) {
+        if (scope.in_force && !set_scope(state, batch->feed, scope.text, &end->newest, err)) {
             return false;
         }
     }

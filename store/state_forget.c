@@ -7,27 +7,22 @@
 
 #include <stdlib.h>
 
-static bool forget_incident(struct state *state, struct incident *incident, uint32_t batch,
-                            struct tally_err *err)
+static bool forget_incident(struct state *state, struct incident *incident, struct tally_err *err)
 {
-    if (!(incident->flags & INCIDENT_WITHDRAWN) && !state_notify(state, incident, -1, err)) {
+    if (incident_is_live(incident) && !state_notify(state, incident, -1, err)) {
         return false;
     }
-    incident->flags = INCIDENT_WITHDRAWN;
+    incident_set_flags(incident, INCIDENT_WITHDRAWN);
     incident->revision = 0;
-    incident->batch = batch;
     return true;
 }
 
 bool state_forget(struct state *state, const struct state_batch *batch, struct tally_err *err)
 {
     struct state_feed *feed = &state->feed[batch->feed];
-    struct state_walk walk = {0};
-    struct incident *incident;
 
-    while ((incident = state_next(state, &walk)) != NULL) {
-        if (state->shape_feed[incident->shape] == batch->feed &&
-            !forget_incident(state, incident, batch->number, err)) {
+    for (uint32_t i = 0; i < feed->incidents.count; i++) {
+        if (!forget_incident(state, &feed->incidents.row[i], err)) {
             return false;
         }
     }

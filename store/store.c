@@ -284,7 +284,7 @@ static bool open_rollups(struct store *store, const struct store_options *option
 static bool open_parts(struct store *store, const struct store_options *options,
                        struct tally_err *err)
 {
-    if (!state_init(&store->state, err)) {
+    if (!state_init(&store->state, err) || !packer_init(&store->packer, &store->state, err)) {
         return false;
     }
     store->ledger_fd = open_folder(store->state_fd, "ledger", 0750, err);
@@ -308,8 +308,6 @@ struct store *store_open(int state_dir_fd, const struct store_options *options,
     store->ledger_fd = -1;
     store->rollup_fd = -1;
     store->committed_fd = -1;
-    bytes_init(&store->pending.texts);
-    bytes_init(&store->pending.rows);
     bytes_init(&store->pending.newest_text);
     if (!open_parts(store, options, err)) {
         store_close(store);
@@ -329,16 +327,13 @@ void store_close(struct store *store)
     for (size_t i = 0; i < store->accepted_count; i++) {
         free(store->accepted[i].file);
     }
-    for (size_t i = 0; i < SHAPE_DIMS_MAX; i++) {
-        free(store->pending.map[i]);
-    }
-    bytes_done(&store->pending.texts);
-    bytes_done(&store->pending.rows);
+    packer_done(&store->packer);
     bytes_done(&store->pending.newest_text);
     free(store->pending.feed_name);
     free(store->pending.file);
     free(store->pending.scope);
     free(store->pending.scope_seen);
+    free(store->pending.scope_known);
     free(store->pending.leant_on);
     free(store->rollup);
     free(store->accepted);
@@ -363,7 +358,7 @@ bool store_is_broken(const struct store *store)
 
 uint64_t store_incidents(const struct store *store)
 {
-    return store->state.incidents;
+    return state_incidents(&store->state);
 }
 
 uint64_t store_batches(const struct store *store)

@@ -8,20 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    FRAME_ROWS_MAX = 4096,
-    FRAME_BYTES = 256 * 1024, // a frame is closed behind this
-    ID_BYTES_MAX = 4096,      // of an id or revision; incidents stand in chunks of memory
-};
+enum { FRAME_BYTES = 256 * 1024 }; // a frame of rejects is closed behind this
 
-// What the batch at hand has said of an incident so far: incident.seen = mark + one of these.
+// What the batch at hand has said of an incident so far: incident_seen is the state's mark + one of
+// these; the mark alone is for a batch that is applied.
 enum seen {
-    SEEN_KEPT,          // a rejected row of a snapshot names it
+    SEEN_KEPT = 1,      // a rejected row of a snapshot names it
     SEEN_EQUAL,         // a row says what is kept: left out of the ledger
     SEEN_WRITTEN,       // a row stands in the ledger
     SEEN_EQUAL_WRITTEN, // first the one, then the other
     SEEN_COUNT,
 };
+_Static_assert((int)SEEN_COUNT <= (int)STATE_MARKS, "a batch has as many marks");
 
 // ---- begin --------------------------------------------------------------------------------
 
@@ -39,12 +37,6 @@ static bool copy_text(char **slot, const char *text, struct tally_err *err)
 
 static void reset(struct pending *pending)
 {
-    bytes_clear(&pending->texts);
-    bytes_clear(&pending->rows);
-    memset(pending->map_count, 0, sizeof pending->map_count);
-    pending->base = (struct ledger_row_base){0};
-    pending->frame_rows = 0;
-    pending->rows_count = 0;
     pending->skipped_unchanged = 0;
     pending->skipped_older = 0;
     pending->scopes_count = 0;
@@ -52,22 +44,11 @@ static void reset(struct pending *pending)
     if (pending->scope_seen_bytes > 0) {
         memset(pending->scope_seen, 0, pending->scope_seen_bytes);
     }
+    if (pending->scope_known_bytes > 0) {
+        memset(pending->scope_known, 0, pending->scope_known_bytes);
+    }
     pending->newest = (struct revision){.kind = REVISION_NONE};
     pending->puts = 0;
-}
-
-// The next marks; when the numbers run out all start afresh.
-static void next_mark(struct store *store)
-{
-    if (store->mark > UINT32_MAX - 2 * SEEN_COUNT) {
-        struct state_walk walk = {0};
-        struct incident *incident;
-        while ((incident = state_next(&store->state, &walk)) != NULL) {
-            incident->seen = 0;
-        }
-        store->mark = 0;
-    }
-    store->mark += SEEN_COUNT;
 }
 
 bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err)
@@ -87,12 +68,15 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
         return err_set(err, TALLY_LIMIT, "more than %u batches", UINT32_MAX);
     }
     reset(pending);
-    next_mark(store);
+    state_next_mark(&store->state);
     pending->mark = state_mark(&store->state);
     pending->open = true;
     pending->number = store->batches + 1;
     pending->mode = file->mode;
     pending->scope_dim = file->scope_dim;
+    if (!ledger_use_version(store->ledger, LEDGER_VERSION, err)) {
+        return false;
+    }
     pending->at = ledger_end(store->ledger);
     struct bytes payload;
     bytes_init(&payload);
@@ -100,6 +84,7 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
     bool ok = copy_text(&pending->feed_name, file->feed, err) &&
               copy_text(&pending->file, file->name, err) &&
               state_add_shape(&store->state, file->shape, &pending->shape, err) &&
+              packer_begin(&store->packer, store->ledger, pending->number, pending->shape, err) &&
               ledger_append(store->ledger, LEDGER_BEGIN, pending->number, &payload, err);
     bytes_done(&payload);
     if (ok) {
@@ -108,48 +93,7 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
     return ok;
 }
 
-// ---- frames -------------------------------------------------------------------------------
-
-// Nothing to write is no frame; bytes that ran out of memory are an error, however few came.
-static bool put_frame(struct store *store, enum ledger_kind kind, struct bytes *bytes,
-                      struct tally_err *err)
-{
-    bool nothing = bytes->ok && bytes->count == 0;
-    bool ok = nothing || ledger_append(store->ledger, kind, store->pending.number, bytes, err);
-
-    bytes_clear(bytes);
-    return ok;
-}
-
-static bool put_texts_frame(struct store *store, struct tally_err *err)
-{
-    return put_frame(store, LEDGER_TEXTS, &store->pending.texts, err);
-}
-
-// Texts stand in the ledger before the rows that use them.
-static bool put_rows_frame(struct store *store, struct tally_err *err)
-{
-    struct pending *pending = &store->pending;
-
-    if (!put_texts_frame(store, err)) {
-        return false;
-    }
-    pending->base = (struct ledger_row_base){0};
-    pending->frame_rows = 0;
-    progress_step(&store->progress);
-    return put_frame(store, LEDGER_ROWS, &pending->rows, err);
-}
-
-static bool put_row(struct store *store, const struct ledger_row *row, struct tally_err *err)
-{
-    struct pending *pending = &store->pending;
-
-    ledger_row_encode(row, store->state.shape[pending->shape], &pending->base, &pending->rows);
-    pending->rows_count++;
-    pending->frame_rows++;
-    return (pending->frame_rows < FRAME_ROWS_MAX && pending->rows.count < FRAME_BYTES) ||
-           put_rows_frame(store, err);
-}
+// ---- append -------------------------------------------------------------------------------
 
 static bool put_rejects(struct store *store, const struct rows *rows, struct tally_err *err)
 {
@@ -174,79 +118,26 @@ static bool put_rejects(struct store *store, const struct rows *rows, struct tal
     return ok;
 }
 
-// ---- append -------------------------------------------------------------------------------
-
-static bool map_add(struct pending *pending, uint32_t dim, uint32_t code, struct tally_err *err)
-{
-    if (pending->map_count[dim] == pending->map_capacity[dim]) {
-        uint32_t capacity = pending->map_capacity[dim] ? pending->map_capacity[dim] * 2 : 64;
-        uint32_t *map = realloc(pending->map[dim], capacity * sizeof *map);
-        if (!map) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
-        }
-        pending->map[dim] = map;
-        pending->map_capacity[dim] = capacity;
-    }
-    pending->map[dim][pending->map_count[dim]++] = code;
-    return true;
-}
-
-static bool map_text(struct store *store, uint32_t dim, const char *text, size_t bytes,
-                     struct tally_err *err)
+static bool append_put(struct store *store, const struct packer_row *row, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
-    uint32_t code;
-    bool is_new;
-
-    if (!texts_intern(&store->state.texts, text, bytes, &code, &is_new, err) ||
-        !map_add(pending, dim, code, err)) {
-        return false;
-    }
-    if (is_new) {
-        if (pending->texts.count == 0) {
-            bytes_put_varint(&pending->texts, code);
-        }
-        bytes_put_text(&pending->texts, text, bytes);
-    }
-    return pending->texts.count < FRAME_BYTES || put_texts_frame(store, err);
-}
-
-static bool map_new_texts(struct store *store, const struct rows *rows, struct tally_err *err)
-{
-    struct pending *pending = &store->pending;
-
-    for (uint32_t dim = 0; dim < rows->shape->dims_count; dim++) {
-        if (pending->map_count[dim] == 0 && !map_add(pending, dim, 0, err)) {
-            return false; // code 0 is the empty text on both sides
-        }
-    }
-    for (size_t i = 0; i < rows->new_texts_count; i++) {
-        const struct rows_new_text *text = &rows->new_texts[i];
-        if (!map_text(store, text->dim, rows_text(rows, text->text), text->text.bytes, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool append_put(struct store *store, const struct ledger_row *row, struct tally_err *err)
-{
-    struct pending *pending = &store->pending;
-    struct incident *incident = state_find(&store->state, pending->feed, row->id, row->id_bytes);
+    struct packer *packer = &store->packer;
+    struct incident *incident = packer_find(packer, row, pending->feed);
+    unsigned mark = store->state.mark;
 
     pending->puts++;
-    if (pending->mode == BATCH_SNAPSHOT && !snapshot_note(pending, row, err)) {
+    if (pending->mode == BATCH_SNAPSHOT && !snapshot_note(store, row, err)) {
         return false;
     }
     if (!incident) {
-        return put_row(store, row, err);
+        return packer_put(packer, row, err);
     }
-    bool live = !(incident->flags & INCIDENT_WITHDRAWN);
-    bool equal_written = incident->seen == store->mark + SEEN_EQUAL_WRITTEN;
-    bool written = incident->seen == store->mark + SEEN_WRITTEN || equal_written;
-    bool equal = incident->seen == store->mark + SEEN_EQUAL || equal_written;
-    if (live && !written && state_equals(&store->state, incident, pending->shape, row)) {
-        incident->seen = store->mark + SEEN_EQUAL;
+    unsigned seen = incident_seen(incident);
+    bool equal_written = seen == mark + SEEN_EQUAL_WRITTEN;
+    bool written = seen == mark + SEEN_WRITTEN || equal_written;
+    bool equal = seen == mark + SEEN_EQUAL || equal_written;
+    if (incident_is_live(incident) && !written && packer_equals(packer, row, incident)) {
+        incident_set_seen(incident, mark + SEEN_EQUAL);
         pending->skipped_unchanged++;
         return true;
     }
@@ -256,13 +147,13 @@ static bool append_put(struct store *store, const struct ledger_row *row, struct
         pending->skipped_older++;
         return pending->mode != BATCH_SNAPSHOT || snapshot_lean_on(store, incident, row, err);
     }
-    incident->seen = store->mark + (equal ? SEEN_EQUAL_WRITTEN : SEEN_WRITTEN);
-    return put_row(store, row, err);
+    incident_set_seen(incident, mark + (equal ? SEEN_EQUAL_WRITTEN : SEEN_WRITTEN));
+    return packer_put(packer, row, err);
 }
 
 // A planted bug: what is not in the ledger yet counts already.
-static bool index_before_ledger(struct store *store, const struct ledger_row *row,
-                                struct tally_err *err)
+static bool index_before_ledger(struct store *store, const struct packer_row *row,
+                                const struct rows *rows, size_t index, struct tally_err *err)
 {
     const struct pending *pending = &store->pending;
     struct state_batch batch = {.number = (uint32_t)pending->number,
@@ -270,55 +161,60 @@ static bool index_before_ledger(struct store *store, const struct ledger_row *ro
                                 .shape = pending->shape,
                                 .feed = pending->feed};
     struct batch_counts counts = {0};
+    uint32_t dims[SHAPE_DIMS_MAX];
+    struct state_row applied;
 
-    return state_apply(&store->state, &batch, row, &counts, err);
+    for (size_t i = 0; i < rows->shape->dims_count; i++) {
+        const struct texts_entry *text = texts_get(&store->packer.texts.seen, row->dims[i]);
+        if (!texts_intern(&store->state.texts, text->text, text->bytes, &dims[i], NULL, err)) {
+            return false;
+        }
+    }
+    struct ledger_row as_read = {.op = row->op,
+                                 .id = rows_text(rows, rows->row[index].id),
+                                 .id_bytes = rows->row[index].id.bytes,
+                                 .first_day = row->first_day,
+                                 .last_day = row->last_day,
+                                 .revision = row->revision,
+                                 .reported = rows->row[index].reported,
+                                 .dims = dims,
+                                 .measures = rows_measures(rows, index)};
+    return state_take_row(&store->state, pending->shape, &as_read, &applied, err) &&
+           state_apply(&store->state, &batch, &applied, &counts, err);
 }
 
 static bool append_row(struct store *store, const struct rows *rows, size_t index,
                        struct tally_err *err)
 {
-    struct pending *pending = &store->pending;
     const struct row *from = &rows->row[index];
-    const uint32_t *codes = rows_dims(rows, index);
-    uint32_t dims[SHAPE_DIMS_MAX];
-    struct ledger_row row = {.op = (uint8_t)from->op,
-                             .id = rows_text(rows, from->id),
-                             .id_bytes = from->id.bytes,
-                             .record = from->record,
-                             .line = from->line,
-                             .first_day = from->first_day,
-                             .last_day = from->last_day,
-                             .revision = rows_revision(rows, index),
-                             .reported = from->reported,
-                             .dims = dims,
-                             .measures = rows_measures(rows, index)};
+    struct packer_row row;
 
-    if (row.id_bytes > ID_BYTES_MAX || row.revision.bytes > ID_BYTES_MAX) {
+    if (from->id.bytes > ID_BYTES_MAX || from->revision_text.bytes > ID_BYTES_MAX) {
         return err_set(err, TALLY_REFUSED, "record %llu: id or revision longer than %d bytes",
-                       (unsigned long long)row.record, ID_BYTES_MAX);
+                       (unsigned long long)from->record, ID_BYTES_MAX);
     }
-    for (size_t i = 0; i < rows->shape->dims_count; i++) {
-        assert(codes[i] < pending->map_count[i]);
-        dims[i] = pending->map[i][codes[i]];
+    if (!packer_look_up(&store->packer, rows, index, &row, err)) {
+        return false;
     }
-    if (from->op == ROWS_PUT) {
-        return append_put(store, &row, err) &&
-               (!PLANTED(INDEX_BEFORE_LEDGER) || index_before_ledger(store, &row, err));
+    if (row.op == ROWS_PUT) {
+        return append_put(store, &row, err) && (!PLANTED(INDEX_BEFORE_LEDGER) ||
+                                                index_before_ledger(store, &row, rows, index, err));
     }
-    struct incident *incident = state_find(&store->state, pending->feed, row.id, row.id_bytes);
-    if (from->op == ROWS_KEEP) {
-        if (incident && incident->seen < store->mark) {
-            incident->seen = store->mark + SEEN_KEPT;
+    if (row.op == ROWS_KEEP) {
+        struct incident *incident = packer_find(&store->packer, &row, store->pending.feed);
+        if (incident && incident_seen(incident) < store->state.mark) {
+            incident_set_seen(incident, store->state.mark + SEEN_KEPT);
         }
         return true;
     }
-    return put_row(store, &row, err);
+    return packer_put(&store->packer, &row, err);
 }
 
 bool store_append(struct store *store, const struct rows *rows, struct tally_err *err)
 {
     assert(store->pending.open);
-    if (!map_new_texts(store, rows, err)) {
+    progress_step(&store->progress);
+    if (!packer_add_texts(&store->packer, rows, err)) {
         return false;
     }
     for (size_t i = 0; i < rows->count; i++) {
@@ -334,17 +230,14 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
 // What the snapshot no longer lists is withdrawn, as rows of their own.
 static bool withdraw_missing(struct store *store, struct tally_err *err)
 {
-    struct state_walk walk = {0};
-    const struct incident *incident;
+    const struct incidents *incidents = &store->state.feed[store->pending.feed].incidents;
 
-    while ((incident = state_next(&store->state, &walk)) != NULL) {
-        struct ledger_row row = {.op = ROWS_WITHDRAW};
-        if (!snapshot_misses(store, incident)) {
-            continue;
+    for (uint32_t i = 0; i < incidents->count; i++) {
+        if (i % COLUMNS_ROWS_MAX == 0) {
+            progress_step(&store->progress);
         }
-        row.id = incident_id(&store->state, incident);
-        row.id_bytes = incident->id_bytes;
-        if (!put_row(store, &row, err)) {
+        if (snapshot_misses(store, &incidents->row[i]) &&
+            !packer_put_withdrawal(&store->packer, &incidents->row[i], err)) {
             return false;
         }
     }
@@ -366,7 +259,8 @@ static struct batch_end end_of(struct store *store, const struct store_file_end 
 {
     const struct pending *pending = &store->pending;
 
-    return (struct batch_end){.outcome = FILE_ACCEPTED,
+    return (struct batch_end){.version = LEDGER_VERSION,
+                              .outcome = FILE_ACCEPTED,
                               .time_ms = next_time_ms(store, file->time_ms),
                               .digest = file->digest,
                               .bytes = file->bytes,
@@ -375,19 +269,12 @@ static struct batch_end end_of(struct store *store, const struct store_file_end 
                               .skipped_unchanged = pending->skipped_unchanged,
                               .skipped_older = pending->skipped_older,
                               .disordered = file->disordered,
-                              .rows = pending->rows_count,
+                              .rows = store->packer.rows,
                               .unterminated = file->unterminated,
                               .any_day = file->any_day,
                               .first_day = file->first_day,
                               .last_day = file->last_day,
                               .newest = pending->newest};
-}
-
-static int compare_codes(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left;
-    uint32_t b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
 }
 
 // Synced: it counts.
@@ -411,13 +298,13 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     bytes_init(&scopes);
     bytes_init(&payload);
     end.scopes = pending->mode == BATCH_SNAPSHOT ? pending->scopes_count : 0;
-    if (end.scopes > 0) {
-        qsort(pending->scope, pending->scopes_count, sizeof *pending->scope, compare_codes);
-    }
     for (size_t i = 0; i < end.scopes; i++) {
-        bytes_put_varint(&scopes, pending->scope[i]);
-        bytes_put_u8(&scopes, snapshot_in_force(store, pending->scope[i]));
+        const struct pending_scope *scope = &pending->scope[i];
+        const struct texts_entry *text = texts_get(&store->packer.texts.seen, scope->place);
+        bytes_put_text(&scopes, text->text, text->bytes);
+        bytes_put_u8(&scopes, snapshot_in_force(store, scope->known));
     }
+    end.chain = ledger_batch_chain(store->ledger);
     end.scope_list = cursor_over(scopes.data, scopes.count);
     batch_end_encode(&end, &payload);
     bool ok = scopes.ok
@@ -498,7 +385,7 @@ bool store_commit(struct store *store, const struct store_file_end *end,
         (!snapshot_check(store, err) || !withdraw_missing(store, err))) {
         return false;
     }
-    if (!put_rows_frame(store, err) || !put_commit(store, end, err)) {
+    if (!packer_flush(&store->packer, err) || !put_commit(store, end, err)) {
         return false;
     }
     // It is on the disk for good. What cannot be made of it now, a restart makes.
@@ -537,7 +424,8 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
                 const struct store_file_end *file, const char *place, const char *reason,
                 struct tally_err *err)
 {
-    struct batch_end end = {.outcome = outcome,
+    struct batch_end end = {.version = LEDGER_VERSION,
+                            .outcome = outcome,
                             .time_ms = next_time_ms(store, file->time_ms),
                             .digest = file->digest,
                             .bytes = file->bytes,
@@ -559,7 +447,8 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
 
     bytes_init(&payload);
     batch_end_encode(&end, &payload);
-    bool ok = ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
+    bool ok = ledger_use_version(store->ledger, LEDGER_VERSION, err) &&
+              ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
               commit(store, store->batches, err);
     bytes_done(&payload);
     if (ok && outcome == FILE_SUPERSEDED) {

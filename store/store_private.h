@@ -5,6 +5,7 @@
 #include "store/cells.h"
 #include "store/committed.h"
 #include "store/ledger_write.h"
+#include "store/packer.h"
 #include "store/state.h"
 #include "store/store.h"
 
@@ -28,6 +29,12 @@ struct store_rollup {
     uint64_t recent[ROLLUP_SOURCES_MAX]; // batch numbers, a ring
 };
 
+// A scope value that a snapshot names.
+struct pending_scope {
+    uint32_t place; // of its text in the packer
+    uint32_t known; // its code in the state, or PACKER_UNKNOWN
+};
+
 // The batch at hand.
 struct pending {
     bool open;
@@ -40,21 +47,15 @@ struct pending {
     struct ledger_position at; // of its BEGIN
     char *feed_name;           // that the file came in by
     char *file;
-    uint32_t *map[SHAPE_DIMS_MAX]; // dimension code of the file -> text code
-    uint32_t map_count[SHAPE_DIMS_MAX];
-    uint32_t map_capacity[SHAPE_DIMS_MAX];
-    struct bytes texts; // frames being filled
-    struct bytes rows;
-    struct ledger_row_base base;
-    uint32_t frame_rows;
-    uint64_t rows_count;
     uint64_t skipped_unchanged;
     uint64_t skipped_older;
-    uint32_t *scope; // text codes of the scope values seen
+    struct pending_scope *scope; // those seen
     size_t scopes_count;
     size_t scopes_capacity;
-    unsigned char *scope_seen; // a bit a text code
+    unsigned char *scope_seen; // a bit a place
     size_t scope_seen_bytes;
+    unsigned char *scope_known; // a bit a text code of the state
+    size_t scope_known_bytes;
     uint32_t *leant_on; // scopes whose unchanged row made one of another scope older
     size_t leant_on_count;
     size_t leant_on_capacity;
@@ -78,7 +79,6 @@ struct store {
     uint64_t batches;
     int64_t last_time_ms; // of the newest batch or note: times in the ledger never step back
     uint64_t recovered_bytes;
-    uint32_t mark; // of the batch at hand in incident.seen; a few values a batch
     struct accepted *accepted;
     size_t accepted_count;
     size_t accepted_capacity;
@@ -87,6 +87,7 @@ struct store {
     struct store_rollup *rollup;
     size_t rollups_count;
     struct pending pending;
+    struct packer packer; // of its rows
 };
 
 // Remembers an accepted batch and marks the rollups of its feed as dirty. Takes over its file name,

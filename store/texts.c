@@ -12,9 +12,9 @@ static uint32_t hash_of(const char *text, size_t bytes)
     return (uint32_t)checksum64(text, bytes, 0);
 }
 
-bool texts_init(struct texts *texts, struct tally_err *err)
+bool texts_init(struct texts *texts, enum texts_alignment alignment, struct tally_err *err)
 {
-    *texts = (struct texts){.slots = SLOTS_FIRST};
+    *texts = (struct texts){.alignment = alignment, .slots = SLOTS_FIRST};
     arena_init(&texts->arena, SIZE_MAX / 2);
     texts->slot = calloc(texts->slots, sizeof *texts->slot);
     uint32_t code;
@@ -97,6 +97,15 @@ bool texts_find(const struct texts *texts, const char *text, size_t bytes, uint3
     return find_hashed(texts, text, bytes, hash_of(text, bytes), out_code);
 }
 
+static char *copy(struct texts *texts, const char *text, size_t bytes, struct tally_err *err)
+{
+    if (texts->alignment == TEXTS_UNALIGNED) {
+        return arena_text(&texts->arena, text, bytes, err);
+    }
+    char *to = arena_alloc(&texts->arena, bytes, err);
+    return to && bytes > 0 ? memcpy(to, text, bytes) : to;
+}
+
 bool texts_intern(struct texts *texts, const char *text, size_t bytes, uint32_t *out_code,
                   bool *out_new, struct tally_err *err)
 {
@@ -112,12 +121,12 @@ bool texts_intern(struct texts *texts, const char *text, size_t bytes, uint32_t 
     if (bytes > UINT32_MAX / 2) {
         return err_set(err, TALLY_LIMIT, "text of %zu bytes", bytes);
     }
-    char *copy = reserve_one(texts, err) ? arena_text(&texts->arena, text, bytes, err) : NULL;
-    if (!copy) {
+    char *kept = reserve_one(texts, err) ? copy(texts, text, bytes, err) : NULL;
+    if (!kept) {
         return false;
     }
     texts->entry[texts->count] =
-        (struct texts_entry){.text = copy, .bytes = (uint32_t)bytes, .hash = hash};
+        (struct texts_entry){.text = kept, .bytes = (uint32_t)bytes, .hash = hash};
     place(texts, texts->count);
     *out_code = texts->count++;
     return true;

@@ -1,7 +1,7 @@
 // store/texts.h - each text once: text <-> code.
 //
-// Codes count up from 0 in order of first use; code 0 is the empty text. The ledger writes each
-// text once, so that code and order are the same after every replay.
+// Codes count up from 0 in order of first use; code 0 is the empty text. A text may be any bytes:
+// an aligned one may be an array of numbers (store/state.h).
 #ifndef STORE_TEXTS_H
 #define STORE_TEXTS_H
 
@@ -11,12 +11,16 @@
 #include <stdint.h>
 
 struct texts_entry {
-    const char *text; // terminated as well
+    const char *text; // terminated as well where unaligned
     uint32_t bytes;
     uint32_t hash;
 };
 
+// Where the bytes stand in memory: as they come, or for arrays of numbers.
+enum texts_alignment { TEXTS_UNALIGNED, TEXTS_ALIGNED };
+
 struct texts {
+    enum texts_alignment alignment;
     struct arena arena;
     struct texts_entry *entry;
     uint32_t *slot; // entry number + 1; 0 is free
@@ -25,7 +29,7 @@ struct texts {
     uint32_t slots;    // power of two
 };
 
-bool texts_init(struct texts *texts, struct tally_err *err);
+bool texts_init(struct texts *texts, enum texts_alignment alignment, struct tally_err *err);
 void texts_done(struct texts *texts);
 
 // The code of a text, given a new one if need be (*out_new says so; may be NULL).

@@ -106,7 +106,7 @@ static bool check_incident(struct run *run, const struct state *state, const cha
     const char *text = scenario_id(id);
     const struct incident *incident =
         feed ? state_find(state, (uint32_t)(feed - state->feed), text, strlen(text)) : NULL;
-    bool live = incident && !(incident->flags & INCIDENT_WITHDRAWN);
+    bool live = incident && incident_is_live(incident);
 
     if (live != want->live) {
         return power_wrong(run, "%s %s counts: %d, not %d", feed_name, text, live, want->live);
@@ -114,11 +114,12 @@ static bool check_incident(struct run *run, const struct state *state, const cha
     if (!live) {
         return true;
     }
-    bool reported = incident->reported & 1;
+    bool reported = incident_reported(state, incident) & 1;
     int killed = reported ? (int)incident_measures(state, incident)[0] : SCENARIO_UNKNOWN;
-    const char *place = texts_get(&state->texts, incident_dims(incident)[0])->text;
-    if (incident->first_day != want->row.first_day || incident->last_day != want->row.last_day ||
-        killed != want->row.killed || strcmp(place, scenario_place(want->row.place)) != 0) {
+    const char *place = texts_get(&state->texts, incident_dims(state, incident)[0])->text;
+    if (incident_first_day(incident) != want->row.first_day ||
+        incident_last_day(incident) != want->row.last_day || killed != want->row.killed ||
+        strcmp(place, scenario_place(want->row.place)) != 0) {
         return power_wrong(run, "%s %s is another version", feed_name, text);
     }
     return true;

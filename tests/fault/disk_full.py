@@ -64,7 +64,7 @@ def test_watching_pauses_and_goes_on(options, stack):
     box.drop("good.csv", GOOD)
     box.wait(lambda: b"good.csv" in box.names("done"), "the first file")
     box.wait(lambda: fault.killed(box) == 4, "its rollup")
-    box.drop(".large", fault.rows("L", LARGE_ROWS))
+    box.drop(".large", fault.named_rows("L", LARGE_ROWS))
     disk.fill()
     os.rename(box.inbox / ".large", box.inbox / "large.csv")
     box.drop("after.csv", b"")
@@ -92,7 +92,7 @@ def test_the_room_runs_out_while_a_file_is_read(options, stack):
     box.start()
     box.drop("good.csv", GOOD)
     box.wait(lambda: fault.killed(box) == 4, "the first file")
-    packed = gzip.compress(fault.rows("L", LARGE_ROWS).encode())
+    packed = gzip.compress(fault.named_rows("L", LARGE_ROWS).encode())
     disk.fill()
     disk.free(len(packed) + 400_000)
     box.drop("large.csv.gz", packed)
@@ -131,7 +131,7 @@ def test_once_ends_and_a_later_start_goes_on(options, stack):
     box = stack.enter_context(fault.Sandbox(options.bin, fault.config(), disk.path))
     box.drop("good.csv", GOOD)
     box.once().ended(0)
-    box.drop("large.csv", fault.rows("L", LARGE_ROWS))
+    box.drop("large.csv", fault.named_rows("L", LARGE_ROWS))
     disk.fill()
     box.once().ended(74).says("No space left on device")
     must(fault.killed(box) == 4, "what was accepted before has changed")
@@ -173,7 +173,7 @@ def test_a_limit_on_the_size_of_files(options, stack):
     box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
     box.drop("good.csv", GOOD)
     box.once().ended(0)
-    box.drop("large.csv", fault.rows("L", LARGE_ROWS))
+    box.drop("large.csv", fault.named_rows("L", LARGE_ROWS))
     limit = 200_000
 
     def limited():

@@ -216,7 +216,7 @@ def test_segments_missing(options, stack):
     for lost in ("first", "middle", "last"):
         with fault.Sandbox(options.bin, config) as box:
             for i in range(4):
-                box.drop(f"{i}.csv", fault.rows(f"R{i}", 6000))
+                box.drop(f"{i}.csv", fault.named_rows(f"R{i}", 6000))
                 box.once().ended(0)
             names = sorted((box.state / "ledger").iterdir())
             must(len(names) > 2, f"only {names}")

@@ -363,17 +363,18 @@ static void compare(const struct state *state, const struct model *model)
         snprintf(id, sizeof id, "i%d", i);
         const struct incident *incident =
             feed ? state_find(state, (uint32_t)(feed - state->feed), id, strlen(id)) : NULL;
-        bool counts = incident && !(incident->flags & INCIDENT_WITHDRAWN);
+        bool counts = incident && incident_is_live(incident);
         require(counts == known->live);
         live += known->live;
         if (!counts) {
             continue;
         }
-        const struct texts_entry *place = texts_get(&state->texts, incident_dims(incident)[0]);
+        const struct texts_entry *place =
+            texts_get(&state->texts, incident_dims(state, incident)[0]);
         require(strcmp(place->text, places[known->told.place]) == 0);
-        require(incident->first_day == known->told.first &&
-                incident->last_day == known->told.first + known->told.lasts);
-        require((incident->reported & 1) == (known->told.killed >= 0));
+        require(incident_first_day(incident) == known->told.first &&
+                incident_last_day(incident) == known->told.first + known->told.lasts);
+        require((incident_reported(state, incident) & 1) == (known->told.killed >= 0));
         require(incident_measures(state, incident)[0] ==
                 (known->told.killed >= 0 ? known->told.killed : 0));
     }

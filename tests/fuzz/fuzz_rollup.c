@@ -12,6 +12,7 @@
 #include "store/rows.h"
 #include "store/state.h"
 #include "tests/recount.h"
+#include "tests/state_put.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 enum { MEND_CHECKSUMS = 1, MEND_CONTENT = 2 };
-enum { INCIDENTS_MAX = 500, OFFSET_SECTIONS = 12, OFFSET_BYTES = 16, OFFSET_DIGEST = 32 };
+enum { REMADE_MAX = 500, OFFSET_SECTIONS = 12, OFFSET_BYTES = 16, OFFSET_DIGEST = 32 };
 
 static void require(bool condition)
 {
@@ -326,7 +327,7 @@ static bool take_dims(struct remake *remake, size_t group, uint32_t *codes, size
 
 static bool can_make(const struct remake *remake, const struct rollup_sums *sums)
 {
-    bool ok = sums->incidents <= INCIDENTS_MAX - remake->ids;
+    bool ok = sums->incidents <= REMADE_MAX - remake->ids;
 
     for (size_t i = 0; i < remake->def->measures_count; i++) {
         bytes_i128 sum = sums->measure[i].sum;
@@ -357,7 +358,7 @@ static void make_incidents(struct remake *remake, const uint32_t *dims, size_t f
             row.reported |= (uint64_t)(i < sums->measure[m].reported) << m;
             measures[m] = i == 0 ? (int64_t)sums->measure[m].sum : 0;
         }
-        require(state_apply(&remake->state, &batch, &row, &counts, &remake->err));
+        require(state_put(&remake->state, &batch, &row, &counts, &remake->err));
     }
 }
 

@@ -6,6 +6,7 @@
 #include "store/cells.h"
 #include "store/rows.h"
 #include "store/state.h"
+#include "tests/state_put.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,7 +119,7 @@ static inline void fixture_apply(struct fixture *fixture, int op,
     assert_true(state_add_shape(&fixture->state, shape, &batch.shape, &fixture->err));
     assert_true(state_add_feed(&fixture->state, shape->feed, strlen(shape->feed), &batch.feed,
                                &fixture->err));
-    assert_true(state_apply(&fixture->state, &batch, &row, &counts, &fixture->err));
+    assert_true(state_put(&fixture->state, &batch, &row, &counts, &fixture->err));
     assert_true(state_apply_end(&fixture->state, &batch, &end, &fixture->err));
 }
 

@@ -296,7 +296,7 @@ static inline int64_t case_killed(const struct store_case *room, const char *id)
 {
     const struct incident *incident = case_find(room, id);
 
-    if (!incident || incident->flags & INCIDENT_WITHDRAWN) {
+    if (!incident || !incident_is_live(incident)) {
         fail_msg("%s does not count", id);
     }
     return incident_measures(&room->store->state, incident)[0];
@@ -305,7 +305,7 @@ static inline int64_t case_killed(const struct store_case *room, const char *id)
 static inline bool case_counts(const struct store_case *room, const char *id)
 {
     const struct incident *incident = case_find(room, id);
-    return incident && !(incident->flags & INCIDENT_WITHDRAWN);
+    return incident && incident_is_live(incident);
 }
 
 static inline uint64_t case_live(const struct store_case *room)

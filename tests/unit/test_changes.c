@@ -20,10 +20,13 @@ static bool on_change(void *context, const struct change *change, struct tally_e
     const struct incident *incident = there ? change->after.incident : change->before.incident;
     const struct state *state = there ? &seen->after->state : &seen->before->state;
 
+    struct id_text id;
+
     (void)err;
     assert_true(seen->count < SEEN_MAX);
-    snprintf(seen->line[seen->count++], sizeof seen->line[0], "%.*s %s", (int)incident->id_bytes,
-             incident_id(state, incident), change_kinds_format(change->kinds, kinds));
+    incident_id(state, incident, &id);
+    snprintf(seen->line[seen->count++], sizeof seen->line[0], "%.40s %s", id.text,
+             change_kinds_format(change->kinds, kinds));
     return true;
 }
 

@@ -490,7 +490,8 @@ static void every_truncation_of_a_row_is_malformed(void **state)
 
 static void ends_survive_encoding_and_no_truncation_passes(void **state)
 {
-    struct batch_end end = {.outcome = FILE_SUPERSEDED,
+    struct batch_end end = {.version = LEDGER_VERSION,
+                            .outcome = FILE_SUPERSEDED,
                             .time_ms = -5,
                             .digest = {1, 2},
                             .bytes = 3,
@@ -518,7 +519,7 @@ static void ends_survive_encoding_and_no_truncation_passes(void **state)
     (void)state;
     bytes_init(&out);
     batch_end_encode(&end, &out);
-    assert_true(batch_end_decode(&got, cursor_over(out.data, out.count), &err));
+    assert_true(batch_end_decode(&got, LEDGER_VERSION, cursor_over(out.data, out.count), &err));
     assert_int_equal(got.outcome, FILE_SUPERSEDED);
     assert_int_equal(got.time_ms, -5);
     assert_true(got.unterminated && got.any_day);
@@ -527,7 +528,7 @@ static void ends_survive_encoding_and_no_truncation_passes(void **state)
     assert_memory_equal(got.reason, "why", 3);
     assert_int_equal(got.newest.number, 2020);
     for (size_t cut = 0; cut < out.count; cut++) {
-        assert_false(batch_end_decode(&got, cursor_over(out.data, cut), &err));
+        assert_false(batch_end_decode(&got, LEDGER_VERSION, cursor_over(out.data, cut), &err));
         assert_int_equal(err.code, TALLY_CORRUPT);
     }
     bytes_done(&out);
@@ -536,7 +537,7 @@ static void ends_survive_encoding_and_no_truncation_passes(void **state)
 // Replay walks the list once a row: a count that no list stands behind would never end.
 static void scopes_beyond_their_list_are_malformed(void **state)
 {
-    struct batch_end end = {.scopes = UINT64_C(1) << 60};
+    struct batch_end end = {.version = LEDGER_VERSION, .scopes = UINT64_C(1) << 60};
     struct batch_end got;
     struct bytes out;
     struct tally_err err;
@@ -544,7 +545,7 @@ static void scopes_beyond_their_list_are_malformed(void **state)
     (void)state;
     bytes_init(&out);
     batch_end_encode(&end, &out);
-    assert_false(batch_end_decode(&got, cursor_over(out.data, out.count), &err));
+    assert_false(batch_end_decode(&got, LEDGER_VERSION, cursor_over(out.data, out.count), &err));
     assert_int_equal(err.code, TALLY_CORRUPT);
     bytes_done(&out);
 }

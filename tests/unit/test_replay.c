@@ -53,19 +53,6 @@ static bool on_begin(void *context, const struct replay_file *file, bool *out_sk
     return true;
 }
 
-static bool on_row(void *context, const struct replay_file *file, const struct ledger_row *row,
-                   struct tally_err *err)
-{
-    struct seen *seen = context;
-
-    (void)err;
-    assert_true(file->batch > 0);
-    assert_true(row->record >= 1 && row->record <= 2);
-    assert_int_equal(row->line, row->record + 1);
-    seen->rows++;
-    return true;
-}
-
 static bool on_file(void *context, const struct replay_file *file, struct tally_err *err)
 {
     struct seen *seen = context;
@@ -73,6 +60,8 @@ static bool on_file(void *context, const struct replay_file *file, struct tally_
     (void)err;
     seen->files++;
     seen->notes += file->batch == 0;
+    seen->rows += file->counts.added + file->counts.revised + file->counts.withdrawn +
+                  file->counts.unchanged + file->counts.older;
     assert_true((file->batch == 0) == (file->begin == NULL));
     seen->backwards = seen->backwards || file->end->time_ms < seen->last_time_ms;
     seen->last_time_ms = file->end->time_ms;
@@ -81,8 +70,7 @@ static bool on_file(void *context, const struct replay_file *file, struct tally_
 
 static struct replay_visitor visitor_of(struct seen *seen)
 {
-    return (struct replay_visitor){
-        .context = seen, .on_begin = on_begin, .on_row = on_row, .on_file = on_file};
+    return (struct replay_visitor){.context = seen, .on_begin = on_begin, .on_file = on_file};
 }
 
 // The digest of the state at that moment.
@@ -333,6 +321,44 @@ static void missing_segment_between_two_batches_is_damage(void **state)
     }
 }
 
+// One segment of a batch is that of another ledger: each frame is whole and stands where it stood,
+// and yet no such batch was ever committed.
+static void parts_of_two_ledgers_are_no_batch(void **state)
+{
+    struct store_case rooms[2];
+    struct case_row rows[60] = {0};
+    char ids[60][24];
+    size_t count;
+
+    (void)state;
+    for (int r = 0; r < 2; r++) {
+        struct store_case *room = &rooms[r];
+        case_open(room);
+        room->options.segment_bytes_max = 300;
+        room->options.defs_count = 0;
+        case_check(case_restart(room), &room->err);
+        for (int i = 0; i < 60; i++) { // names of their own, so that the batch takes segments
+            snprintf(ids[i], sizeof ids[i], "%c-%03d-incident-number-x", 'a' + r, i);
+            rows[i] = (struct case_row){.id = ids[i], .day = 10, .country = "Chad", .killed = 3};
+        }
+        case_file(room, BATCH_UPSERT, "one", rows, 60);
+    }
+    assert_true(ledger_committed(rooms[0].store->ledger).segment > 2);
+    assert_int_equal(ledger_committed(rooms[0].store->ledger).segment,
+                     ledger_committed(rooms[1].store->ledger).segment);
+    unsigned char *other = case_load(rooms[1].dir, "ledger/000002.seg", &count);
+    case_save(rooms[0].dir, "ledger/000002.seg", other, count);
+    free(other);
+    bool started = case_restart(&rooms[0]);
+    if (!started) {
+        assert_int_equal(rooms[0].err.code, TALLY_CORRUPT);
+        assert_non_null(strstr(rooms[0].err.message, "parts of two ledgers"));
+    }
+    case_close(&rooms[0]);
+    case_close(&rooms[1]);
+    assert_false(started);
+}
+
 // ---- frames with a right checksum and a wrong content ---------------------------------------
 
 struct crafted {
@@ -340,6 +366,7 @@ struct crafted {
     int fd;
     struct ledger *ledger;
     struct shape *shape;
+    uint32_t version;
     struct tally_err err;
 };
 
@@ -350,7 +377,7 @@ static void craft_frame(struct crafted *crafted, enum ledger_kind kind, uint64_t
     bytes_clear(payload);
 }
 
-static void craft_begin(struct crafted *crafted, uint64_t batch)
+static void craft_begin(struct crafted *crafted, uint32_t version, uint64_t batch)
 {
     static const struct ledger_position start = {1, LEDGER_SEGMENT_HEADER_BYTES};
     static const char *const names[] = {"country"};
@@ -360,6 +387,8 @@ static void craft_begin(struct crafted *crafted, uint64_t batch)
     case_make_dir(crafted->dir);
     crafted->fd = case_open_dir(crafted->dir, "");
     crafted->ledger = ledger_open(crafted->fd, start, 1 << 20, &crafted->err);
+    crafted->version = version;
+    assert_true(ledger_use_version(crafted->ledger, version, &crafted->err));
     crafted->shape = shape_open("f", names, 1, NULL, 0, &crafted->err);
     bytes_init(&payload);
     batch_begin_encode(&begin, crafted->shape, &payload);
@@ -369,7 +398,8 @@ static void craft_begin(struct crafted *crafted, uint64_t batch)
 
 static void craft_end(struct crafted *crafted, uint64_t rows)
 {
-    struct batch_end end = {.rows = rows};
+    struct batch_end end = {
+        .version = crafted->version, .rows = rows, .chain = ledger_batch_chain(crafted->ledger)};
     struct bytes payload;
 
     bytes_init(&payload);
@@ -405,33 +435,33 @@ static void malformed_content_is_corrupt_and_never_believed(void **state)
     (void)state;
     bytes_init(&payload);
 
-    craft_begin(&crafted, 1);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
     bytes_put(&payload, "\0\1x", 3); // half a row
     craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
     craft_end(&crafted, 1);
     is_corrupt(&crafted, "malformed row");
 
-    craft_begin(&crafted, 1);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
     bytes_put(&payload, "\x20\1x\0\0\0\x63", 7); // a dimension's text that is nowhere
     craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
     craft_end(&crafted, 1);
     is_corrupt(&crafted, "malformed row");
 
-    craft_begin(&crafted, 1);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
     bytes_put(&payload, "\x07\4Mali", 6); // code 7 comes too early
     craft_frame(&crafted, LEDGER_TEXTS, 1, &payload);
     craft_end(&crafted, 0);
     is_corrupt(&crafted, "texts out of order");
 
-    craft_begin(&crafted, 1);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
     craft_end(&crafted, 3);
     is_corrupt(&crafted, "not as many rows");
 
-    craft_begin(&crafted, 2);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 2);
     craft_end(&crafted, 0);
     is_corrupt(&crafted, "without its end");
 
-    craft_begin(&crafted, 1);
+    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
     craft_frame(&crafted, (enum ledger_kind)9, 1, &payload);
     craft_end(&crafted, 0);
     is_corrupt(&crafted, "unknown kind");
@@ -450,6 +480,7 @@ int main(void)
         cmocka_unit_test(damaged_store_does_not_start_and_is_not_changed),
         cmocka_unit_test(missing_segment_is_damage),
         cmocka_unit_test(missing_segment_between_two_batches_is_damage),
+        cmocka_unit_test(parts_of_two_ledgers_are_no_batch),
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

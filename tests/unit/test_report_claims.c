@@ -51,7 +51,8 @@ static void verdicts_follow_their_definition(void **state)
 struct world {
     struct fixture fixture;
     struct rollup *rollup;
-    struct incident days;
+    int32_t first_day; // of the claims
+    int32_t last_day;
     struct sheet sheet;
 };
 
@@ -71,7 +72,8 @@ static void open_world(struct world *world)
         fixture_put(&world->fixture, &incidents[i]);
     }
     world->rollup = fixture_rollup(&world->fixture);
-    world->days = (struct incident){.first_day = day, .last_day = day + 49};
+    world->first_day = day;
+    world->last_day = day + 49;
     sheet_init(&world->sheet);
 }
 
@@ -85,8 +87,11 @@ static void close_world(struct world *world)
 static struct claim make_claim(const struct world *world, const char *measure, const char *filter,
                                enum claim_qualifier qualifier, int64_t value)
 {
-    struct claim claim = {
-        .incident = &world->days, .readable = true, .qualifier = qualifier, .value = value};
+    struct claim claim = {.first_day = world->first_day,
+                          .last_day = world->last_day,
+                          .readable = true,
+                          .qualifier = qualifier,
+                          .value = value};
 
     assert_true(claim_measures_parse(measure, strlen(measure), &claim.measures));
     assert_true(claim_conditions_parse(filter, strlen(filter), &claim.conditions));
@@ -157,14 +162,14 @@ static void what_cannot_be_compared_says_why(void **state)
     judged(&world, "killed", "feed=acled; country=Peru", CLAIM_EXACTLY, 0,
            "not-comparable: no incidents are recorded in its days");
     judged(&world, "incidents", "feed=acled; country=Peru", CLAIM_EXACTLY, 0, "consistent: ");
-    world.days.last_day++;
+    world.last_day++;
     judged(&world, "killed", "feed=acled", CLAIM_OVER, 1,
            "not-comparable: feed acled covers through 2020-10-24; the claim ends 2020-10-25");
-    world.days.first_day -= 100;
-    world.days.last_day -= 60;
+    world.first_day -= 100;
+    world.last_day -= 60;
     judged(&world, "killed", "feed=acled", CLAIM_EXACTLY, 20,
            "not-comparable: feed acled begins on 2020-09-03; the claim ends 2020-08-26");
-    world.days.last_day += 20;
+    world.last_day += 20;
     judged(&world, "killed", "feed=acled", CLAIM_EXACTLY, 20,
            "above: 6 above the highest recorded; feed acled begins on 2020-09-03; the claim "
            "starts 2020-05-28");

@@ -26,7 +26,7 @@ static void codes_count_up_in_order_of_first_use(void **state)
     bool is_new;
 
     (void)state;
-    assert_true(texts_init(&texts, &err));
+    assert_true(texts_init(&texts, TEXTS_UNALIGNED, &err));
     assert_int_equal(intern(&texts, ""), 0);
     assert_int_equal(intern(&texts, "Chad"), 1);
     assert_int_equal(intern(&texts, "Mali"), 2);
@@ -48,7 +48,7 @@ static void texts_differ_by_any_byte_and_by_length(void **state)
     uint32_t with_nul;
 
     (void)state;
-    assert_true(texts_init(&texts, &err));
+    assert_true(texts_init(&texts, TEXTS_UNALIGNED, &err));
     uint32_t plain = intern(&texts, "a");
     assert_true(texts_intern(&texts, "a\0", 2, &with_nul, NULL, &err));
     assert_int_not_equal(plain, with_nul);
@@ -66,7 +66,7 @@ static void many_texts_keep_their_codes_while_the_table_grows(void **state)
     uint32_t code;
 
     (void)state;
-    assert_true(texts_init(&texts, &err));
+    assert_true(texts_init(&texts, TEXTS_UNALIGNED, &err));
     for (uint32_t i = 1; i <= 20000; i++) {
         snprintf(text, sizeof text, "t%u", i);
         assert_int_equal(intern(&texts, text), i);
@@ -87,7 +87,7 @@ static void codes_that_were_cut_off_are_given_out_again(void **state)
     uint32_t code;
 
     (void)state;
-    assert_true(texts_init(&texts, &err));
+    assert_true(texts_init(&texts, TEXTS_UNALIGNED, &err));
     intern(&texts, "kept");
     for (uint32_t i = 0; i < 3000; i++) {
         snprintf(text, sizeof text, "gone%u", i);
