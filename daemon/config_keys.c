@@ -5,7 +5,7 @@
 
 // ---- keys of [tallyd] ---------------------------------------------------------------------
 
-enum unit { UNIT_PATH, UNIT_PATH_OR_OFF, UNIT_BYTES, UNIT_COUNT, UNIT_MILLISECONDS };
+enum unit { UNIT_PATH, UNIT_PATH_OR_OFF, UNIT_BYTES, UNIT_COUNT, UNIT_MILLISECONDS, UNIT_PARSER };
 
 struct key {
     const char *name;
@@ -52,6 +52,9 @@ static const struct key keys[] = {
      "rows that are handed to the ledger at once"},
     {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "4M",
      "memory that those rows take"},
+    {"parser", UNIT_PARSER, AT(limits.parser), 0, 0, "split",
+     "split reads plain records by their structure and leaves others to libcsv; the outcome is the "
+     "same"},
 };
 
 enum { KEYS_COUNT = sizeof keys / sizeof *keys };
@@ -74,8 +77,8 @@ size_t config_keys_count(void)
 
 struct config_key_help config_key_at(size_t index)
 {
-    static const char *const forms[] = {"PATH", "PATH or off", "BYTES (K, M, G)", "NUMBER",
-                                        "TIME (ms, s, min, h)"};
+    static const char *const forms[] = {"PATH",   "PATH or off",          "BYTES (K, M, G)",
+                                        "NUMBER", "TIME (ms, s, min, h)", "split or libcsv"};
 
     if (index >= KEYS_COUNT) {
         return rollup_keys[index - KEYS_COUNT];
@@ -138,6 +141,17 @@ static bool parse_number(const struct key *key, const char *value, uint64_t *out
     return true;
 }
 
+static bool set_parser(enum ingest_parser *parser, const char *value, struct tally_err *err)
+{
+    bool libcsv = strcmp(value, "libcsv") == 0;
+
+    if (!libcsv && strcmp(value, "split") != 0) {
+        return err_set(err, TALLY_INVALID, "parser = %.60s: expected split or libcsv", value);
+    }
+    *parser = libcsv ? INGEST_LIBCSV : INGEST_SPLIT;
+    return true;
+}
+
 static bool set_key(struct config *config, const struct key *key, const char *value,
                     struct tally_err *err)
 {
@@ -145,6 +159,9 @@ static bool set_key(struct config *config, const struct key *key, const char *va
     uint64_t number = 0;
 
     _Static_assert(sizeof(size_t) == sizeof(uint64_t), "limits are stored as 64 bits");
+    if (key->unit == UNIT_PARSER) {
+        return set_parser(&config->limits.parser, value, err);
+    }
     if (key->unit != UNIT_PATH && key->unit != UNIT_PATH_OR_OFF) {
         if (!parse_number(key, value, &number, err)) {
             return false;

@@ -29,6 +29,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum ingest_parser {
+    INGEST_SPLIT,  // fields are found by structure; libcsv reads what that does not prove
+    INGEST_LIBCSV, // libcsv reads everything: the reference
+};
+
 struct ingest_limits {
     size_t field_bytes_max;      // one field after unquoting
     size_t record_bytes_max;     // one record in the file, with its line ends
@@ -39,6 +44,7 @@ struct ingest_limits {
     size_t memory_bytes_max;     // that one file may hold beside its records and chunks
     size_t chunk_rows;           // a chunk is handed over at so many rows ...
     size_t chunk_bytes;          // ... or about so many bytes of memory
+    enum ingest_parser parser;   // the outcome is the same
 };
 
 extern const struct ingest_limits ingest_limits_default;

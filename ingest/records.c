@@ -1,62 +1,16 @@
-#include "ingest/records.h"
+#include "ingest/records_private.h"
 
 #include <assert.h>
-#include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    PULL_BYTES = 128 * 1024,
+    PULL_BYTES = 256 * 1024,
     LIBCSV_BLOCK_BYTES = 4096,
     REREAD_RECORDS = 64, // re-reading that is free, in records of the greatest size
     REREAD_FACTOR = 4,   // and per byte of text
-};
-
-// Where the next byte of one kind stands: no such byte lies between the last question and `at`.
-struct seeker {
-    char byte;
-    size_t at; // in the buffer, or its end when there is none
-};
-
-struct records {
-    struct records_dialect dialect;
-    const struct ingest_limits *limits;
-    decode_pull *pull;
-    void *context;
-    struct csv_parser csv;
-
-    char *buffer;
-    size_t capacity;
-    size_t end;             // of the text in the buffer
-    uint64_t buffer_offset; // of the buffer's first byte in the text
-    bool pull_ended;        // there is no more text
-    struct seeker line_feed;
-    struct seeker carriage_return;
-    struct seeker nul;
-
-    size_t record_at; // first byte of the record at hand
-    size_t second_at; // first byte of its second line
-    size_t next_at;   // first byte that was not fed yet
-    uint64_t record_line;
-    uint64_t next_line;
-    uint64_t reread_bytes; // fed to libcsv beyond the first time
-
-    int32_t *slot;  // by column; NULL: every field is kept, in order
-    size_t columns; // that a record must have; 0: any number
-    size_t field_bytes_max;
-    struct text *fields; // by slot, in values
-    size_t fields_capacity;
-    char *values;
-    size_t values_count;
-    size_t values_capacity;
-    bool record_ended;
-    bool no_memory;
-    size_t long_field; // its column number, or 0
-
-    enum records_step step; // of the record at hand
-    bool again;             // it is to be given once more
-    struct record record;
+    WINDOW_BYTES = 1024,
 };
 
 static void *capped_realloc(void *data, size_t bytes)
@@ -95,6 +49,8 @@ struct records *records_open(struct records_dialect dialect, const struct ingest
     records->line_feed.byte = '\n';
     records->carriage_return.byte = '\r';
     records->nul.byte = '\0';
+    records->code = split_code();
+    records->window_bytes = WINDOW_BYTES;
     records->next_line = 1;
     records->capacity = PULL_BYTES;
     records->buffer = malloc(records->capacity);
@@ -111,6 +67,7 @@ void records_close(struct records *records)
 {
     if (records) {
         csv_free(&records->csv);
+        plain_close(records->plain);
         free(records->slot);
         free(records->fields);
         free(records->values);
@@ -212,6 +169,18 @@ static void on_record_parsed(int end, void *context)
     records->record.unterminated = end == -1;
 }
 
+// Structure proves nothing of a single column: a blank line is no record.
+static bool open_plain(struct records *records, struct tally_err *err)
+{
+    plain_close(records->plain);
+    records->plain = NULL;
+    if (records->limits->parser == INGEST_LIBCSV || records->columns < 2) {
+        return true;
+    }
+    records->plain = plain_open(records->dialect, records->slot, records->columns, err);
+    return records->plain;
+}
+
 bool records_pick(struct records *records, const int32_t *slot, size_t columns, size_t slots,
                   struct tally_err *err)
 {
@@ -225,7 +194,7 @@ bool records_pick(struct records *records, const int32_t *slot, size_t columns, 
     free(records->slot);
     records->slot = copy;
     records->columns = columns;
-    return true;
+    return open_plain(records, err);
 }
 
 // --- lines ---
@@ -272,7 +241,7 @@ static void compact(struct records *records)
     shift_back(&records->nul, gone);
 }
 
-static bool pull_more(struct records *records, struct tally_err *err)
+bool records_pull(struct records *records, struct tally_err *err)
 {
     if (records->capacity - records->end < PULL_BYTES / 2 && records->record_at > 0) {
         compact(records);
@@ -320,7 +289,7 @@ static enum line_step find_line(struct records *records, size_t *out_end, struct
         if (records->pull_ended) {
             return end > records->next_at ? LINE_UNTERMINATED : LINE_NONE;
         }
-        if (!pull_more(records, err)) {
+        if (!records_pull(records, err)) {
             return LINE_ERROR;
         }
     }
@@ -384,7 +353,7 @@ static bool broken_at(struct records *records, const char *reason, const char *w
     return broken(records, reason, detail);
 }
 
-static void begin_record(struct records *records)
+void records_begin(struct records *records)
 {
     records->record_at = records->next_at;
     records->second_at = 0;
@@ -463,7 +432,7 @@ static struct text without_line_end(const char *at, size_t bytes)
     return (struct text){.at = at, .bytes = bytes};
 }
 
-static void place_record(struct records *records, size_t end)
+void records_place(struct records *records, size_t end)
 {
     records->record.line = records->record_line;
     records->record.offset = records->buffer_offset + records->record_at;
@@ -507,7 +476,7 @@ static enum records_step give_broken(struct records *records, size_t end, bool l
     bool several_lines = records->second_at > 0;
     size_t first_end = several_lines ? records->second_at : end;
 
-    place_record(records, first_end);
+    records_place(records, first_end);
     if (!keep_raw(records, first_end)) {
         return out_of_memory(err);
     }
@@ -543,7 +512,7 @@ static enum records_step give_too_long(struct records *records, struct tally_err
     }
     // As much of it as is at hand whatever the blocks in which the text came.
     size_t end = records->record_at + records->limits->record_bytes_max;
-    place_record(records, end);
+    records_place(records, end);
     if (!keep_raw(records, end)) {
         return out_of_memory(err);
     }
@@ -560,7 +529,7 @@ static enum records_step give_record(struct records *records, size_t end, struct
     if (!check_record(records)) {
         return give_broken(records, end, records->record.unterminated, err);
     }
-    place_record(records, end);
+    records_place(records, end);
     records->next_at = end;
     return RECORDS_RECORD;
 }
@@ -579,9 +548,22 @@ static enum records_step finish(struct records *records, size_t end, bool unterm
     return closed ? give_record(records, end, err) : give_broken(records, end, unterminated, err);
 }
 
+// Those of a plain record lie in the buffer.
+static void forget_fields(struct records *records)
+{
+    memset(records->fields, 0, records->fields_capacity * sizeof *records->fields);
+}
+
 static enum records_step next_record(struct records *records, struct tally_err *err)
 {
-    begin_record(records);
+    records_begin(records);
+    if (records->plain) {
+        enum plain_step step = plain_next(records, err);
+        if (step != PLAIN_DOUBTFUL) {
+            return step == PLAIN_RECORD ? RECORDS_RECORD : RECORDS_ERROR;
+        }
+        forget_fields(records);
+    }
     for (;;) {
         size_t end = records->next_at;
         enum line_step step = find_line(records, &end, err);
@@ -608,7 +590,7 @@ static enum records_step next_record(struct records *records, struct tally_err *
         }
         records->next_at = end;
         if (!records->csv.quoted) {
-            begin_record(records); // a blank line
+            records_begin(records); // a blank line
         } else if (records->second_at == 0) {
             records->second_at = end;
         }

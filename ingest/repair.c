@@ -15,8 +15,8 @@ static const char *const column_names[COLUMNS_COUNT] = {
 enum { OTHER_COLUMNS_BYTES_MAX = 64 * 1024 };
 
 struct repair {
-    const struct ingest_limits *limits; // of the rows
-    struct ingest_limits file_limits;   // of the file that the rows stand in
+    struct ingest_limits limits;      // of the rows
+    struct ingest_limits file_limits; // of the file that the rows stand in
     struct records *file;
     const struct feed *feed;
     struct bytes text; // raw text of the row at hand, and a line end
@@ -51,8 +51,9 @@ struct repair *repair_open(const struct ingest_limits *limits, decode_pull *pull
         err_set(err, TALLY_NO_MEMORY, "no memory to read repaired rows");
         return NULL;
     }
-    repair->limits = limits;
-    repair->file_limits = file_limits_of(limits);
+    repair->limits = *limits;
+    repair->limits.parser = INGEST_LIBCSV; // each row is a text of its own, and there are few
+    repair->file_limits = file_limits_of(&repair->limits);
     bytes_init(&repair->text);
     repair->file = records_open(file_dialect, &repair->file_limits, pull, context, err);
     if (!repair->file) {
@@ -132,7 +133,7 @@ static enum records_step read_raw(struct repair *repair, struct text raw,
     }
     repair->memory = (struct memory){.data = repair->text.data, .count = repair->text.count};
     records_close(repair->row);
-    repair->row = records_open(dialect, repair->limits, memory_pull, &repair->memory, err);
+    repair->row = records_open(dialect, &repair->limits, memory_pull, &repair->memory, err);
     if (!repair->row || (binding && !records_pick(repair->row, binding->slot, binding->columns,
                                                   binding->fields, err))) {
         return RECORDS_ERROR;
@@ -149,7 +150,7 @@ static enum records_step give_broken(struct repair *repair, const char *reason, 
 
 static bool is_cut(const struct repair *repair, struct text raw)
 {
-    return raw.bytes >= RECORDS_RAW_BYTES_MAX || raw.bytes >= repair->limits->record_bytes_max;
+    return raw.bytes >= RECORDS_RAW_BYTES_MAX || raw.bytes >= repair->limits.record_bytes_max;
 }
 
 // Whether the raw text holds more than this record.

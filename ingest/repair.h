@@ -21,7 +21,7 @@ bool repair_recognises(const unsigned char *head, size_t head_count,
                        const struct ingest_limits *limits, bool *out_recognised,
                        struct tally_err *err);
 
-// `limits` are those of the rows; they have to outlive the repair.
+// `limits` are those of the rows.
 struct repair *repair_open(const struct ingest_limits *limits, decode_pull *pull, void *context,
                            struct tally_err *err);
 void repair_close(struct repair *repair); // NULL is allowed

@@ -192,5 +192,12 @@ def test_a_snapshot_of_very_many_scopes_ends(options, stack):
     box.tally("verify").ended(0)
 
 
+def add_parser(parser):
+    parser.add_argument("--parser", choices=["split", "libcsv"], default="split",
+                        help="how CSV is read (split)")
+
+
 if __name__ == "__main__":
-    fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault content")
+    asked = fault.arguments(__doc__, add_parser)
+    fault.PARSER = asked.parser
+    fault.run_tests(sys.modules[__name__], asked, "fault content")

@@ -11,8 +11,11 @@ from sandbox import *  # noqa: F401,F403,E402
 HEADER = "id,revision,date,province,killed,wounded\n"
 GOOD = HEADER + "G-1,1,2020-10-01,Kabul,1,2\nG-2,1,2020-10-02,Herat,3,\n"
 
+PARSER = "split"  # how CSV is read; the tests of content are run with either
+
 CONFIG = """\
 scan_interval = 200ms
+parser = {parser}
 settle = 300ms
 {tallyd}
 [feed attacks]
@@ -32,7 +35,7 @@ windows = 7d
 
 
 def config(tallyd=""):
-    return CONFIG.format(tallyd=tallyd)
+    return CONFIG.format(tallyd=tallyd, parser=PARSER)
 
 
 def rows(prefix, count, first=0):

@@ -1,7 +1,8 @@
 // tests/fuzz/fuzz_ingest.c - any bytes through ingest.
 //
 // The first byte picks a feed and a block size, the rest is the file. Oracle: the same rows,
-// rejects and outcome whatever the size of the blocks in which the file is read.
+// rejects and outcome whatever the size of the blocks in which the file is read, and by either
+// parser.
 #include "base/checksum.h"
 #include "ingest/ingest.h"
 
@@ -140,9 +141,10 @@ static void put_chunk(struct bytes *out, const struct rows *rows)
     }
 }
 
-static struct digest outcome_of(const struct feed *feed, struct input input)
+static struct digest outcome_of(const struct feed *feed, struct input input,
+                                enum ingest_parser parser)
 {
-    static const struct ingest_limits limits = {
+    const struct ingest_limits limits = {
         .field_bytes_max = 200,
         .record_bytes_max = 300,
         .columns_max = 50,
@@ -152,6 +154,7 @@ static struct digest outcome_of(const struct feed *feed, struct input input)
         .memory_bytes_max = 1 << 20,
         .chunk_rows = 7,
         .chunk_bytes = 4096,
+        .parser = parser,
     };
     struct tally_err err;
     struct rows rows;
@@ -194,9 +197,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         require(feed_set(feed, settings[i].key, settings[i].value, "", &err));
     }
     require(feed_check(feed, &err));
-    struct digest whole = outcome_of(feed, input);
+    struct digest whole = outcome_of(feed, input, INGEST_LIBCSV);
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT), whole));
     input.block = 1 + (size_t)choice / FEEDS_COUNT;
-    require(digest_equal(outcome_of(feed, input), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_LIBCSV), whole));
     feed_close(feed);
     return 0;
 }

@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT_S = 120
 SHRINK_S = 20
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+PARSER = "split"  # how tallyd reads CSV
 
 
 class Failure(Exception):
@@ -73,7 +74,7 @@ class Tallyd:
         self.inbox = self.state / "inbox"
         self.inbox.mkdir(parents=True)
         self.config = self.home / "tallyd.conf"
-        self.config.write_text(f"[tallyd]\nstate = {self.state}\n\n{config}")
+        self.config.write_text(f"[tallyd]\nstate = {self.state}\nparser = {PARSER}\n\n{config}")
 
     def __enter__(self):
         return self
@@ -202,13 +203,17 @@ def show(case, reason, seed):
 
 
 def options(doc, rounds):
+    global PARSER
     parser = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "bin",
                         help="where tallyd and tally are (build/bin)")
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"random cases ({rounds})")
+    parser.add_argument("--parser", choices=["split", "libcsv"], default="split",
+                        help="how tallyd reads CSV (split)")
     asked = parser.parse_args()
     asked.bin = asked.bin.resolve()
+    PARSER = asked.parser
     return asked
 
 

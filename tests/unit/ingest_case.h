@@ -6,7 +6,8 @@
 //     !date-unreadable r2 l3 @24 "8,soon,1"                            rejected
 //     END 3 rows, 1 rejected        or        REFUSED message [place]
 //
-// Each file is read in blocks of 1 byte, 7 bytes and whole: the outcome has to be the same.
+// Each file is read in blocks of 1 byte, 7 bytes and whole, and always by either parser: the
+// outcome has to be the same.
 #ifndef TESTS_INGEST_CASE_H
 #define TESTS_INGEST_CASE_H
 
@@ -193,11 +194,11 @@ static inline void case_print_end(struct bytes *out, enum ingest_step step,
     case_print(out, "\n");
 }
 
-// The outcome with one block size; the caller frees it.
-static inline char *case_outcome(const struct ingest_case *test, const void *data, size_t count,
-                                 size_t block)
+static inline char *case_outcome_by(const struct ingest_case *test, const void *data, size_t count,
+                                    size_t block, enum ingest_parser parser)
 {
     struct case_file file = {.data = data, .count = count, .block = block};
+    struct ingest_limits limits = test->limits;
     struct case_texts texts = {0};
     struct bytes out;
     struct bytes rejects;
@@ -208,8 +209,9 @@ static inline char *case_outcome(const struct ingest_case *test, const void *dat
     bytes_init(&out);
     bytes_init(&rejects);
     rows_init(&rows);
+    limits.parser = parser;
     struct ingest *ingest = ingest_open((const struct feed *const *)test->feeds, test->feeds_count,
-                                        test->name, &test->limits, case_read, &file, &err);
+                                        test->name, &limits, case_read, &file, &err);
     assert_non_null(ingest);
     do {
         step = ingest_next(ingest, &rows, &err);
@@ -236,6 +238,18 @@ static inline char *case_outcome(const struct ingest_case *test, const void *dat
         }
     }
     return (char *)out.data;
+}
+
+// The outcome with one block size; the caller frees it.
+static inline char *case_outcome(const struct ingest_case *test, const void *data, size_t count,
+                                 size_t block)
+{
+    char *outcome = case_outcome_by(test, data, count, block, INGEST_SPLIT);
+    char *reference = case_outcome_by(test, data, count, block, INGEST_LIBCSV);
+
+    assert_string_equal(outcome, reference);
+    free(reference);
+    return outcome;
 }
 
 static inline void case_expect_bytes(struct ingest_case *test, const void *data, size_t count,

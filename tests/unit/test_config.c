@@ -150,7 +150,8 @@ static void values_become_settings(void **state)
     struct room *room = *state;
 
     accepts(room, "[tallyd]\nstate = /srv/tally ; a comment\nscan_interval = 2min\n"
-                  "settle = 1500 ms\nsegment_max = 1G\nrecords_max = 7\nfield_max = 64\n" GOOD_FEED
+                  "settle = 1500 ms\nsegment_max = 1G\nrecords_max = 7\nfield_max = 64\n"
+                  "parser = libcsv\n" GOOD_FEED
                   "[rollup harm]\nfeeds = attacks\nwhere.target = civilians, aid*\n"
                   "by = province\nmeasures = killed\nwindows = 7d 50 365d\n");
     assert_string_equal(room->config.state, "/srv/tally");
@@ -159,6 +160,7 @@ static void values_become_settings(void **state)
     assert_int_equal(room->config.segment_bytes_max, 1 << 30);
     assert_int_equal(room->config.limits.records_max, 7);
     assert_int_equal(room->config.limits.field_bytes_max, 64);
+    assert_int_equal(room->config.limits.parser, INGEST_LIBCSV);
     assert_int_equal(room->config.feeds_count, 1);
     const struct rollup_def *def = rollup_named(room, "harm");
     assert_int_equal(def->windows_count, 3);
@@ -338,6 +340,7 @@ static void each_mistake_has_its_line_and_says_what_is_wrong(void **state)
         {"[tallyd]\nsegment_max = 1m\n", "/c:2", "a size such as 64M"},
         {"[tallyd]\nsegment_max = 99999999999999999999999\n", "/c:2", "allowed are"},
         {"[tallyd]\nsegment_max = 99999999999T\n", "/c:2", "segment_max"},
+        {"[tallyd]\nparser = quick\n", "/c:2", "split or libcsv"},
         {"[tallyd]\nrecords_max = many\n", "/c:2", "a whole number"},
         {"[tallyd]\nstate = /a\nstate = /b\n", "/c:3", "stands twice"},
         {"state = /a\n", "/c:1", "[feed NAME]"},
