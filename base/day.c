@@ -1,6 +1,7 @@
 #include "base/day.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool day_is_leap(int year)
 {
@@ -48,49 +49,35 @@ struct day_civil day_to_civil(int32_t day)
     return civil;
 }
 
-static bool take_digits(const char **at, const char *end, int count, int *out_value)
+// The number that `count` digits make. *wrong: set where one is none.
+static inline int digits_at(const char *at, int count, bool *wrong)
 {
     int value = 0;
 
-    if (end - *at < count) {
-        return false;
-    }
     for (int i = 0; i < count; i++) {
-        char digit = (*at)[i];
-        if (digit < '0' || digit > '9') {
-            return false;
-        }
-        value = value * 10 + (digit - '0');
+        unsigned digit = (unsigned)(unsigned char)at[i] - '0';
+        *wrong = *wrong | (digit > 9);
+        value = value * 10 + (int)digit;
     }
-    *at += count;
-    *out_value = value;
-    return true;
-}
-
-static bool take_char(const char **at, const char *end, char want)
-{
-    if (*at == end || **at != want) {
-        return false;
-    }
-    ++*at;
-    return true;
+    return value;
 }
 
 bool day_parse_iso(const char *text, size_t count, int32_t *out_day)
 {
-    const char *at = text;
-    const char *end = text + count;
-    struct day_civil civil;
-    bool before_year_0 = take_char(&at, end, '-');
+    bool before_year_0 = count > 0 && text[0] == '-';
+    bool wrong = false;
 
-    if (!take_digits(&at, end, 4, &civil.year) || !take_char(&at, end, '-') ||
-        !take_digits(&at, end, 2, &civil.month) || !take_char(&at, end, '-') ||
-        !take_digits(&at, end, 2, &civil.day) || at != end) {
+    text += before_year_0;
+    if (count - before_year_0 != strlen("2020-10-24")) {
         return false;
     }
-    if (before_year_0) {
-        civil.year = -civil.year;
+    struct day_civil civil = {.year = digits_at(text, 4, &wrong),
+                              .month = digits_at(text + 5, 2, &wrong),
+                              .day = digits_at(text + 8, 2, &wrong)};
+    if (wrong || text[4] != '-' || text[7] != '-') {
+        return false;
     }
+    civil.year = before_year_0 ? -civil.year : civil.year;
     if (!day_is_valid(civil)) {
         return false;
     }

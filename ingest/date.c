@@ -337,13 +337,24 @@ const char *date_from_parts(int64_t year, size_t digits, int64_t month, int64_t 
     return days_of((int)year, month > 0 ? (int)month : 0, day > 0 ? (int)day : 0, out);
 }
 
+// Bytes of the day, where nothing but midnight follows it and a time of day is no matter.
+static size_t day_bytes(struct text text, const struct date_rules *rules)
+{
+    static const char midnight[] = " 00:00:00.000";
+    size_t day = strlen("2017-01-30");
+    bool followed = rules->formats_count == 0 && text.bytes == day + sizeof midnight - 1;
+
+    return followed && memcmp(text.at + day, midnight, sizeof midnight - 1) == 0 ? day : text.bytes;
+}
+
 const char *date_parse(struct text text, const struct date_rules *rules, struct date_days *out)
 {
     struct parts parts;
     int32_t day;
 
-    // "2017-01-30" and nothing else: most rows of most feeds.
-    if (rules->iso_first && day_parse_iso(text.at, text.bytes, &day) && day >= rules->day_min) {
+    // "2017-01-30", maybe with " 00:00:00.000": most rows of most feeds.
+    if (rules->iso_first && day_parse_iso(text.at, day_bytes(text, rules), &day) &&
+        day >= rules->day_min) {
         *out = (struct date_days){.first = day, .last = day};
         return NULL;
     }

@@ -34,7 +34,7 @@ static inline uint64_t mix(uint64_t hash, uint64_t word)
 }
 
 // Most texts are names of a few words: too short for a hash that has to get going first.
-static inline uint32_t hash_of(struct text text)
+uint32_t dict_hash(struct text text)
 {
     uint64_t hash = text.bytes;
     uint64_t word = 0;
@@ -53,12 +53,28 @@ static inline uint32_t hash_of(struct text text)
     return (uint32_t)mix(hash, word);
 }
 
+// Names are short: two loads that overlap compare most of them, without a call.
+static inline bool is_same(const char *a, const char *b, size_t bytes)
+{
+    if (bytes > 2 * sizeof(uint64_t)) {
+        return memcmp(a, b, bytes) == 0;
+    }
+    if (bytes >= sizeof(uint64_t)) {
+        size_t last = bytes - sizeof(uint64_t);
+        return ((word_at(a) ^ word_at(b)) | (word_at(a + last) ^ word_at(b + last))) == 0;
+    }
+    size_t at = 0;
+    while (at < bytes && a[at] == b[at]) {
+        at++;
+    }
+    return at == bytes;
+}
+
 static inline bool is_text(const struct dict *dict, const struct dict_entry *entry,
                            struct text text)
 {
     return entry->bytes == text.bytes &&
-           (text.bytes == 0 ||
-            memcmp(dict->texts.data + entry->after - 1, text.at, text.bytes) == 0);
+           is_same((const char *)dict->texts.data + entry->after - 1, text.at, text.bytes);
 }
 
 // Where the text stands, or the free place where it would.
@@ -76,12 +92,12 @@ static inline size_t find_place(const struct dict *dict, struct text text, uint3
     return place;
 }
 
-bool dict_find_const(const struct dict *dict, struct text text, uint32_t *out_code)
+bool dict_find_hashed(const struct dict *dict, struct text text, uint32_t hash, uint32_t *out_code)
 {
     if (dict->count == 0) {
         return false;
     }
-    size_t place = find_place(dict, text, hash_of(text));
+    size_t place = find_place(dict, text, hash);
     if (dict->entries[place].after == 0) {
         return false;
     }
@@ -89,23 +105,9 @@ bool dict_find_const(const struct dict *dict, struct text text, uint32_t *out_co
     return true;
 }
 
-bool dict_find(struct dict *dict, struct text text, uint32_t *out_code)
+bool dict_find(const struct dict *dict, struct text text, uint32_t *out_code)
 {
-    if (dict->count == 0) {
-        return false;
-    }
-    const struct dict_entry *recent = &dict->entries[dict->recent];
-    if (recent->after > 0 && is_text(dict, recent, text)) {
-        *out_code = recent->code;
-        return true;
-    }
-    size_t place = find_place(dict, text, hash_of(text));
-    if (dict->entries[place].after == 0) {
-        return false;
-    }
-    dict->recent = place;
-    *out_code = dict->entries[place].code;
-    return true;
+    return dict_find_hashed(dict, text, dict_hash(text), out_code);
 }
 
 static bool grow(struct dict *dict, struct tally_err *err)
@@ -128,7 +130,6 @@ static bool grow(struct dict *dict, struct tally_err *err)
     free(dict->entries);
     dict->entries = entries;
     dict->capacity = capacity;
-    dict->recent = 0;
     return true;
 }
 
@@ -141,7 +142,7 @@ bool dict_add(struct dict *dict, struct text text, uint32_t code, struct tally_e
         return err_set(err, TALLY_LIMIT, "too many different texts");
     }
     struct dict_entry entry = {
-        .hash = hash_of(text),
+        .hash = dict_hash(text),
         .after = (uint32_t)dict->texts.count + 1,
         .bytes = (uint32_t)text.bytes,
         .code = code,

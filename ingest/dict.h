@@ -21,16 +21,31 @@ struct dict {
     struct dict_entry *entries;
     size_t capacity; // a power of two, or 0
     size_t count;
-    size_t recent; // entry found last: neighbouring rows tend to repeat themselves
     struct bytes texts;
 };
 
 void dict_init(struct dict *dict);
 void dict_done(struct dict *dict);
 
-// False: absent. The const one remembers nothing, so that threads may share the dict.
-bool dict_find_const(const struct dict *dict, struct text text, uint32_t *out_code);
-bool dict_find(struct dict *dict, struct text text, uint32_t *out_code);
+// False: absent.
+bool dict_find(const struct dict *dict, struct text text, uint32_t *out_code);
+
+// The same in steps, so that of several texts the memory is on its way before it is needed: hash
+// all, expect all, expect all their texts, find all.
+uint32_t dict_hash(struct text text);
+bool dict_find_hashed(const struct dict *dict, struct text text, uint32_t hash, uint32_t *out_code);
+static inline void dict_expect(const struct dict *dict, uint32_t hash)
+{
+    if (dict->capacity > 0) {
+        __builtin_prefetch(&dict->entries[hash & (dict->capacity - 1)]);
+    }
+}
+static inline void dict_expect_text(const struct dict *dict, uint32_t hash)
+{
+    if (dict->capacity > 0) {
+        __builtin_prefetch(dict->texts.data + dict->entries[hash & (dict->capacity - 1)].after);
+    }
+}
 
 // Requires: absent. Errors: TALLY_NO_MEMORY, TALLY_LIMIT beyond 4 GiB of texts.
 bool dict_add(struct dict *dict, struct text text, uint32_t code, struct tally_err *err);

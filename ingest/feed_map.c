@@ -46,8 +46,7 @@ struct text feed_map_text(const struct feed_map *map, struct text text)
 {
     uint32_t index;
 
-    // Not dict_find: a feed is read by several threads, and that one remembers its last answer.
-    return dict_find_const(&map->from, text, &index) ? map->to.items[index] : text;
+    return dict_find(&map->from, text, &index) ? map->to.items[index] : text;
 }
 
 static bool add_pair(struct feed_map *map, struct text from, struct text to, struct tally_err *err)
@@ -57,7 +56,7 @@ static bool add_pair(struct feed_map *map, struct text from, struct text to, str
     if (!text_is_utf8(from) || !text_is_utf8(to)) {
         return err_set(err, TALLY_INVALID, "not UTF-8");
     }
-    if (dict_find_const(&map->from, from, &index)) {
+    if (dict_find(&map->from, from, &index)) {
         return text_equal(map->to.items[index], to) ||
                err_set(err, TALLY_INVALID, "\"%.*s\" is mapped to two texts", (int)from.bytes,
                        from.at);

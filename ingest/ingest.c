@@ -394,13 +394,13 @@ static bool accept(struct ingest *ingest, const struct record *record, struct ro
                              "the sum over the victims of this id does not fit in 64 bits", chunk,
                              err);
         }
-    } else if (!map_put(incident, chunk, err)) {
+    } else if (!incident_put(incident, chunk, err)) {
         return false;
     }
     if (incident->op == ROWS_PUT) {
         note_days(&ingest->summary, incident);
     }
-    ingest->summary.disordered += map_is_disordered(ingest->summary.feed, incident);
+    ingest->summary.disordered += incident_is_disordered(ingest->summary.feed, incident);
     return true;
 }
 
@@ -419,7 +419,7 @@ static bool keep(struct ingest *ingest, struct rows *chunk, struct tally_err *er
     ingest->incident.op = ROWS_KEEP;
     ingest->incident.revision = (struct revision){.kind = REVISION_NONE};
     ingest->incident.reported = 0;
-    return map_put(&ingest->incident, chunk, err);
+    return incident_put(&ingest->incident, chunk, err);
 }
 
 static bool take_record(struct ingest *ingest, const struct record *record, struct rows *chunk,

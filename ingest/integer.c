@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { PLAIN_DIGITS_MAX = 18 }; // below int64
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -20,7 +22,25 @@ static enum integer_status parse_fraction(struct text digits)
     return zero ? INTEGER_OK : INTEGER_FRACTION;
 }
 
-enum integer_status integer_parse(struct text text, char decimal, int64_t *out_number)
+// "12" and "0", as nearly all counts are. False: it is none of these.
+static bool parse_plain(struct text text, int64_t *out_number)
+{
+    int64_t number = 0;
+
+    if (text.bytes == 0 || text.bytes > PLAIN_DIGITS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < text.bytes; i++) {
+        if (!is_digit(text.at[i])) {
+            return false;
+        }
+        number = number * 10 + (text.at[i] - '0');
+    }
+    *out_number = number;
+    return true;
+}
+
+static enum integer_status parse_any(struct text text, char decimal, int64_t *out_number)
 {
     bool negative = text.bytes > 0 && text.at[0] == '-';
     size_t start = negative || (text.bytes > 0 && text.at[0] == '+') ? 1 : 0;
@@ -50,6 +70,11 @@ enum integer_status integer_parse(struct text text, char decimal, int64_t *out_n
     }
     *out_number = negative ? number : -number;
     return INTEGER_OK;
+}
+
+enum integer_status integer_parse(struct text text, char decimal, int64_t *out_number)
+{
+    return parse_plain(text, out_number) ? INTEGER_OK : parse_any(text, decimal, out_number);
 }
 
 struct text integer_without_zeros(struct text text, char decimal)

@@ -28,6 +28,8 @@ struct map {
     const struct header_binding *binding;
     struct date_rules date_rules;
     struct date_rules revision_rules;
+    bool any_unknown; // texts that mean so
+    bool single_days; // a date, and no column for anything else that days are made of
     size_t bytes_max;
     size_t dims_bytes; // that the dims take of it
     struct map_dim *dims;
@@ -36,13 +38,27 @@ struct map {
 // One record on its way through.
 struct mapping {
     struct map *map;
-    const struct record *record;
+    const struct text *fields;
+    const int32_t *field_of_role;
     struct rows *chunk;
     struct incident *out;
     const char *reason;
     char *detail;
     struct tally_err *err;
 };
+
+static bool has_single_days(const struct feed *feed, const struct header_binding *binding)
+{
+    static const enum feed_role others[] = {FEED_END_DATE, FEED_END_YEAR, FEED_END_MONTH,
+                                            FEED_END_DAY,  FEED_DAYS,     FEED_DAYS_END};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (binding->field_of_role[others[i]] >= 0) {
+            return false;
+        }
+    }
+    return feed->fixed[FEED_YEAR].count == 0;
+}
 
 struct map *map_open(const struct feed *feed, const struct header_binding *binding,
                      size_t bytes_max, struct tally_err *err)
@@ -66,6 +82,8 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
         .binding = binding,
         .date_rules = feed_date_rules(feed),
         .revision_rules = feed_revision_rules(feed),
+        .any_unknown = feed->unknown.count > 0,
+        .single_days = has_single_days(feed, binding),
         .bytes_max = bytes_max,
         .dims = dims,
     };
@@ -89,14 +107,14 @@ void map_close(struct map *map)
 // The trimmed value of a role. False: the file has no such column, or the value is unknown.
 static inline bool find_value(const struct mapping *mapping, size_t role, struct text *out)
 {
-    int32_t field = mapping->map->binding->field_of_role[role];
+    int32_t field = mapping->field_of_role[role];
 
     if (field < 0) {
         return false;
     }
-    *out = text_trim(mapping->record->fields[field]);
+    *out = text_trim(mapping->fields[field]);
     return out->bytes > 0 &&
-           (mapping->map->feed->unknown.count == 0 || !feed_is_unknown(mapping->map->feed, *out));
+           !(mapping->map->any_unknown && feed_is_unknown(mapping->map->feed, *out));
 }
 
 // As much of a text as a message shows, cut where a character begins.
@@ -382,8 +400,9 @@ static bool map_days(struct mapping *mapping)
     bool end_known = false;
     int64_t days = 0;
 
-    if (!map_start(mapping, &known, &start) || !map_end(mapping, &end_known, &end) ||
-        !map_length(mapping, &days)) {
+    if (!map_start(mapping, &known, &start) ||
+        (!mapping->map->single_days &&
+         (!map_end(mapping, &end_known, &end) || !map_length(mapping, &days)))) {
         return false;
     }
     if (!known && (!end_known || days == 0)) {
@@ -508,17 +527,38 @@ static bool map_new_text(struct mapping *mapping, size_t dim, size_t role, struc
     return add_text(mapping, dim, &map_dim->codes, text, *out_code) || failed(mapping);
 }
 
-static bool map_dims(struct mapping *mapping)
+// The texts of all dimensions are found first: while the last ones are, the places of the first
+// ones come from memory.
+static void find_texts(const struct mapping *mapping, size_t count, struct text *texts,
+                       uint32_t *hashes)
 {
     const struct feed *feed = mapping->map->feed;
 
-    for (size_t i = 0; i < feed->dims_count; i++) {
-        size_t role = FEED_FIXED_ROLES + i;
-        struct text value = feed->dims[i].constant;
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = feed->dims[i].constant;
+        if (!texts[i].at && !find_value(mapping, FEED_FIXED_ROLES + i, &texts[i])) {
+            texts[i].bytes = 0;
+        }
+        hashes[i] = texts[i].bytes > 0 ? dict_hash(texts[i]) : 0;
+        dict_expect(&mapping->map->dims[i].codes, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        dict_expect_text(&mapping->map->dims[i].codes, hashes[i]);
+    }
+}
+
+static bool map_dims(struct mapping *mapping)
+{
+    struct text texts[SHAPE_DIMS_MAX];
+    uint32_t hashes[SHAPE_DIMS_MAX];
+    size_t count = mapping->map->feed->dims_count;
+
+    find_texts(mapping, count, texts, hashes);
+    for (size_t i = 0; i < count; i++) {
         uint32_t code = 0;
-        bool known = value.at ? value.bytes > 0 : find_value(mapping, role, &value);
-        if (known && !dict_find(&mapping->map->dims[i].codes, value, &code) &&
-            !map_new_text(mapping, i, role, value, &code)) {
+        if (texts[i].bytes > 0 &&
+            !dict_find_hashed(&mapping->map->dims[i].codes, texts[i], hashes[i], &code) &&
+            !map_new_text(mapping, i, FEED_FIXED_ROLES + i, texts[i], &code)) {
             return false;
         }
         mapping->out->dims[i] = code;
@@ -587,7 +627,8 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
     bool deletion = map->feed->mode == FEED_DELETIONS;
     struct mapping mapping = {
         .map = map,
-        .record = record,
+        .fields = record->fields,
+        .field_of_role = map->binding->field_of_role,
         .chunk = chunk,
         .out = out,
         .err = err,
@@ -611,55 +652,4 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
     }
     *out_reason = mapping.reason;
     return mapping.reason ? MAP_REJECTED : MAP_ERROR;
-}
-
-bool map_is_disordered(const struct feed *feed, const struct incident *incident)
-{
-    for (size_t i = 0; i < feed->estimates_count; i++) {
-        int at[3] = {feed->estimates[i].low, feed->estimates[i].best, feed->estimates[i].high};
-        int64_t greatest = INT64_MIN;
-        for (size_t j = 0; j < 3; j++) {
-            if (at[j] < 0 || !(incident->reported >> at[j] & 1)) {
-                continue;
-            }
-            if (incident->measures[at[j]] < greatest) {
-                return true;
-            }
-            greatest = incident->measures[at[j]];
-        }
-    }
-    return false;
-}
-
-bool map_put(const struct incident *incident, struct rows *chunk, struct tally_err *err)
-{
-    struct row row = {
-        .op = incident->op,
-        .record = incident->record,
-        .line = incident->line,
-        .first_day = incident->first_day,
-        .last_day = incident->last_day,
-        .revision_kind = incident->revision.kind,
-        .revision_number = incident->revision.number,
-        .reported = incident->reported,
-    };
-    if (!rows_add_text(chunk, incident->id.at, incident->id.bytes, &row.id, err) ||
-        (incident->revision.kind == REVISION_TEXT &&
-         !rows_add_text(chunk, incident->revision.text, incident->revision.bytes,
-                        &row.revision_text, err))) {
-        return false;
-    }
-    struct row *added = rows_add(chunk, err);
-    if (!added) {
-        return false;
-    }
-    *added = row;
-    if (row.op == ROWS_PUT) {
-        size_t index = chunk->count - 1;
-        memcpy(rows_dims(chunk, index), incident->dims,
-               chunk->shape->dims_count * sizeof *incident->dims);
-        memcpy(rows_measures(chunk, index), incident->measures,
-               chunk->shape->measures_count * sizeof *incident->measures);
-    }
-    return true;
 }

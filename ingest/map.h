@@ -3,21 +3,8 @@
 #define INGEST_MAP_H
 
 #include "ingest/header.h"
+#include "ingest/incident.h"
 #include "store/rows.h"
-
-struct incident {
-    enum rows_op op;
-    struct text id; // valid as long as the record
-    uint64_t record;
-    uint64_t line;
-    int32_t first_day;
-    int32_t last_day;
-    int32_t covered_day; // known to have been reported on: of an imprecise date its first day
-    struct revision revision;
-    uint64_t reported;
-    uint32_t dims[SHAPE_DIMS_MAX];
-    int64_t measures[SHAPE_MEASURES_MAX];
-};
 
 enum map_step {
     MAP_INCIDENT,
@@ -38,10 +25,5 @@ void map_close(struct map *map); // NULL is allowed
 enum map_step map_record(struct map *map, const struct record *record, uint64_t number,
                          struct rows *chunk, struct incident *out, const char **out_reason,
                          char detail[RECORDS_DETAIL_BYTES], struct tally_err *err);
-
-// Whether low, best and high are out of order somewhere.
-bool map_is_disordered(const struct feed *feed, const struct incident *incident);
-
-bool map_put(const struct incident *incident, struct rows *chunk, struct tally_err *err);
 
 #endif

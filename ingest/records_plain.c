@@ -189,18 +189,16 @@ static struct text trim_blanks(struct text text)
 }
 
 // What a field is worth. False: quotes are doubled within it.
-static inline bool take_field(struct text text, bool quoted, struct text *out)
+static inline bool take_field(const char *at, size_t bytes, bool quoted, struct text *out)
 {
-    if (text.bytes == 0) {
-        *out = text;
-        return true;
-    }
-    if (quoted && text.at[0] == '"') { // and the last byte is the quote that closes it
-        *out = (struct text){.at = text.at + 1, .bytes = text.bytes - 2};
+    if (bytes > 0 && quoted && at[0] == '"') { // and the last byte is the quote that closes it
+        *out = (struct text){.at = at + 1, .bytes = bytes - 2};
         return !memchr(out->at, '"', out->bytes);
     }
-    bool blank = (unsigned char)text.at[0] <= ' ' || (unsigned char)text.at[text.bytes - 1] <= ' ';
-    *out = blank ? trim_blanks(text) : text;
+    *out = (struct text){.at = at, .bytes = bytes};
+    if (bytes > 0 && ((unsigned char)at[0] <= ' ' || (unsigned char)at[bytes - 1] <= ' ')) {
+        *out = trim_blanks(*out);
+    }
     return true;
 }
 
@@ -209,19 +207,22 @@ static bool take_fields(struct records *records)
     const struct plain *plain = records->plain;
     const uint16_t *begins = plain->split.begins + plain->begin;
     const char *window = records->buffer + (plain->offset - records->buffer_offset);
+    // Apart from what is written, so that none of it is looked up again for each field.
+    const struct pick *picks = plain->picks;
+    struct text *fields = records->fields;
+    size_t count = plain->picks_count;
+    size_t last = plain->columns - 1;
+    bool quoted = plain->split.quoted;
+    bool taken = true;
 
-    for (size_t i = 0; i < plain->picks_count; i++) {
-        size_t column = plain->picks[i].column;
-        size_t end = begins[column + 1] - (size_t)1;
-        struct text text = {.at = window + begins[column], .bytes = end - begins[column]};
-        if (column + 1 == plain->columns && text.bytes > 0 && window[end - 1] == '\r') {
-            text.bytes--;
-        }
-        if (!take_field(text, plain->split.quoted, &records->fields[plain->picks[i].slot])) {
-            return false;
-        }
+    for (size_t i = 0; i < count; i++) {
+        size_t column = picks[i].column;
+        const char *at = window + begins[column];
+        size_t bytes = begins[column + 1] - (size_t)1 - begins[column];
+        bytes -= column == last && bytes > 0 && at[bytes - 1] == '\r';
+        taken = take_field(at, bytes, quoted, &fields[picks[i].slot]) && taken;
     }
-    return true;
+    return taken;
 }
 
 enum plain_step plain_next(struct records *records, struct tally_err *err)

@@ -25,7 +25,7 @@ static bool add_new(struct victims *victims, const struct incident *incident, st
                        victims->bytes_max);
     }
     return dict_add(&victims->ids, incident->id, (uint32_t)victims->rows.count, err) &&
-           map_put(incident, &victims->rows, err);
+           incident_put(incident, &victims->rows, err);
 }
 
 bool victims_add(struct victims *victims, const struct incident *incident, bool *out_fits,
