@@ -583,7 +583,9 @@ enum ingest_step ingest_next(struct ingest *ingest, struct rows *chunk, struct t
     bool ended;
 
     assert(ingest->stage != STAGE_OVER);
-    rows_clear(chunk, NULL);
+    if (ingest->stage == STAGE_HEADER) {
+        rows_clear(chunk, NULL); // later ones keep their memory, since their shape is known
+    }
     if (!advance(ingest, chunk, &ended, err)) {
         return stop(ingest, err);
     }
