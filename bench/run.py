@@ -14,6 +14,7 @@ import lookups
 import measure
 import processes
 import rivals
+import scans
 import shapes
 import sizes
 from packed import Packed
@@ -21,7 +22,8 @@ from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-TABLES = ("load", "size", "lookup", "process")
+TABLES = ("scan", "load", "size", "lookup", "process")
+PACKED_TABLES = ("size", "lookup", "process")
 
 
 def options():
@@ -124,6 +126,29 @@ def measure_load(chosen, shape, rows, data, taking_part, findings):
         findings.missed += [f"{text} ({shape.name})" for text in load.missed(tallies)]
 
 
+def take_scan(name, data, found, judged, findings):
+    scans.show(name, data, found)
+    findings.tables.setdefault("scan", {})[name] = found
+    findings.said += [f"{text} ({name})" for text in scans.wrong(found)]
+    if judged:
+        findings.missed += [f"{text} ({name})" for text in scans.missed(name, found)]
+
+
+def measure_scans(chosen, findings):
+    """Every shape, and two more kinds that only this table has."""
+    for shape in shapes.SHAPES:
+        if chosen.shape in (None, shape.name):
+            rows = chosen.rows_acled if shape is shapes.ACLED else chosen.rows_compact
+            data = make_data(chosen.build, shape, rows)
+            found = scans.measure(chosen.build, shape.name, data, shape.feed, chosen.rounds)
+            take_scan(shape.name, data, found, rows == shape.rows, findings)
+    if chosen.shape is None:
+        for name, data, found in scans.measure_wide(chosen.build, chosen.quick, chosen.rounds):
+            take_scan(name, data, found, False, findings)
+    scans.explain()
+    say("")
+
+
 def measure_packed(chosen, shape, rows, data, findings):
     say(f"packing the {shape.name} shape")
     folder = chosen.build / "bench" / f"packed-{shape.name}"
@@ -143,6 +168,8 @@ def measure_packed(chosen, shape, rows, data, findings):
 
 def measure_all(chosen, taking_part):
     findings = Findings({}, [], [])
+    if "scan" in chosen.table:
+        measure_scans(chosen, findings)
     for shape in shapes.SHAPES:
         if chosen.shape not in (None, shape.name):
             continue
@@ -150,7 +177,7 @@ def measure_all(chosen, taking_part):
         data = make_data(chosen.build, shape, rows)
         if "load" in chosen.table:
             measure_load(chosen, shape, rows, data, taking_part, findings)
-        if set(chosen.table) - {"load"}:
+        if set(chosen.table) & set(PACKED_TABLES):
             try:
                 measure_packed(chosen, shape, rows, data, findings)
             except rivals.Failed as failure:
