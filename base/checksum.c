@@ -26,6 +26,11 @@ struct digest digest_add(struct digest a, struct digest b)
     return (struct digest){.low = low, .high = a.high + b.high + (low < a.low)};
 }
 
+struct digest digest_subtract(struct digest a, struct digest b)
+{
+    return (struct digest){.low = a.low - b.low, .high = a.high - b.high - (a.low < b.low)};
+}
+
 const char *digest_format(struct digest digest, char text[DIGEST_TEXT_BYTES])
 {
     snprintf(text, DIGEST_TEXT_BYTES, "%016llx%016llx", (unsigned long long)digest.high,

@@ -22,6 +22,7 @@ uint64_t checksum64(const void *data, size_t count, uint64_t seed);
 struct digest digest_of(const void *data, size_t count);
 bool digest_equal(struct digest a, struct digest b);
 struct digest digest_add(struct digest a, struct digest b); // as numbers, modulo 2^128
+struct digest digest_subtract(struct digest a, struct digest b);
 const char *digest_format(struct digest digest, char text[DIGEST_TEXT_BYTES]);
 bool digest_parse(const char *text, struct digest *out_digest);
 

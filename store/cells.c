@@ -25,7 +25,10 @@ struct cells {
     uint8_t *verdict[ROLLUP_FILTERS_MAX]; // by text code
     uint32_t verdicts_count[ROLLUP_FILTERS_MAX];
     struct cells_groups groups;
+    struct cells_base base;
 };
+
+enum { CHANGES_MAX = 1 << 18 }; // in a patch: beyond that it costs as much as the base
 
 static int find_source(const struct shape *shape, const char *dim)
 {
@@ -205,6 +208,10 @@ void cells_close(struct cells *cells)
     for (size_t i = 0; i < ROLLUP_FILTERS_MAX; i++) {
         free(cells->verdict[i]);
     }
+    for (size_t i = 0; i < ROLLUP_DIMS_MAX; i++) {
+        free(cells->base.texts[i]);
+    }
+    free(cells->base.order);
     cells_groups_done(&cells->groups);
     rollup_def_done(&cells->def);
     free(cells->map);
@@ -219,4 +226,23 @@ const struct rollup_def *cells_def(const struct cells *cells)
 struct cells_groups *cells_groups(struct cells *cells)
 {
     return &cells->groups;
+}
+
+struct cells_base *cells_base(struct cells *cells)
+{
+    return &cells->base;
+}
+
+void cells_set_base(struct cells *cells)
+{
+    cells->base.ready = cells->base.made;
+}
+
+bool cells_can_patch(const struct cells *cells)
+{
+    const struct cells_groups *groups = &cells->groups;
+
+    return cells->base.ready && !groups->moved &&
+           (uint64_t)groups->pending.count + groups->cells.count + groups->spans.count <=
+               CHANGES_MAX;
 }

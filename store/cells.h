@@ -42,9 +42,23 @@ struct cells_provenance {
 };
 
 // The rollup file, complete: docs/format.md. Same incidents, same definition: same content
-// sections and digest, in whatever order they came.
+// sections and digest, in whatever order they came. Cost: all that is kept.
 bool cells_encode(struct cells *cells, const struct state *state,
                   const struct cells_provenance *provenance, struct bytes *out,
                   struct tally_err *err);
+
+// Says that the file which cells_encode made last is published: it is the base from now on, and
+// what changes is kept as differences from it.
+void cells_set_base(struct cells *cells);
+
+// Whether a patch of the base can say what changed: there is one, and not too much has.
+bool cells_can_patch(const struct cells *cells);
+
+// The patch of the base: docs/format.md. Cost: what changed since the base, and a look at each
+// group. *out_possible false: the first or last day of all incidents is gone, and only writing the
+// base anew can tell which is the first or last now.
+bool cells_encode_patch(struct cells *cells, const struct state *state,
+                        const struct cells_provenance *provenance, struct bytes *out,
+                        bool *out_possible, struct tally_err *err);
 
 #endif

@@ -11,7 +11,8 @@
 
 struct gathering {
     const struct state *state;
-    const struct cells_groups *groups;
+    struct cells *cells;
+    struct cells_groups *groups;
     const struct rollup_def *def;
     uint32_t *order; // live groups, in canonical order
     uint32_t order_count;
@@ -173,7 +174,7 @@ static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
     const struct gathering *gathering = context;
     const struct cells_list *list = gathering->list;
     const struct cells_entry *entry =
-        cells_entry_at(gathering->groups, list, list->count - 1 - index);
+        cells_entry_at(gathering->groups, list->data, list->count - 1 - index);
 
     out->first_day = entry->first_day;
     out->last_day = entry->last_day;
@@ -186,34 +187,70 @@ static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
 
 // ---- the file -----------------------------------------------------------------------------
 
+void cells_fill_content(struct cells *cells, const struct state *state,
+                        const struct cells_provenance *provenance, struct rollup_content *out)
+{
+    const struct rollup_def *def = cells_def(cells);
+
+    *out = (struct rollup_content){.def = def,
+                                   .generation = provenance->generation,
+                                   .batches = provenance->batches,
+                                   .sources = provenance->source,
+                                   .sources_count = provenance->sources_count};
+    for (size_t i = 0; i < def->feeds_count; i++) {
+        const struct state_feed *feed = state_find_feed(state, def->feeds[i].name);
+        if (feed && feed->any_day) {
+            out->coverage[i] = (struct rollup_coverage){
+                .any = true, .first_day = feed->first_day, .last_day = feed->last_day};
+        }
+    }
+}
+
 static bool encode(struct gathering *gathering, const struct cells_provenance *provenance,
-                   struct bytes *out, struct tally_err *err)
+                   struct rollup_made *out_made, struct bytes *out, struct tally_err *err)
 {
     const struct rollup_def *def = gathering->def;
-    struct rollup_content content = {.def = def,
-                                     .values = gathering->value,
-                                     .source = {.context = gathering,
-                                                .groups = gathering->order_count,
-                                                .measures = (uint32_t)def->measures_count,
-                                                .open_group = open_group,
-                                                .entry = take_entry},
-                                     .generation = provenance->generation,
-                                     .batches = provenance->batches,
-                                     .sources = provenance->source,
-                                     .sources_count = provenance->sources_count};
+    struct rollup_content content;
 
+    cells_fill_content(gathering->cells, gathering->state, provenance, &content);
+    content.values = gathering->value;
+    content.source = (struct entries_source){.context = gathering,
+                                             .groups = gathering->order_count,
+                                             .measures = (uint32_t)def->measures_count,
+                                             .open_group = open_group,
+                                             .entry = take_entry};
     for (size_t dim = 0; dim < def->dims_count; dim++) {
         content.texts[dim] = gathering->texts[dim];
         content.texts_count[dim] = gathering->texts_count[dim];
     }
-    for (size_t i = 0; i < def->feeds_count; i++) {
-        const struct state_feed *feed = state_find_feed(gathering->state, def->feeds[i].name);
-        if (feed && feed->any_day) {
-            content.coverage[i] = (struct rollup_coverage){
-                .any = true, .first_day = feed->first_day, .last_day = feed->last_day};
-        }
+    return rollup_encode(&content, out_made, out, err);
+}
+
+// What a patch of this file goes on from. Takes over the lists of groups and texts.
+static void remember(struct gathering *gathering, const struct rollup_made *made)
+{
+    struct cells_base *base = cells_base(gathering->cells);
+    struct cells_groups *groups = gathering->groups;
+
+    for (uint32_t group = 0; group < groups->count; group++) {
+        groups->group[group].base = CELLS_NO_BASE;
     }
-    return rollup_encode(&content, out, err);
+    for (uint32_t i = 0; i < gathering->order_count; i++) {
+        groups->group[gathering->order[i]].base = i;
+    }
+    free(base->order);
+    base->order = gathering->order;
+    base->groups = gathering->order_count;
+    gathering->order = NULL;
+    for (size_t dim = 0; dim < gathering->def->dims_count; dim++) {
+        free(base->texts[dim]);
+        base->texts[dim] = gathering->texts[dim];
+        base->texts_count[dim] = gathering->texts_count[dim];
+        gathering->texts[dim] = NULL;
+    }
+    base->file = base->now = *made;
+    base->made = true;
+    groups->moved = false;
 }
 
 bool cells_encode(struct cells *cells, const struct state *state,
@@ -221,8 +258,10 @@ bool cells_encode(struct cells *cells, const struct state *state,
                   struct tally_err *err)
 {
     struct gathering gathering = {
-        .state = state, .groups = cells_groups(cells), .def = cells_def(cells)};
+        .state = state, .cells = cells, .groups = cells_groups(cells), .def = cells_def(cells)};
+    struct rollup_made made;
 
+    cells_base(cells)->made = cells_base(cells)->ready = false;
     if (!cells_groups_settle(cells_groups(cells), err)) {
         return false;
     }
@@ -230,7 +269,10 @@ bool cells_encode(struct cells *cells, const struct state *state,
         (collect_groups(&gathering) && number_values(&gathering) && sort_groups(&gathering)) ||
         err_set(err, TALLY_NO_MEMORY, "no memory to write %s", gathering.def->name);
 
-    ok = ok && encode(&gathering, provenance, out, err);
+    ok = ok && encode(&gathering, provenance, &made, out, err);
+    if (ok) {
+        remember(&gathering, &made);
+    }
     free(gathering.order);
     free(gathering.value);
     free(gathering.number);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 64, SUM_BYTES = 16, PENDING_FIRST = 256, PENDING_MIN = 1 << 16 };
+enum { SLOTS_FIRST = 64, SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 16 };
 
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err)
@@ -16,8 +16,6 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
     *groups = (struct cells_groups){.dims_count = dims_count,
                                     .measures_count = measures_count,
                                     .stride = (stride + 7) & ~(size_t)7,
-                                    .pending_stride = sizeof(struct cells_pending) +
-                                                      measures_count * sizeof(int64_t),
                                     .slots = SLOTS_FIRST};
     groups->slot = calloc(groups->slots, sizeof *groups->slot);
     return groups->slot ? true : err_set(err, TALLY_NO_MEMORY, "no memory for groups");
@@ -29,7 +27,9 @@ void cells_groups_done(struct cells_groups *groups)
         free(groups->group[i].cells.data);
         free(groups->group[i].spans.data);
     }
-    free(groups->pending);
+    free(groups->pending.data);
+    free(groups->cells.data);
+    free(groups->spans.data);
     free(groups->group);
     free(groups->codes);
     free(groups->slot);
@@ -38,10 +38,16 @@ void cells_groups_done(struct cells_groups *groups)
 
 // ---- entries ------------------------------------------------------------------------------
 
-const struct cells_entry *cells_entry_at(const struct cells_groups *groups,
-                                         const struct cells_list *list, uint32_t index)
+static struct cells_entry *entry_at(const struct cells_groups *groups, unsigned char *data,
+                                    size_t index)
 {
-    return (const struct cells_entry *)(const void *)(list->data + index * groups->stride);
+    return (struct cells_entry *)(void *)(data + index * groups->stride);
+}
+
+const struct cells_entry *cells_entry_at(const struct cells_groups *groups,
+                                         const unsigned char *data, size_t index)
+{
+    return (const struct cells_entry *)(const void *)(data + index * groups->stride);
 }
 
 static unsigned char *sum_at(struct cells_entry *entry, size_t measure)
@@ -71,55 +77,94 @@ uint32_t cells_entry_reported(const struct cells_groups *groups, const struct ce
     return reported;
 }
 
-// Adds to the sums; *incidents may pass below zero on its way, as changes of a day come unsorted.
-static void add_to_entry(const struct cells_groups *groups, struct cells_entry *entry,
-                         const struct cells_pending *change, int64_t *incidents)
+void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
+                     const struct cells_entry *from)
 {
-    const unsigned char *values = (const unsigned char *)(change + 1);
-
-    *incidents += change->sign;
+    to->incidents += from->incidents;
     for (size_t i = 0; i < groups->measures_count; i++) {
-        if (change->reported >> i & 1) {
-            int64_t value;
-            memcpy(&value, values + i * sizeof value, sizeof value);
-            bytes_i128 sum = cells_entry_sum(entry, i) + change->sign * (bytes_i128)value;
-            memcpy(sum_at(entry, i), &sum, sizeof sum);
-            reported_at(groups, entry)[i] += (uint32_t)change->sign;
-        }
+        bytes_i128 sum = cells_entry_sum(to, i) + cells_entry_sum(from, i);
+        memcpy(sum_at(to, i), &sum, sizeof sum);
+        reported_at(groups, to)[i] += cells_entry_reported(groups, from, i);
     }
 }
 
-// ---- settling -----------------------------------------------------------------------------
-
-static struct cells_pending *pending_at(const struct cells_groups *groups, uint32_t index)
-{
-    return (struct cells_pending *)(void *)(groups->pending + index * groups->pending_stride);
-}
-
-static int compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t b_last)
+int cells_compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t b_last)
 {
     return a_first != b_first ? (a_first < b_first ? -1 : 1)
                               : (a_last > b_last) - (a_last < b_last);
 }
 
-static int compare_pending(const void *left, const void *right, void *context)
-{
-    const struct cells_pending *a = pending_at(context, *(const uint32_t *)left);
-    const struct cells_pending *b = pending_at(context, *(const uint32_t *)right);
+// ---- order of what is pending -------------------------------------------------------------
 
-    return compare_days(a->first_day, a->last_day, b->first_day, b->last_day);
+static const struct cells_entry *pending_at(const struct cells_groups *groups, uint32_t index)
+{
+    return cells_entry_at(groups, groups->pending.data, index);
 }
 
-// The changes of one group, in order of their days.
+static int compare_pending(const void *left, const void *right, void *context)
+{
+    const struct cells_entry *a = pending_at(context, *(const uint32_t *)left);
+    const struct cells_entry *b = pending_at(context, *(const uint32_t *)right);
+
+    return cells_compare_days(a->first_day, a->last_day, b->first_day, b->last_day);
+}
+
+// By days. Mostly a group has few changes.
+static void sort_by_days(const struct cells_groups *groups, uint32_t *order, uint32_t count)
+{
+    if (count > FEW) {
+        qsort_r(order, count, sizeof *order, compare_pending, (void *)(uintptr_t)groups);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t one = order[i];
+        uint32_t at = i;
+        for (; at > 0 && compare_pending(&order[at - 1], &one, (void *)(uintptr_t)groups) > 0;
+             at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = one;
+    }
+}
+
+void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32_t *order)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < groups->pending.count; i++) {
+        end[pending_at(groups, i)->group]++;
+    }
+    for (uint32_t group = 0; group < groups->count; group++) {
+        uint32_t count = end[group];
+        end[group] = sum;
+        sum += count;
+    }
+    for (uint32_t i = 0; i < groups->pending.count; i++) {
+        order[end[pending_at(groups, i)->group]++] = i;
+    }
+    for (uint32_t group = 0, first = 0; group < groups->count; first = end[group++]) {
+        sort_by_days(groups, order + first, end[group] - first);
+    }
+}
+
+// ---- settling -----------------------------------------------------------------------------
+
+// What is to be merged into a list, in order of its days.
 struct merge {
     const struct cells_groups *groups;
-    const uint32_t *order;
+    const unsigned char *data;
+    const uint32_t *order; // positions in `data`; NULL: as it stands
     uint32_t count;
     bool spans;
 };
 
+static const struct cells_entry *change_at(const struct merge *merge, uint32_t index)
+{
+    return cells_entry_at(merge->groups, merge->data, merge->order ? merge->order[index] : index);
+}
+
 // Last day of the entry that a change belongs to; cells know only the first one.
-static int32_t last_day_of(const struct merge *merge, const struct cells_pending *change)
+static int32_t last_day_of(const struct merge *merge, const struct cells_entry *change)
 {
     return merge->spans ? change->last_day : change->first_day;
 }
@@ -129,13 +174,13 @@ static int32_t last_day_of(const struct merge *merge, const struct cells_pending
 static bool merge_next(const struct merge *merge, const struct cells_entry *from, uint32_t *at,
                        struct cells_entry *to, bool *out_used)
 {
-    const struct cells_pending *change =
-        *at < merge->count ? pending_at(merge->groups, merge->order[*at]) : NULL;
-    int order = !change ? -1
-                : !from ? 1
-                        : compare_days(from->first_day, from->last_day, change->first_day,
-                                       last_day_of(merge, change));
+    const struct cells_entry *change = *at < merge->count ? change_at(merge, *at) : NULL;
+    int order = !from     ? 1
+                : !change ? -1
+                          : cells_compare_days(from->first_day, from->last_day, change->first_day,
+                                               last_day_of(merge, change));
 
+    assert(from || change);
     *out_used = order <= 0;
     if (order <= 0) {
         memcpy(to, from, merge->groups->stride);
@@ -144,16 +189,14 @@ static bool merge_next(const struct merge *merge, const struct cells_entry *from
         to->first_day = change->first_day;
         to->last_day = last_day_of(merge, change);
     }
-    int64_t incidents = to->incidents;
-    while (change && compare_days(to->first_day, to->last_day, change->first_day,
-                                  last_day_of(merge, change)) == 0) {
-        add_to_entry(merge->groups, to, change, &incidents);
+    while (change && cells_compare_days(to->first_day, to->last_day, change->first_day,
+                                        last_day_of(merge, change)) == 0) {
+        cells_entry_add(merge->groups, to, change);
         ++*at;
-        change = *at < merge->count ? pending_at(merge->groups, merge->order[*at]) : NULL;
+        change = *at < merge->count ? change_at(merge, *at) : NULL;
     }
-    assert(incidents >= 0 && incidents <= UINT32_MAX);
-    to->incidents = (uint32_t)incidents;
-    return incidents > 0;
+    assert(to->incidents <= INCIDENTS_MAX); // never below zero
+    return to->incidents > 0;
 }
 
 static bool merge_list(const struct merge *merge, const struct cells_list *list,
@@ -169,14 +212,87 @@ static bool merge_list(const struct merge *merge, const struct cells_list *list,
     }
     for (uint32_t at = 0; at < merge->count || taken < list->count;) {
         const struct cells_entry *from =
-            taken < list->count ? cells_entry_at(merge->groups, list, taken) : NULL;
+            taken < list->count ? cells_entry_at(merge->groups, list->data, taken) : NULL;
         bool used;
-        count += merge_next(merge, from, &at, (struct cells_entry *)(void *)(data + count * stride),
-                            &used);
+        count += merge_next(merge, from, &at, entry_at(merge->groups, data, count), &used);
         taken += used;
     }
     unsigned char *fitted = realloc(data, count > 0 ? count * stride : 1);
     *out = (struct cells_list){.data = fitted ? fitted : data, .count = count};
+    return true;
+}
+
+// Both lists or, after a failure, neither.
+static bool settle_group(struct cells_groups *groups, struct cells_group *group,
+                         const struct merge *cells, const struct merge *spans,
+                         struct tally_err *err)
+{
+    uint64_t before = (uint64_t)group->cells.count + group->spans.count;
+    struct cells_list new_cells;
+    struct cells_list new_spans;
+
+    if (!merge_list(cells, &group->cells, &new_cells, err)) {
+        return false;
+    }
+    if (!merge_list(spans, &group->spans, &new_spans, err)) {
+        free(new_cells.data);
+        return false;
+    }
+    free(group->cells.data);
+    free(group->spans.data);
+    group->cells = new_cells;
+    group->spans = new_spans;
+    groups->entries += (uint64_t)new_cells.count + new_spans.count - before;
+    groups->moved = true;
+    return true;
+}
+
+// What was merged before memory ran out counts nothing when it is merged again.
+static void forget_merged(const struct cells_groups *groups, struct cells_run *run, uint32_t group)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct cells_entry *entry = entry_at(groups, run->data, i);
+        if (entry->group < group) {
+            entry->incidents = 0;
+            memset(entry + 1, 0, groups->stride - sizeof *entry);
+        }
+    }
+}
+
+// How many entries from *at on are of this group; *at moves behind them.
+static uint32_t take_group(const struct cells_groups *groups, const struct cells_run *run,
+                           uint32_t group, uint32_t *at)
+{
+    uint32_t first = *at;
+
+    while (*at < run->count && cells_entry_at(groups, run->data, *at)->group == group) {
+        ++*at;
+    }
+    return *at - first;
+}
+
+static bool settle_differences(struct cells_groups *groups, struct tally_err *err)
+{
+    uint32_t cells_at = 0;
+    uint32_t spans_at = 0;
+
+    for (uint32_t group = 0; group < groups->count; group++) {
+        struct merge cells = {.groups = groups, .data = groups->cells.data};
+        struct merge spans = {.groups = groups, .data = groups->spans.data, .spans = true};
+        // Without differences there may be no memory to move in.
+        cells.data += cells.data ? cells_at * groups->stride : 0;
+        spans.data += spans.data ? spans_at * groups->stride : 0;
+        cells.count = take_group(groups, &groups->cells, group, &cells_at);
+        spans.count = take_group(groups, &groups->spans, group, &spans_at);
+        if (cells.count + spans.count > 0 &&
+            !settle_group(groups, &groups->group[group], &cells, &spans, err)) {
+            forget_merged(groups, &groups->cells, group);
+            forget_merged(groups, &groups->spans, group);
+            return false;
+        }
+    }
+    groups->cells.count = 0;
+    groups->spans.count = 0;
     return true;
 }
 
@@ -187,7 +303,7 @@ static uint32_t choose_spans(const struct cells_groups *groups, const uint32_t *
     uint32_t chosen = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct cells_pending *change = pending_at(groups, order[i]);
+        const struct cells_entry *change = pending_at(groups, order[i]);
         if (change->last_day > change->first_day) {
             out[chosen++] = order[i];
         }
@@ -195,73 +311,40 @@ static uint32_t choose_spans(const struct cells_groups *groups, const uint32_t *
     return chosen;
 }
 
-// Both lists or, after a failure, neither.
-static bool settle_group(struct cells_groups *groups, struct cells_group *group, uint32_t *order,
-                         uint32_t count, uint32_t *scratch, struct tally_err *err)
+static bool settle_pending(struct cells_groups *groups, const uint32_t *end, const uint32_t *order,
+                           uint32_t *scratch, struct tally_err *err)
 {
-    struct merge cells = {.groups = groups, .order = order, .count = count};
-    struct merge spans = {.groups = groups, .order = scratch, .spans = true};
-    uint64_t before = (uint64_t)group->cells.count + group->spans.count;
-    struct cells_list new_cells;
-    struct cells_list new_spans;
-
-    qsort_r(order, count, sizeof *order, compare_pending, groups);
-    spans.count = choose_spans(groups, order, count, scratch);
-    if (!merge_list(&cells, &group->cells, &new_cells, err)) {
-        return false;
-    }
-    if (!merge_list(&spans, &group->spans, &new_spans, err)) {
-        free(new_cells.data);
-        return false;
-    }
-    free(group->cells.data);
-    free(group->spans.data);
-    group->cells = new_cells;
-    group->spans = new_spans;
-    groups->entries += (uint64_t)new_cells.count + new_spans.count - before;
-    for (uint32_t i = 0; i < count; i++) {
-        pending_at(groups, order[i])->sign = 0;
-    }
-    return true;
-}
-
-// Positions of the changes by group: those of group g stand from end[g - 1] to end[g].
-static void sort_by_group(const struct cells_groups *groups, uint32_t *end, uint32_t *order)
-{
-    uint32_t sum = 0;
-
-    for (uint32_t i = 0; i < groups->pending_count; i++) {
-        end[pending_at(groups, i)->group] += pending_at(groups, i)->sign != 0;
-    }
-    for (uint32_t group = 0; group < groups->count; group++) {
-        uint32_t count = end[group];
-        end[group] = sum;
-        sum += count;
-    }
-    for (uint32_t i = 0; i < groups->pending_count; i++) {
-        if (pending_at(groups, i)->sign != 0) {
-            order[end[pending_at(groups, i)->group]++] = i;
+    for (uint32_t group = 0, first = 0; group < groups->count; first = end[group++]) {
+        struct merge cells = {.groups = groups,
+                              .data = groups->pending.data,
+                              .order = order + first,
+                              .count = end[group] - first};
+        struct merge spans = cells;
+        spans.spans = true;
+        spans.order = scratch;
+        spans.count = choose_spans(groups, cells.order, cells.count, scratch);
+        if (cells.count > 0 && !settle_group(groups, &groups->group[group], &cells, &spans, err)) {
+            forget_merged(groups, &groups->pending, group);
+            return false;
         }
     }
+    groups->pending.count = 0;
+    return true;
 }
 
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err)
 {
     uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);
-    uint32_t *order = calloc(groups->pending_count + (size_t)1, sizeof *order);
-    uint32_t *scratch = calloc(groups->pending_count + (size_t)1, sizeof *scratch);
+    uint32_t *order = calloc(groups->pending.count + (size_t)1, sizeof *order);
+    uint32_t *scratch = calloc(groups->pending.count + (size_t)1, sizeof *scratch);
     bool ok = (end && order && scratch) ||
-              err_set(err, TALLY_NO_MEMORY, "no memory to merge %u changes", groups->pending_count);
+              err_set(err, TALLY_NO_MEMORY, "no memory to merge %u changes", groups->pending.count);
 
+    ok = ok && settle_differences(groups, err);
     if (ok) {
-        sort_by_group(groups, end, order);
+        cells_sort_pending(groups, end, order);
+        ok = settle_pending(groups, end, order, scratch, err);
     }
-    for (uint32_t group = 0; ok && group < groups->count; group++) {
-        uint32_t first = group > 0 ? end[group - 1] : 0;
-        ok = end[group] == first || settle_group(groups, &groups->group[group], order + first,
-                                                 end[group] - first, scratch, err);
-    }
-    groups->pending_count = ok ? 0 : groups->pending_count;
     free(end);
     free(order);
     free(scratch);
@@ -270,19 +353,21 @@ bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err)
 
 static bool reserve_pending(struct cells_groups *groups, struct tally_err *err)
 {
-    if (groups->pending_count < groups->pending_capacity) {
+    struct cells_run *pending = &groups->pending;
+
+    if (pending->count < pending->capacity) {
         return true;
     }
-    if (groups->pending_count >= PENDING_MIN && groups->pending_count >= groups->entries / 4) {
+    if (pending->count >= PENDING_MIN && pending->count >= groups->entries / 4) {
         return cells_groups_settle(groups, err);
     }
-    uint32_t capacity = groups->pending_capacity ? groups->pending_capacity * 2 : PENDING_FIRST;
-    unsigned char *pending = realloc(groups->pending, capacity * groups->pending_stride);
-    if (!pending) {
+    uint32_t capacity = pending->capacity ? pending->capacity * 2 : RUN_FIRST;
+    unsigned char *data = realloc(pending->data, capacity * groups->stride);
+    if (!data) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
     }
-    groups->pending = pending;
-    groups->pending_capacity = capacity;
+    pending->data = data;
+    pending->capacity = capacity;
     return true;
 }
 
@@ -353,7 +438,7 @@ static bool find_or_add(struct cells_groups *groups, const uint32_t *codes, uint
         return false;
     }
     uint32_t group = groups->count;
-    groups->group[group] = (struct cells_group){.hash = hash};
+    groups->group[group] = (struct cells_group){.hash = hash, .base = CELLS_NO_BASE};
     memcpy(groups->codes + group * groups->dims_count, codes, codes_bytes);
     place(groups, group);
     groups->count++;
@@ -364,16 +449,19 @@ static bool find_or_add(struct cells_groups *groups, const uint32_t *codes, uint
 static void put_pending(struct cells_groups *groups, uint32_t group,
                         const struct cells_change *change)
 {
-    struct cells_pending *pending = pending_at(groups, groups->pending_count++);
-    unsigned char *values = (unsigned char *)(pending + 1);
+    struct cells_entry *entry = entry_at(groups, groups->pending.data, groups->pending.count++);
 
-    *pending = (struct cells_pending){.group = group,
-                                      .first_day = change->first_day,
-                                      .last_day = change->last_day,
-                                      .sign = change->sign};
+    memset(entry + 1, 0, groups->stride - sizeof *entry);
+    *entry = (struct cells_entry){.first_day = change->first_day,
+                                  .last_day = change->last_day,
+                                  .incidents = (uint32_t)change->sign,
+                                  .group = group};
     for (size_t i = 0; i < groups->measures_count; i++) {
-        pending->reported |= (uint64_t)change->reported[i] << i;
-        memcpy(values + i * sizeof(int64_t), &change->value[i], sizeof(int64_t));
+        if (change->reported[i]) {
+            bytes_i128 sum = change->sign * (bytes_i128)change->value[i];
+            memcpy(sum_at(entry, i), &sum, sizeof sum);
+            reported_at(groups, entry)[i] = (uint32_t)change->sign;
+        }
     }
 }
 

@@ -2,15 +2,18 @@
 //
 //   codes of the dimension values --hash--> group { cells by day, spans by (first, last) }
 //
-//   changes, as they come --> pending --(settle: by group, then by day)--> merged into the lists
+//   changes, as they come --> pending --settle--> lists of the groups: all that counts
+//                                     \-gather--> differences: what changed since the base file
 //
-// A change costs finding its group and a few words at the end of what is pending. Pending changes
-// are merged when they are a quarter of all entries, or before the entries are read: each merge
-// sorts what is pending and walks the lists that it touches once, so that no list is searched or
-// moved for a single change.
+// A change costs finding its group and a few words at the end of what is pending. Lists are what
+// the base file of the rollup says. While it stands, pending changes are gathered into differences,
+// sorted by group and day, which are what the patch says: that costs what changed. When the base is
+// to be written anew, or much has changed, differences and changes are settled: merged into the
+// lists, each of which is walked once.
 //
-// Cells and spans are entries of one kind, sorted by their days, of a stride that depends on the
-// number of measures:
+//   what counts = lists + differences + pending
+//
+// All of these are entries of one kind, of a stride that depends on the number of measures:
 //
 //   [struct cells_entry][sum 16 bytes] x measures [reported u32] x measures
 #ifndef STORE_CELLS_GROUP_H
@@ -20,15 +23,16 @@
 #include "base/err.h"
 #include "store/cells.h"
 #include "store/rollup_def.h"
+#include "store/rollup_format.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct cells_entry {
     int32_t first_day;
-    int32_t last_day; // of a cell: the same
-    uint32_t incidents;
-    uint32_t unused;
+    int32_t last_day;   // of a cell: the same
+    uint32_t incidents; // of a difference modulo 2^32, as its reported counts are
+    uint32_t group;     // of changes and differences
 };
 
 struct cells_list {
@@ -36,31 +40,34 @@ struct cells_list {
     uint32_t count;
 };
 
+// A list of changes or differences that grows.
+struct cells_run {
+    unsigned char *data;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+enum { CELLS_NO_BASE = UINT32_MAX };
+
 struct cells_group {
     uint32_t hash;
     uint32_t incidents;      // in all cells; 0: the group is left out
+    uint32_t base;           // its number in the base file; CELLS_NO_BASE: it is not there
+    bool digested;           // `digest` is known
+    struct digest digest;    // of its texts
     struct cells_list cells; // no entry without incidents
     struct cells_list spans;
-};
-
-// One change that waits; its values follow.
-struct cells_pending {
-    uint32_t group;
-    int32_t first_day;
-    int32_t last_day;
-    int32_t sign;      // +1 or -1; 0: merged already
-    uint64_t reported; // bit m
 };
 
 struct cells_groups {
     size_t dims_count;
     size_t measures_count;
-    size_t stride; // bytes an entry
-    unsigned char *pending;
-    size_t pending_stride; // bytes a change
-    uint32_t pending_count;
-    uint32_t pending_capacity;
+    size_t stride;            // bytes an entry
+    struct cells_run pending; // a cell, and a span where it lasts
+    struct cells_run cells;   // differences, sorted by group and days, none of them nothing
+    struct cells_run spans;
     uint64_t entries; // in all lists
+    bool moved;       // the lists are no longer what the base file says
     struct cells_group *group;
     uint32_t *codes; // [count][dims_count]
     uint32_t *slot;  // group + 1; 0 is free
@@ -82,17 +89,53 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
 void cells_groups_done(struct cells_groups *groups);
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err);
-// Merges what is pending into the lists: before they are read. After a failure (no memory) it can
-// be tried again.
+// Merges differences and what is pending into the lists: before those are read. After a failure (no
+// memory) it can be tried again.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
+
+// Merges what is pending into the differences; *now goes along: how many entries there are, their
+// days and digests. Both or, on a failure (no memory), neither. Requires: the lists are what *now
+// was known of.
+bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
+                         struct rollup_made *now, struct tally_err *err);
 
 const uint32_t *cells_group_codes(const struct cells_groups *groups, uint32_t group);
 const struct cells_entry *cells_entry_at(const struct cells_groups *groups,
-                                         const struct cells_list *list, uint32_t index);
+                                         const unsigned char *data, size_t index);
 bytes_i128 cells_entry_sum(const struct cells_entry *entry, size_t measure);
 uint32_t cells_entry_reported(const struct cells_groups *groups, const struct cells_entry *entry,
                               size_t measure);
 
+// ---- between the files that know entries --------------------------------------------------
+
+// < 0: a stands before b.
+int cells_compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t b_last);
+// Adds what `from` counts; all modulo 2^32 and 2^128.
+void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
+                     const struct cells_entry *from);
+// Positions of pending changes, by group, then by days: those of group g stand from end[g - 1] to
+// end[g]. The caller's zeroed memory: a number a group, and one a change.
+void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32_t *order);
+
+// ---- of struct cells ----------------------------------------------------------------------
+
+// The base file that is published, and what is known of base and patch together.
+struct cells_base {
+    bool made;  // by cells_encode; not yet published
+    bool ready; // published: a patch may be written of it
+    struct rollup_made file;
+    struct rollup_made now;
+    uint32_t *order; // group in memory, by its number in the file
+    uint32_t groups;
+    struct dictionary_text *texts[ROLLUP_DIMS_MAX]; // the texts stay with the state
+    uint32_t texts_count[ROLLUP_DIMS_MAX];
+};
+
 struct cells_groups *cells_groups(struct cells *cells);
+struct cells_base *cells_base(struct cells *cells);
+
+// What content says of generation, provenance and coverage.
+void cells_fill_content(struct cells *cells, const struct state *state,
+                        const struct cells_provenance *provenance, struct rollup_content *out);
 
 #endif

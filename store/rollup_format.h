@@ -14,6 +14,8 @@
 #include "store/rollup_read.h"
 
 #define ROLLUP_MAGIC "\x89TALLY\r\n"
+#define ROLLUP_PATCH_MAGIC "\x89TALPT\r\n"
+#define ROLLUP_PATCH_ENDING ".patch" // behind the name of the base
 
 enum {
     ROLLUP_V1 = 1, // read, no longer written
@@ -52,8 +54,39 @@ struct rollup_content {
     size_t sources_count;
 };
 
-// The file, complete. Errors: TALLY_NO_MEMORY.
-bool rollup_encode(const struct rollup_content *content, struct bytes *out, struct tally_err *err);
+// First and last day of any incident (1 and 0 when there is none), and how many entries begin
+// or end on them: while any does, entries may come and go without looking at all others.
+struct rollup_days {
+    int32_t first_day;
+    int32_t last_day;
+    uint64_t first_count;
+    uint64_t last_count;
+};
+void rollup_days_add(struct rollup_days *days, int32_t first_day, int32_t last_day);
+
+// What the content digest adds up.
+struct rollup_digest_sums {
+    struct digest cells;
+    struct digest spans;
+};
+
+// What is known of a file that was made: a patch of it goes on from there.
+struct rollup_made {
+    uint64_t frame; // the checksum behind its section table
+    uint64_t cells;
+    uint64_t spans;
+    struct rollup_days days;
+    struct rollup_digest_sums sums;
+};
+
+// The file, complete. `out_made` may be NULL. Errors: TALLY_NO_MEMORY.
+bool rollup_encode(const struct rollup_content *content, struct rollup_made *out_made,
+                   struct bytes *out, struct tally_err *err);
+
+// The section of groups: keys of each dimension. `values`: [groups][dims], sorted. False: no
+// memory.
+bool rollup_encode_groups(struct bytes *out, size_t dims, const uint32_t *texts_count,
+                          const uint32_t *values, uint32_t groups);
 
 // ---- reading ------------------------------------------------------------------------------
 
@@ -66,5 +99,12 @@ bool rollup_verify_headline(const struct rollup *rollup, struct tally_err *err);
 // The digest of what the rollup says, independent of how it is packed.
 bool rollup_content_digest(const struct rollup *rollup, struct digest *out_digest,
                            struct tally_err *err);
+bool rollup_content_sums(const struct rollup *rollup, struct rollup_digest_sums *out_sums,
+                         struct tally_err *err);
+bool rollup_digest_of_sums(const struct rollup_def *def, const struct rollup_digest_sums *sums,
+                           struct digest *out_digest, struct tally_err *err);
+// Of one entry; `group`: the digest of its group's texts. `piece` is scratch.
+struct digest rollup_entry_digest(struct bytes *piece, struct digest group,
+                                  const struct rollup_entry *entry, size_t measures);
 
 #endif

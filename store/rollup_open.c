@@ -1,7 +1,7 @@
 // store/rollup_open.c - a rollup file, mapped and checked (contracts in rollup_read.h).
 #include "base/day.h"
 #include "base/disk.h"
-#include "store/rollup_private.h"
+#include "store/rollup_sum.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,17 +29,37 @@ bool rollup_damaged(struct tally_err *err, const char *section, const char *what
 
 // ---- opening ------------------------------------------------------------------------------
 
-static bool take_header(struct rollup *rollup, uint32_t *out_sections, struct tally_err *err)
+static const char *magic_of(enum rollup_kind kind)
+{
+    return kind == ROLLUP_PATCH ? ROLLUP_PATCH_MAGIC : ROLLUP_MAGIC;
+}
+
+static bool take_magic(struct cursor *in, enum rollup_kind kind, struct tally_err *err)
+{
+    const unsigned char *magic = cursor_take(in, ROLLUP_MAGIC_BYTES);
+
+    if (magic && memcmp(magic, magic_of(kind), ROLLUP_MAGIC_BYTES) == 0) {
+        return true;
+    }
+    if (magic && memcmp(magic, magic_of(ROLLUP_PATCH), ROLLUP_MAGIC_BYTES) == 0) {
+        return rollup_damaged(err, "header", "a patch: open the rollup that it stands beside");
+    }
+    return rollup_damaged(err, "header",
+                          kind == ROLLUP_PATCH ? "not a patch of a rollup" : "not a rollup file");
+}
+
+static bool take_header(struct rollup *rollup, enum rollup_kind kind, uint32_t *out_sections,
+                        struct tally_err *err)
 {
     struct cursor in = cursor_over(rollup->data, rollup->bytes);
-    const unsigned char *magic = cursor_take(&in, ROLLUP_MAGIC_BYTES);
 
-    if (!magic || memcmp(magic, ROLLUP_MAGIC, ROLLUP_MAGIC_BYTES) != 0) {
-        return rollup_damaged(err, "header", "not a rollup file");
+    if (!take_magic(&in, kind, err)) {
+        return false;
     }
     rollup->major = cursor_take_u16(&in);
     cursor_take_u16(&in); // a newer minor version only adds sections
-    if (in.ok && rollup->major != ROLLUP_MAJOR && rollup->major != ROLLUP_V1) {
+    if (in.ok && rollup->major != ROLLUP_MAJOR &&
+        (rollup->major != ROLLUP_V1 || kind == ROLLUP_PATCH)) {
         return err_set(err, TALLY_UNSUPPORTED,
                        "rollup format %u; this program reads formats %d and %d: update it",
                        rollup->major, ROLLUP_V1, ROLLUP_MAJOR);
@@ -51,11 +71,11 @@ static bool take_header(struct rollup *rollup, uint32_t *out_sections, struct ta
     rollup->digest.high = cursor_take_u64(&in);
     rollup->first_day = (int32_t)cursor_take_u32(&in);
     rollup->last_day = (int32_t)cursor_take_u32(&in);
-    uint64_t zero = cursor_take_u64(&in);
+    rollup->base = cursor_take_u64(&in);
     if (!in.ok || bytes != rollup->bytes) {
         return rollup_damaged(err, "header", "the file is not as long as its header says");
     }
-    if (zero != 0) {
+    if (kind == ROLLUP_WHOLE && rollup->base != 0) {
         return rollup_damaged(err, "header", "something where zeros have to be");
     }
     if (!day_is_possible(rollup->first_day) || !day_is_possible(rollup->last_day)) {
@@ -118,7 +138,8 @@ static bool take_entries_of_table(struct rollup *rollup, uint32_t sections, uint
                : rollup_damaged(err, "trailer", "the sections do not end where it begins");
 }
 
-static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_err *err)
+static bool take_table(struct rollup *rollup, enum rollup_kind kind, uint32_t sections,
+                       struct tally_err *err)
 {
     size_t table_bytes = ROLLUP_HEADER_BYTES + (size_t)sections * ROLLUP_TABLE_ENTRY_BYTES;
     size_t body = table_bytes + sizeof(uint64_t);
@@ -127,7 +148,8 @@ static bool take_table(struct rollup *rollup, uint32_t sections, struct tally_er
         bytes_get_u64(rollup->data + table_bytes) != checksum64(rollup->data, table_bytes, 0)) {
         return rollup_damaged(err, "header", "checksum does not match");
     }
-    if (memcmp(rollup->data + rollup->bytes - ROLLUP_MAGIC_BYTES, ROLLUP_MAGIC,
+    rollup->frame = bytes_get_u64(rollup->data + table_bytes);
+    if (memcmp(rollup->data + rollup->bytes - ROLLUP_MAGIC_BYTES, magic_of(kind),
                ROLLUP_MAGIC_BYTES) != 0) {
         return rollup_damaged(err, "trailer", "no magic at the end");
     }
@@ -148,7 +170,7 @@ bool rollup_check_section(const struct rollup *rollup, enum rollup_section id,
     return true;
 }
 
-static struct cursor section_cursor(const struct rollup *rollup, enum rollup_section id)
+struct cursor rollup_section_cursor(const struct rollup *rollup, enum rollup_section id)
 {
     return cursor_over(rollup->section[id].data, rollup->section[id].bytes);
 }
@@ -167,7 +189,7 @@ static bool take_coverage(struct rollup_coverage *coverage, struct cursor *in)
 
 static bool take_schema(struct rollup *rollup, struct tally_err *err)
 {
-    struct cursor in = section_cursor(rollup, ROLLUP_SCHEMA);
+    struct cursor in = rollup_section_cursor(rollup, ROLLUP_SCHEMA);
 
     if (!rollup_def_decode(&rollup->def, &in, err)) {
         return err->code == TALLY_NO_MEMORY ? false : rollup_damaged(err, "schema", "malformed");
@@ -180,9 +202,9 @@ static bool take_schema(struct rollup *rollup, struct tally_err *err)
            rollup_damaged(err, "schema", "malformed coverage or measures");
 }
 
-static bool take_dictionaries(struct rollup *rollup, struct tally_err *err)
+bool rollup_take_dictionaries(struct rollup *rollup, struct tally_err *err)
 {
-    struct cursor in = section_cursor(rollup, ROLLUP_DICTIONARY);
+    struct cursor in = rollup_section_cursor(rollup, ROLLUP_DICTIONARY);
 
     for (size_t i = 0; i < rollup->def.dims_count; i++) {
         if (!dictionary_open(&rollup->dictionary[i], &in)) {
@@ -198,9 +220,9 @@ static bool keys_are_possible(const struct monotone *keys, uint32_t parents, uin
     return keys->count == 0 || monotone_get(keys, keys->count - 1) < (uint64_t)parents * values;
 }
 
-static bool take_groups(struct rollup *rollup, struct tally_err *err)
+bool rollup_take_groups(struct rollup *rollup, struct tally_err *err)
 {
-    struct cursor in = section_cursor(rollup, ROLLUP_GROUPS);
+    struct cursor in = rollup_section_cursor(rollup, ROLLUP_GROUPS);
     uint64_t groups = cursor_take_u64(&in);
     uint32_t parents = 1;
 
@@ -221,7 +243,7 @@ static bool take_groups(struct rollup *rollup, struct tally_err *err)
 
 static bool take_entries(struct rollup *rollup, enum rollup_section id, struct tally_err *err)
 {
-    struct cursor in = section_cursor(rollup, id);
+    struct cursor in = rollup_section_cursor(rollup, id);
     bool spans = id == ROLLUP_SPANS;
 
     return entries_open(spans ? &rollup->spans : &rollup->cells, spans,
@@ -232,7 +254,7 @@ static bool take_entries(struct rollup *rollup, enum rollup_section id, struct t
 bool rollup_provenance(const struct rollup *rollup, struct rollup_provenance *out,
                        struct tally_err *err)
 {
-    struct cursor in = section_cursor(rollup, ROLLUP_PROVENANCE);
+    struct cursor in = rollup_section_cursor(rollup, ROLLUP_PROVENANCE);
 
     if (!rollup_check_section(rollup, ROLLUP_PROVENANCE, err)) {
         return false;
@@ -258,11 +280,11 @@ bool rollup_provenance(const struct rollup *rollup, struct rollup_provenance *ou
            rollup_damaged(err, "provenance", "not as long as its batches, or not in their order");
 }
 
-static bool take_frame(struct rollup *rollup, struct tally_err *err)
+static bool take_frame(struct rollup *rollup, enum rollup_kind kind, struct tally_err *err)
 {
     uint32_t sections;
 
-    return take_header(rollup, &sections, err) && take_table(rollup, sections, err);
+    return take_header(rollup, kind, &sections, err) && take_table(rollup, kind, sections, err);
 }
 
 // Those that figures come from.
@@ -276,8 +298,9 @@ static bool take_sections(struct rollup *rollup, struct tally_err *err)
             return false;
         }
     }
-    return take_schema(rollup, err) && take_dictionaries(rollup, err) && take_groups(rollup, err) &&
-           take_entries(rollup, ROLLUP_CELLS, err) && take_entries(rollup, ROLLUP_SPANS, err);
+    return take_schema(rollup, err) && rollup_take_dictionaries(rollup, err) &&
+           rollup_take_groups(rollup, err) && take_entries(rollup, ROLLUP_CELLS, err) &&
+           take_entries(rollup, ROLLUP_SPANS, err);
 }
 
 static void release(const unsigned char *data, size_t bytes, bool mapped)
@@ -307,8 +330,19 @@ static bool pack(struct rollup *rollup, struct tally_err *err)
     return true;
 }
 
+// Those of a rollup that figures come from; of a patch, what tells whether it is this base's.
+static bool take_parts(struct rollup *rollup, enum rollup_kind kind, struct tally_err *err)
+{
+    if (kind == ROLLUP_PATCH) {
+        return rollup_check_section(rollup, ROLLUP_SCHEMA, err) && take_schema(rollup, err);
+    }
+    return (rollup->major != ROLLUP_V1 ||
+            (pack(rollup, err) && take_frame(rollup, ROLLUP_WHOLE, err))) &&
+           take_sections(rollup, err);
+}
+
 static struct rollup *open_data(const unsigned char *data, size_t bytes, bool mapped,
-                                struct tally_err *err)
+                                enum rollup_kind kind, struct tally_err *err)
 {
     struct rollup *rollup = calloc(1, sizeof *rollup);
 
@@ -322,32 +356,29 @@ static struct rollup *open_data(const unsigned char *data, size_t bytes, bool ma
                               .file_bytes = bytes,
                               .mapped = mapped,
                               .code = entries_code()};
-    if (!take_frame(rollup, err) ||
-        (rollup->major == ROLLUP_V1 && (!pack(rollup, err) || !take_frame(rollup, err))) ||
-        !take_sections(rollup, err)) {
+    if (!take_frame(rollup, kind, err) || !take_parts(rollup, kind, err)) {
         rollup_close(rollup);
         return NULL;
     }
     return rollup;
 }
 
-struct rollup *rollup_open_memory(unsigned char *data, size_t bytes, struct tally_err *err)
+struct rollup *rollup_take(unsigned char *data, size_t bytes, enum rollup_kind kind,
+                           struct tally_err *err)
 {
-    return open_data(data, bytes, false, err);
+    return open_data(data, bytes, false, kind, err);
 }
 
-struct rollup *rollup_open(int dir_fd, const char *path, struct tally_err *err)
+struct rollup *rollup_open_memory(unsigned char *data, size_t bytes, struct tally_err *err)
 {
-    // O_NONBLOCK: a FIFO under this name must not hang the reader.
-    int fd = disk_open(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+    return rollup_take(data, bytes, ROLLUP_WHOLE, err);
+}
+
+static struct rollup *map_file(int fd, const char *path, enum rollup_kind kind,
+                               struct tally_err *err)
+{
     struct disk_entry entry = {0};
 
-    if (fd < 0) {
-        if (err->sys_errno == ENOENT) {
-            err->code = TALLY_NOT_FOUND;
-        }
-        return NULL;
-    }
     bool ok = disk_look_open(fd, &entry, err);
     if (ok && !entry.regular) {
         ok = err_set(err, TALLY_INVALID, "a %s, not a rollup file", entry.kind);
@@ -360,12 +391,44 @@ struct rollup *rollup_open(int dir_fd, const char *path, struct tally_err *err)
     if (ok && data == MAP_FAILED) {
         ok = err_sys(err, "map %s", path);
     }
+    struct rollup *rollup = ok ? open_data(data, bytes, true, kind, err) : NULL;
+    if (rollup) {
+        rollup->device = entry.device;
+        rollup->inode = entry.inode;
+    }
+    return rollup;
+}
+
+struct rollup *rollup_map(int dir_fd, const char *path, enum rollup_kind kind,
+                          struct tally_err *err)
+{
+    // O_NONBLOCK: a FIFO under this name must not hang the reader.
+    int fd = disk_open(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, err);
+
+    if (fd < 0) {
+        if (err->sys_errno == ENOENT) {
+            err->code = TALLY_NOT_FOUND;
+        }
+        return NULL;
+    }
+    struct rollup *rollup = map_file(fd, path, kind, err);
     disk_close(fd);
-    struct rollup *rollup = ok ? open_data(data, bytes, true, err) : NULL;
     if (!rollup) {
         err_wrap(err, "%s", path);
     }
     return rollup;
+}
+
+bool rollup_is_still(int dir_fd, const char *path, const struct rollup *rollup)
+{
+    struct disk_entry entry = {0};
+    struct tally_err ignored;
+    int fd = disk_open(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &ignored);
+
+    bool same = fd >= 0 && disk_look_open(fd, &entry, &ignored) && entry.device == rollup->device &&
+                entry.inode == rollup->inode;
+    disk_close(fd);
+    return same;
 }
 
 void rollup_close(struct rollup *rollup)
@@ -373,7 +436,11 @@ void rollup_close(struct rollup *rollup)
     if (!rollup) {
         return;
     }
-    release(rollup->data, rollup->bytes, rollup->mapped);
-    rollup_def_done(&rollup->def);
+    if (rollup->sum) { // what it has of its base is borrowed
+        rollup_sum_close(rollup->sum);
+    } else {
+        release(rollup->data, rollup->bytes, rollup->mapped);
+        rollup_def_done(&rollup->def);
+    }
     free(rollup);
 }

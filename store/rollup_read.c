@@ -1,4 +1,4 @@
-#include "store/rollup_private.h"
+#include "store/rollup_sum.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -31,9 +31,14 @@ uint64_t rollup_bytes(const struct rollup *rollup)
     return rollup->file_bytes;
 }
 
+uint64_t rollup_patch_bytes(const struct rollup *rollup)
+{
+    return rollup->sum ? rollup->sum->patch.file->file_bytes : 0;
+}
+
 bool rollup_any_day(const struct rollup *rollup)
 {
-    return rollup->cells.count > 0;
+    return rollup_cells(rollup) > 0;
 }
 
 int32_t rollup_first_day(const struct rollup *rollup)
@@ -53,12 +58,12 @@ size_t rollup_groups(const struct rollup *rollup)
 
 uint64_t rollup_cells(const struct rollup *rollup)
 {
-    return rollup->cells.count;
+    return rollup->sum ? rollup->sum->patch.cells.all : rollup->cells.count;
 }
 
 uint64_t rollup_spans(const struct rollup *rollup)
 {
-    return rollup->spans.count;
+    return rollup->sum ? rollup->sum->patch.spans.all : rollup->spans.count;
 }
 
 uint64_t rollup_section_bytes(const struct rollup *rollup, const char *name)
@@ -213,10 +218,36 @@ int64_t rollup_find_group(const struct rollup *rollup, const uint32_t *values)
 
 // ---- windows ------------------------------------------------------------------------------
 
+static bool add_blocks(const struct rollup *rollup, struct rollup_cursor *cursor, uint32_t group,
+                       enum basis basis, int32_t first_day, int32_t last_day,
+                       struct rollup_sums *sums, struct tally_err *err)
+{
+    if (!rollup->code->add_cells(&rollup->cells, &cursor->cells, group, first_day, last_day,
+                                 sums)) {
+        return rollup_damaged(err, "cells", "malformed block");
+    }
+    if (basis != BASIS_START && !rollup->code->add_spans(&rollup->spans, &cursor->spans, group,
+                                                         basis, first_day, last_day, sums)) {
+        return rollup_damaged(err, "spans", "malformed block");
+    }
+    return true;
+}
+
+static void add_differences(const struct patch *patch, uint32_t group, enum basis basis,
+                            int32_t first_day, int32_t last_day, struct rollup_sums *sums)
+{
+    patch_add_cells(&patch->cells, group, first_day, last_day, sums);
+    if (basis != BASIS_START) {
+        patch_add_spans(&patch->spans, group, basis, first_day, last_day, sums);
+    }
+}
+
 bool rollup_add_window(const struct rollup *rollup, struct rollup_cursor *cursor, size_t group,
                        enum basis basis, int32_t first_day, int32_t last_day,
                        struct rollup_sums *sums, struct tally_err *err)
 {
+    const struct rollup_sum *sum = rollup->sum;
+    uint32_t base = sum ? sum->base_group[group] : (uint32_t)group;
     struct rollup_cursor none;
 
     assert(group < rollup->groups);
@@ -224,14 +255,12 @@ bool rollup_add_window(const struct rollup *rollup, struct rollup_cursor *cursor
         none.cells.set = none.spans.set = false;
         cursor = &none;
     }
-    if (!rollup->code->add_cells(&rollup->cells, &cursor->cells, (uint32_t)group, first_day,
-                                 last_day, sums)) {
-        return rollup_damaged(err, "cells", "malformed block");
+    if (base != ROLLUP_NO_GROUP &&
+        !add_blocks(rollup, cursor, base, basis, first_day, last_day, sums, err)) {
+        return false;
     }
-    if (basis != BASIS_START &&
-        !rollup->code->add_spans(&rollup->spans, &cursor->spans, (uint32_t)group, basis, first_day,
-                                 last_day, sums)) {
-        return rollup_damaged(err, "spans", "malformed block");
+    if (sum && sum->patch_group[group] != ROLLUP_NO_GROUP) {
+        add_differences(&sum->patch, sum->patch_group[group], basis, first_day, last_day, sums);
     }
     return true;
 }

@@ -9,6 +9,9 @@
 // provenance are checked when they are asked for, the rest by rollup_verify. The file is mapped
 // privately; since tallyd replaces rollups by rename, an open one keeps its content.
 //
+// A large rollup has a patch beside it, which says what changed since it was written. Opened, the
+// two are one rollup, with the groups, values, entries and digest of their sum.
+//
 // Files of format version 1 open as well: they are packed in memory first (rollup_v1.c).
 //
 // Threads: after opening, any number of threads may read; cursors and walks belong to one.
@@ -33,17 +36,23 @@ struct rollup_coverage {
 
 struct rollup;
 
-// Errors: TALLY_NOT_FOUND, TALLY_IO, TALLY_CORRUPT naming the section, TALLY_UNSUPPORTED.
+// The rollup of this name: a base alone, or added up with the patch beside it (PATH.patch), one
+// state that was published. Errors: TALLY_NOT_FOUND, TALLY_IO, TALLY_CORRUPT naming the section,
+// TALLY_UNSUPPORTED.
 struct rollup *rollup_open(int dir_fd, const char *path, struct tally_err *err);
 // Takes over malloc'ed bytes, also on failure.
 struct rollup *rollup_open_memory(unsigned char *data, size_t bytes, struct tally_err *err);
+// A base and its patch. TALLY_CORRUPT: they do not belong together.
+struct rollup *rollup_open_memory_pair(unsigned char *base, size_t base_bytes, unsigned char *patch,
+                                       size_t patch_bytes, struct tally_err *err);
 void rollup_close(struct rollup *rollup); // NULL is allowed
 
 const struct rollup_def *rollup_def(const struct rollup *rollup);
 struct rollup_coverage rollup_coverage(const struct rollup *rollup, size_t feed);
 uint64_t rollup_generation(const struct rollup *rollup);
 struct digest rollup_digest(const struct rollup *rollup);
-uint64_t rollup_bytes(const struct rollup *rollup); // of the file
+uint64_t rollup_bytes(const struct rollup *rollup);       // of the file, its patch included
+uint64_t rollup_patch_bytes(const struct rollup *rollup); // 0: there is no patch
 bool rollup_any_day(const struct rollup *rollup);
 int32_t rollup_first_day(const struct rollup *rollup); // Requires: any_day
 int32_t rollup_last_day(const struct rollup *rollup);  // last first_day or last_day of an incident

@@ -316,7 +316,7 @@ static bool convert(struct v1 *v1, struct bytes *out, struct tally_err *err)
     content->batches = v1->provenance.batches;
     content->sources = v1->provenance.source;
     content->sources_count = v1->provenance.sources;
-    return rollup_encode(content, out, err);
+    return rollup_encode(content, NULL, out, err);
 }
 
 bool rollup_v1_convert(const struct rollup *v1, struct bytes *out, struct tally_err *err)

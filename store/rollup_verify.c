@@ -3,7 +3,7 @@
 // Content digest (docs/format.md): XXH3-128 over the definition, the sum of a digest of each cell
 // and the sum of one of each span, modulo 2^128. Sums do not depend on order, and a changed cell
 // changes them by the difference of two digests.
-#include "store/rollup_private.h"
+#include "store/rollup_sum.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,21 +44,19 @@ static struct digest group_digest(struct digesting *digesting, size_t group)
     return digest_of_piece(digesting);
 }
 
-static struct digest entry_digest(struct digesting *digesting, struct digest group,
-                                  const struct rollup_entry *entry)
+struct digest rollup_entry_digest(struct bytes *piece, struct digest group,
+                                  const struct rollup_entry *entry, size_t measures)
 {
-    struct bytes *piece = &digesting->piece;
-
     bytes_clear(piece);
     put_digest(piece, group);
     bytes_put_u32(piece, (uint32_t)entry->first_day);
     bytes_put_u32(piece, (uint32_t)entry->last_day);
     bytes_put_u64(piece, entry->sums.incidents);
-    for (size_t m = 0; m < digesting->rollup->def.measures_count; m++) {
+    for (size_t m = 0; m < measures; m++) {
         bytes_put_i128(piece, entry->sums.measure[m].sum);
         bytes_put_u64(piece, entry->sums.measure[m].reported);
     }
-    return digest_of_piece(digesting);
+    return digest_of(piece->data, piece->count);
 }
 
 static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
@@ -76,36 +74,42 @@ static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
         struct digest of_group = group_digest(digesting, group);
         rollup_walk_group(walk, group);
         while (rollup_walk_next(walk, &entry, err)) {
-            *out_sum = digest_add(*out_sum, entry_digest(digesting, of_group, &entry));
+            struct digest of_entry = rollup_entry_digest(&digesting->piece, of_group, &entry,
+                                                         digesting->rollup->def.measures_count);
+            *out_sum = digest_add(*out_sum, of_entry);
         }
+        digesting->no_memory = digesting->no_memory || !digesting->piece.ok;
     }
     rollup_walk_close(walk);
     return err->code == TALLY_OK;
 }
 
-static bool digest_all(struct digesting *digesting, struct digest *out_digest,
-                       struct tally_err *err)
+bool rollup_digest_of_sums(const struct rollup_def *def, const struct rollup_digest_sums *sums,
+                           struct digest *out_digest, struct tally_err *err)
 {
     struct bytes all;
-    struct digest cells;
-    struct digest spans;
 
-    if (!sum_digests(digesting, ROLLUP_WALK_CELLS, &cells, err) ||
-        !sum_digests(digesting, ROLLUP_WALK_SPANS, &spans, err)) {
-        return false;
-    }
     bytes_init(&all);
-    rollup_def_encode(&digesting->rollup->def, &all);
-    put_digest(&all, cells);
-    put_digest(&all, spans);
+    rollup_def_encode(def, &all);
+    put_digest(&all, sums->cells);
+    put_digest(&all, sums->spans);
     *out_digest = digest_of(all.data, all.count);
-    bool ok = all.ok && !digesting->no_memory;
+    bool ok = all.ok;
     bytes_done(&all);
     return ok || err_set(err, TALLY_NO_MEMORY, "no memory for a content digest");
 }
 
-bool rollup_content_digest(const struct rollup *rollup, struct digest *out_digest,
-                           struct tally_err *err)
+static bool sum_all(struct digesting *digesting, struct rollup_digest_sums *out_sums,
+                    struct tally_err *err)
+{
+    return sum_digests(digesting, ROLLUP_WALK_CELLS, &out_sums->cells, err) &&
+           sum_digests(digesting, ROLLUP_WALK_SPANS, &out_sums->spans, err) &&
+           (!digesting->no_memory ||
+            err_set(err, TALLY_NO_MEMORY, "no memory for a content digest"));
+}
+
+bool rollup_content_sums(const struct rollup *rollup, struct rollup_digest_sums *out_sums,
+                         struct tally_err *err)
 {
     struct digesting digesting = {.rollup = rollup};
     size_t dims = rollup->def.dims_count;
@@ -120,13 +124,22 @@ bool rollup_content_digest(const struct rollup *rollup, struct digest *out_diges
     for (size_t dim = 0; ok && dim < dims; dim++) {
         ok = rollup_texts_init(&digesting.texts[dim], rollup, dim, err);
     }
-    ok = ok && digest_all(&digesting, out_digest, err);
+    ok = ok && sum_all(&digesting, out_sums, err);
     for (size_t dim = 0; dim < dims; dim++) {
         rollup_texts_done(&digesting.texts[dim]);
     }
     free(digesting.values);
     bytes_done(&digesting.piece);
     return ok;
+}
+
+bool rollup_content_digest(const struct rollup *rollup, struct digest *out_digest,
+                           struct tally_err *err)
+{
+    struct rollup_digest_sums sums;
+
+    return rollup_content_sums(rollup, &sums, err) &&
+           rollup_digest_of_sums(&rollup->def, &sums, out_digest, err);
 }
 
 // ---- order --------------------------------------------------------------------------------
@@ -175,12 +188,14 @@ static bool verify_keys(const struct rollup *rollup, size_t dim, struct tally_er
 
 static bool sums_are_possible(const struct rollup *rollup, const struct rollup_sums *sums)
 {
+    const bytes_i128 most = (bytes_i128)1 << 96;
     bool ok = sums->incidents > 0 && sums->incidents <= UINT32_MAX;
 
     for (size_t i = 0; i < rollup->def.measures_count; i++) {
         const struct rollup_measure_sum *measure = &sums->measure[i];
         ok = ok && measure->reported <= sums->incidents &&
-             (measure->reported > 0 || measure->sum == 0);
+             (measure->reported > 0 || measure->sum == 0) && measure->sum >= -most &&
+             measure->sum <= most;
     }
     return ok;
 }
@@ -229,14 +244,27 @@ static bool verify_group(const struct rollup *rollup, struct rollup_walk *walk, 
     return err->code == TALLY_OK;
 }
 
+static bool is_as_said(const struct rollup *rollup, enum rollup_walk_over over,
+                       const struct extent *extent)
+{
+    bool cells = over == ROLLUP_WALK_CELLS;
+    const struct entries *entries = cells ? &rollup->cells : &rollup->spans;
+
+    if (rollup->sum) {
+        return extent->count == (cells ? rollup_cells(rollup) : rollup_spans(rollup));
+    }
+    return extent->count == entries->count && extent->newest == entries->newest &&
+           extent->oldest == entries->oldest && extent->longest == entries->longest;
+}
+
 static bool verify_entries(const struct rollup *rollup, enum rollup_walk_over over,
                            struct extent *extent, struct tally_err *err)
 {
     const struct entries *entries = over == ROLLUP_WALK_CELLS ? &rollup->cells : &rollup->spans;
-    bool holds = false;
+    bool holds = rollup->sum != NULL; // its base has been proved
 
     *extent = (struct extent){0};
-    if (!entries_verify(entries, &holds, err)) {
+    if (!holds && !entries_verify(entries, &holds, err)) {
         return false;
     }
     struct rollup_walk *walk = rollup_walk_open(rollup, over, err);
@@ -248,8 +276,7 @@ static bool verify_entries(const struct rollup *rollup, enum rollup_walk_over ov
              (over != ROLLUP_WALK_CELLS || extent->count > before ||
               rollup_damaged(err, "groups", "one has no cells"));
     }
-    ok = ok && ((extent->count == entries->count && extent->newest == entries->newest &&
-                 extent->oldest == entries->oldest && extent->longest == entries->longest) ||
+    ok = ok && (is_as_said(rollup, over, extent) ||
                 rollup_damaged(err, rollup_walk_section(walk), "its head says something else"));
     rollup_walk_close(walk);
     return ok;
@@ -339,16 +366,12 @@ static bool verify_spans_in_cells(const struct rollup *rollup, struct tally_err 
     return ok;
 }
 
-bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
+// What follows from cells and spans, and what a rollup has beside them.
+static bool verify_content(const struct rollup *rollup, struct tally_err *err)
 {
     struct rollup_provenance provenance;
     struct digest digest;
 
-    for (size_t dim = 0; dim < rollup->def.dims_count; dim++) {
-        if (!verify_dictionary(rollup, dim, err) || !verify_keys(rollup, dim, err)) {
-            return false;
-        }
-    }
     if (!verify_days(rollup, err) || !verify_spans_in_cells(rollup, err) ||
         !rollup_content_digest(rollup, &digest, err)) {
         return false;
@@ -356,5 +379,36 @@ bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
     if (!digest_equal(digest, rollup->digest)) {
         return rollup_damaged(err, "header", "content digest does not match");
     }
-    return rollup_verify_headline(rollup, err) && rollup_provenance(rollup, &provenance, err);
+    return rollup_provenance(rollup, &provenance, err);
+}
+
+// Base, patch, and their sum; groups of the sum are sorted as they are merged.
+static bool verify_sum(const struct rollup *rollup, struct tally_err *err)
+{
+    const struct rollup *base = rollup->sum->base;
+    const struct patch *patch = &rollup->sum->patch;
+
+    if (!rollup_verify(base, err)) {
+        return err_wrap(err, "the base");
+    }
+    for (size_t dim = 0; dim < rollup->def.dims_count; dim++) {
+        if (!verify_dictionary(patch->file, dim, err)) {
+            return err_wrap(err, "the patch");
+        }
+    }
+    return (patch_verify(patch, base, err) && verify_content(rollup, err)) ||
+           err_wrap(err, "the patch");
+}
+
+bool rollup_verify(const struct rollup *rollup, struct tally_err *err)
+{
+    if (rollup->sum) {
+        return verify_sum(rollup, err);
+    }
+    for (size_t dim = 0; dim < rollup->def.dims_count; dim++) {
+        if (!verify_dictionary(rollup, dim, err) || !verify_keys(rollup, dim, err)) {
+            return false;
+        }
+    }
+    return verify_content(rollup, err) && rollup_verify_headline(rollup, err);
 }

@@ -1,0 +1,288 @@
+// store/cells_gather.c - changes as differences from the base file (contracts in cells_group.h).
+//
+// In order of execution: sort what is pending; merge it with the differences that are there, cells
+// first, then spans; of each entry that changes on the way, take the digest of what it said off
+// the sum and put that of what it says now on.
+#include "store/cells_group.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gathering {
+    struct cells_groups *groups;
+    const struct texts *texts;
+    struct rollup_made now;
+    const uint32_t *order; // pending changes, sorted
+    uint32_t count;
+    bool spans;
+    struct bytes piece;
+    bool ok; // false: no memory for a piece
+};
+
+// ---- what an entry says -------------------------------------------------------------------
+
+// The entry with these days in a group's list; NULL: it has none.
+static const struct cells_entry *find_entry(const struct cells_groups *groups,
+                                            const struct cells_list *list, int32_t first_day,
+                                            int32_t last_day)
+{
+    uint32_t from = 0;
+
+    for (uint32_t left = list->count; left > 0;) { // the first that does not stand before them
+        uint32_t half = left / 2;
+        const struct cells_entry *at = cells_entry_at(groups, list->data, from + half);
+        if (cells_compare_days(at->first_day, at->last_day, first_day, last_day) < 0) {
+            from += half + 1;
+            left -= half + 1;
+        } else {
+            left = half;
+        }
+    }
+    const struct cells_entry *at =
+        from < list->count ? cells_entry_at(groups, list->data, from) : NULL;
+    return at && at->first_day == first_day && at->last_day == last_day ? at : NULL;
+}
+
+// An entry of the base and its difference, added; either may be NULL.
+static void add_up(const struct cells_groups *groups, const struct cells_entry *base,
+                   const struct cells_entry *difference, struct rollup_sums *out)
+{
+    uint32_t incidents = 0;
+
+    rollup_sums_clear(out, groups->measures_count);
+    for (int i = 0; i < 2; i++) {
+        const struct cells_entry *entry = i == 0 ? base : difference;
+        if (entry) {
+            incidents += entry->incidents;
+            for (size_t m = 0; m < groups->measures_count; m++) {
+                struct rollup_measure_sum *measure = &out->measure[m];
+                measure->sum += cells_entry_sum(entry, m);
+                measure->reported =
+                    (uint32_t)measure->reported + cells_entry_reported(groups, entry, m);
+            }
+        }
+    }
+    assert(incidents <= INCIDENTS_MAX); // never below zero
+    out->incidents = incidents;
+}
+
+static bool is_nothing(const struct cells_groups *groups, const struct cells_entry *entry)
+{
+    bool nothing = entry->incidents == 0;
+
+    for (size_t m = 0; nothing && m < groups->measures_count; m++) {
+        nothing = cells_entry_sum(entry, m) == 0 && cells_entry_reported(groups, entry, m) == 0;
+    }
+    return nothing;
+}
+
+// ---- what follows from a change -----------------------------------------------------------
+
+static struct digest digest_of_group(struct gathering *gathering, uint32_t group)
+{
+    const struct cells_groups *groups = gathering->groups;
+    struct cells_group *of = &groups->group[group];
+
+    if (!of->digested) {
+        const uint32_t *codes = cells_group_codes(groups, group);
+        bytes_clear(&gathering->piece);
+        for (size_t dim = 0; dim < groups->dims_count; dim++) {
+            const struct texts_entry *text = texts_get(gathering->texts, codes[dim]);
+            bytes_put_text(&gathering->piece, text->text, text->bytes);
+        }
+        of->digest = digest_of(gathering->piece.data, gathering->piece.count);
+        of->digested = gathering->piece.ok;
+    }
+    return of->digest;
+}
+
+static struct digest digest_of_entry(struct gathering *gathering, uint32_t group,
+                                     const struct rollup_entry *entry)
+{
+    return rollup_entry_digest(&gathering->piece, digest_of_group(gathering, group), entry,
+                               gathering->groups->measures_count);
+}
+
+// An entry that nobody counted in any longer may have been the first or last one.
+static void take_off_days(struct rollup_days *days, const struct rollup_entry *entry)
+{
+    days->first_count -= entry->first_day == days->first_day;
+    days->last_count -= entry->last_day == days->last_day;
+}
+
+static void note_change(struct gathering *gathering, uint32_t group,
+                        const struct rollup_entry *before, const struct rollup_entry *after)
+{
+    struct rollup_made *now = &gathering->now;
+    struct digest *sum = gathering->spans ? &now->sums.spans : &now->sums.cells;
+    uint64_t *entries = gathering->spans ? &now->spans : &now->cells;
+
+    if (before->sums.incidents > 0) {
+        *sum = digest_subtract(*sum, digest_of_entry(gathering, group, before));
+    }
+    if (after->sums.incidents > 0) {
+        *sum = digest_add(*sum, digest_of_entry(gathering, group, after));
+    }
+    if (before->sums.incidents == 0 && after->sums.incidents > 0) {
+        ++*entries;
+        rollup_days_add(&now->days, after->first_day, after->last_day);
+    } else if (before->sums.incidents > 0 && after->sums.incidents == 0) {
+        --*entries;
+        take_off_days(&now->days, before);
+    }
+    gathering->ok = gathering->ok && gathering->piece.ok;
+}
+
+// `before`: the difference that there was; NULL: none.
+static void note_difference(struct gathering *gathering, const struct cells_entry *before,
+                            const struct cells_entry *after)
+{
+    const struct cells_groups *groups = gathering->groups;
+    const struct cells_group *group = &groups->group[after->group];
+    const struct cells_entry *base =
+        find_entry(groups, gathering->spans ? &group->spans : &group->cells, after->first_day,
+                   after->last_day);
+    struct rollup_entry was;
+    struct rollup_entry is;
+
+    was.first_day = is.first_day = after->first_day;
+    was.last_day = is.last_day = after->last_day;
+    add_up(groups, base, before, &was.sums);
+    add_up(groups, base, after, &is.sums);
+    note_change(gathering, after->group, &was, &is);
+}
+
+// ---- merging ------------------------------------------------------------------------------
+
+static const struct cells_entry *change_at(const struct gathering *gathering, uint32_t index)
+{
+    return index < gathering->count
+               ? cells_entry_at(gathering->groups, gathering->groups->pending.data,
+                                gathering->order[index])
+               : NULL;
+}
+
+// Where a change stands among differences; < 0: behind `difference`.
+static int compare(const struct gathering *gathering, const struct cells_entry *difference,
+                   const struct cells_entry *change)
+{
+    if (difference->group != change->group) {
+        return difference->group < change->group ? -1 : 1;
+    }
+    return cells_compare_days(difference->first_day, difference->last_day, change->first_day,
+                              gathering->spans ? change->last_day : change->first_day);
+}
+
+// The difference that a change belongs to, with all changes of its days, from *at on.
+static void merge_changes(struct gathering *gathering, const struct cells_entry *before,
+                          uint32_t *at, struct cells_entry *to)
+{
+    const struct cells_entry *change = change_at(gathering, *at);
+    size_t stride = gathering->groups->stride;
+
+    assert(change);
+    if (before) {
+        memcpy(to, before, stride);
+    } else {
+        memset(to, 0, stride);
+        to->group = change->group;
+        to->first_day = change->first_day;
+        to->last_day = gathering->spans ? change->last_day : change->first_day;
+    }
+    for (; change && compare(gathering, to, change) == 0; change = change_at(gathering, ++*at)) {
+        cells_entry_add(gathering->groups, to, change);
+    }
+    note_difference(gathering, before, to);
+}
+
+static bool merge_run(struct gathering *gathering, const struct cells_run *old,
+                      struct cells_run *out)
+{
+    const struct cells_groups *groups = gathering->groups;
+    size_t capacity = (size_t)old->count + gathering->count;
+    unsigned char *data = malloc((capacity + 1) * groups->stride);
+    uint32_t at = 0;
+    uint32_t taken = 0;
+    uint32_t count = 0;
+
+    *out = (struct cells_run){.data = data, .capacity = (uint32_t)capacity};
+    while (data && (taken < old->count || at < gathering->count)) {
+        struct cells_entry *to = (struct cells_entry *)(void *)(data + count * groups->stride);
+        const struct cells_entry *change = change_at(gathering, at);
+        const struct cells_entry *from =
+            taken < old->count ? cells_entry_at(groups, old->data, taken) : NULL;
+        int order = !from ? 1 : !change ? -1 : compare(gathering, from, change);
+        if (order < 0) {
+            memcpy(to, from, groups->stride);
+        } else {
+            merge_changes(gathering, order == 0 ? from : NULL, &at, to);
+        }
+        taken += order <= 0;
+        count += order < 0 || !is_nothing(groups, to);
+    }
+    out->count = count;
+    return data;
+}
+
+// Those of lasting incidents alone.
+static uint32_t choose_spans(const struct cells_groups *groups, uint32_t *order)
+{
+    uint32_t chosen = 0;
+
+    for (uint32_t i = 0; i < groups->pending.count; i++) {
+        const struct cells_entry *change = cells_entry_at(groups, groups->pending.data, order[i]);
+        if (change->last_day > change->first_day) {
+            order[chosen++] = order[i];
+        }
+    }
+    return chosen;
+}
+
+static bool merge_both(struct gathering *gathering, uint32_t *order)
+{
+    struct cells_groups *groups = gathering->groups;
+    struct cells_run cells = {0};
+    struct cells_run spans = {0};
+
+    gathering->order = order;
+    gathering->count = groups->pending.count;
+    bool ok = merge_run(gathering, &groups->cells, &cells);
+    gathering->spans = true;
+    gathering->count = choose_spans(groups, order);
+    ok = ok && merge_run(gathering, &groups->spans, &spans) && gathering->ok;
+    if (!ok) {
+        free(cells.data);
+        free(spans.data);
+        return false;
+    }
+    free(groups->cells.data);
+    free(groups->spans.data);
+    groups->cells = cells;
+    groups->spans = spans;
+    groups->pending.count = 0;
+    return true;
+}
+
+bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
+                         struct rollup_made *now, struct tally_err *err)
+{
+    struct gathering gathering = {.groups = groups, .texts = texts, .now = *now, .ok = true};
+    uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);
+    uint32_t *order = calloc(groups->pending.count + (size_t)1, sizeof *order);
+
+    assert(!groups->moved);
+    bytes_init(&gathering.piece);
+    if (end && order) {
+        cells_sort_pending(groups, end, order);
+    }
+    bool ok = end && order && merge_both(&gathering, order);
+    if (ok) {
+        *now = gathering.now;
+    }
+    bytes_done(&gathering.piece);
+    free(end);
+    free(order);
+    return ok ||
+           err_set(err, TALLY_NO_MEMORY, "no memory to gather %u changes", groups->pending.count);
+}

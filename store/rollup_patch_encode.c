@@ -1,0 +1,150 @@
+// store/rollup_patch_encode.c - the bytes of a patch (contracts in rollup_patch.h).
+//
+// In order of execution: texts and groups; for cells and for spans, what bounds each column, then
+// each number at its place; the file.
+#include "store/rollup_patch.h"
+
+#include <string.h>
+
+// ---- columns ------------------------------------------------------------------------------
+
+struct columns {
+    const struct patch_source *source;
+    bool spans;
+    uint32_t measures;
+    uint32_t count;
+    uint32_t width[PATCH_COLUMNS_MAX];
+    size_t at[PATCH_COLUMNS_MAX]; // where each column's numbers begin in the section
+};
+
+// Calls for each number of an entry, in order of the columns.
+static uint32_t list_numbers(const struct columns *columns, const struct rollup_entry *entry,
+                             bits_u128 *out)
+{
+    const struct rollup_sums *sums = &entry->sums;
+    uint32_t count = 0;
+
+    out[count++] = (bits_u128)(bytes_i128)entry->first_day;
+    if (columns->spans) {
+        out[count++] = (bits_u128)(entry->last_day - entry->first_day);
+    }
+    out[count++] = (bits_u128)(bytes_i128)(int64_t)sums->incidents;
+    for (uint32_t m = 0; m < columns->measures; m++) {
+        out[count++] = (bits_u128)sums->measure[m].sum;
+        out[count++] =
+            (bits_u128)(bytes_i128)(int64_t)(sums->incidents - sums->measure[m].reported);
+    }
+    return count;
+}
+
+// Narrowest width that holds a number, if `width` does not.
+static uint32_t widen(uint32_t width, bits_u128 number)
+{
+    bits_u128 size = (bytes_i128)number < 0 ? ~number : number; // bits besides the sign
+
+    while (width == 0 ? number != 0 : width < 16 && size >> (8 * width - 1) != 0) {
+        width = width == 0 ? 1 : width * 2;
+    }
+    return width;
+}
+
+static void find_widths(struct columns *columns)
+{
+    bits_u128 number[PATCH_COLUMNS_MAX];
+    struct rollup_entry entry;
+
+    columns->count = (columns->spans ? 3 : 2) + 2 * columns->measures;
+    for (uint32_t i = 0; i < columns->source->count; i++) {
+        columns->source->entry(columns->source->context, columns->spans, i, &entry);
+        list_numbers(columns, &entry, number);
+        for (uint32_t c = 0; c < columns->count; c++) {
+            columns->width[c] = widen(columns->width[c], number[c]);
+        }
+    }
+}
+
+// Heads of all columns, with room for their numbers.
+static void put_heads(struct columns *columns, struct bytes *out)
+{
+    for (uint32_t c = 0; c < columns->count; c++) {
+        size_t bytes = (size_t)columns->width[c] * columns->source->count;
+        bytes_put_u32(out, columns->width[c]);
+        bytes_put_u32(out, 0);
+        columns->at[c] = out->count;
+        if (bytes_reserve(out, bytes)) {
+            out->count += bytes;
+        }
+        bytes_put_filling(out, 0);
+    }
+}
+
+static void put_numbers(const struct columns *columns, struct bytes *out)
+{
+    bits_u128 number[PATCH_COLUMNS_MAX];
+    struct rollup_entry entry;
+
+    for (uint32_t i = 0; i < columns->source->count; i++) {
+        columns->source->entry(columns->source->context, columns->spans, i, &entry);
+        list_numbers(columns, &entry, number);
+        for (uint32_t c = 0; c < columns->count; c++) {
+            uint64_t halves[2] = {htole64((uint64_t)number[c]),
+                                  htole64((uint64_t)(number[c] >> 64))};
+            memcpy(out->data + columns->at[c] + (size_t)i * columns->width[c], halves,
+                   columns->width[c]);
+        }
+    }
+}
+
+static void put_entries(const struct patch_content *patch, bool spans, struct bytes *out)
+{
+    const struct patch_source *source = spans ? &patch->spans : &patch->cells;
+    struct columns columns = {.source = source,
+                              .spans = spans,
+                              .measures = (uint32_t)patch->content->def->measures_count};
+
+    bytes_put_u64(out, source->all);
+    bytes_put_u64(out, source->count);
+    monotone_encode(out, source->starts, patch->changed_count + patch->fresh + 1);
+    find_widths(&columns);
+    put_heads(&columns, out);
+    if (out->ok) {
+        put_numbers(&columns, out);
+    }
+}
+
+// ---- the file -----------------------------------------------------------------------------
+
+static void put_groups(const struct patch_content *patch, struct bytes *out)
+{
+    size_t numbers = patch->fresh * patch->content->def->dims_count;
+
+    monotone_encode(out, patch->gone, patch->gone_count);
+    monotone_encode(out, patch->changed, patch->changed_count);
+    bytes_put_u64(out, patch->fresh);
+    for (size_t i = 0; i < numbers; i++) {
+        bytes_put_u32(out, patch->numbers[i]);
+    }
+    bytes_put_filling(out, 0);
+}
+
+bool patch_encode(const struct patch_content *patch, struct bytes *out, struct tally_err *err)
+{
+    struct rollup_frame frame;
+    uint64_t checksum;
+
+    rollup_frame_init(&frame);
+    frame.generation = patch->content->generation;
+    frame.digest = patch->digest;
+    frame.first_day = patch->first_day;
+    frame.last_day = patch->last_day;
+    frame.base = patch->base;
+    rollup_encode_sayings(patch->content, &frame);
+    put_groups(patch, &frame.section[ROLLUP_GROUPS]);
+    put_entries(patch, false, &frame.section[ROLLUP_CELLS]);
+    put_entries(patch, true, &frame.section[ROLLUP_SPANS]);
+    bool ok = rollup_encode_frame(&frame, ROLLUP_PATCH, &checksum, out) ||
+              err_set(err, TALLY_NO_MEMORY, "no memory to write the patch of %s",
+                      patch->content->def->name);
+    rollup_frame_done(&frame);
+    return ok;
+}
