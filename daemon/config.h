@@ -29,6 +29,7 @@ struct config {
     uint64_t settle_ms;           // a file found without a hint has to be this old
     uint64_t publish_interval_ms; // rollups are written at most so often while files wait
     uint64_t segment_bytes_max;   // of the ledger
+    uint64_t patch_from_bytes;    // rollup files of this size and more have patches
     struct feed **feeds;
     size_t feeds_count;
     struct rollup_def *defs;

@@ -37,6 +37,8 @@ static const struct key keys[] = {
      "while files wait, rollups are written at most this often"},
     {"segment_max", UNIT_BYTES, AT(segment_bytes_max), 1 << 16, UINT64_C(1) << 38, "64M",
      "size of a ledger segment"},
+    {"patch_from", UNIT_BYTES, AT(patch_from_bytes), 0, UINT64_C(1) << 50, "128K",
+     "rollup files of this size and more are published with a patch beside them"},
     {"field_max", UNIT_BYTES, AT(limits.field_bytes_max), 64, 256 << 20, "1M", "longest field"},
     {"record_max", UNIT_BYTES, AT(limits.record_bytes_max), 256, 256 << 20, "4M", "longest record"},
     {"columns_max", UNIT_COUNT, AT(limits.columns_max), 1, 1 << 20, "4096", "fields in a record"},

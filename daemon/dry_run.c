@@ -89,7 +89,8 @@ static int take_in(struct trial *trial, struct inbox *inbox, struct tally_err *e
 {
     struct store_options options = {.segment_bytes_max = trial->config->segment_bytes_max,
                                     .defs = trial->config->defs,
-                                    .defs_count = trial->config->defs_count};
+                                    .defs_count = trial->config->defs_count,
+                                    .patch_from_bytes = trial->config->patch_from_bytes};
     struct store *store = store_open(inbox->state_fd, &options, err);
 
     if (!store) {

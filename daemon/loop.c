@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { RETRY_MS = 5000 };
+enum { RETRY_MS = 5000, FOLD_QUIET_MS = 60000 };
 
 // In the order of time.
 static void on_hints(uv_poll_t *poll, int status, int events);
@@ -320,6 +320,40 @@ void loop_on_published(struct loop *loop)
     loop_fail(loop, "publish_failed", NULL, &loop->job_err);
 }
 
+// Patches are folded when nobody waits: large ones at once, others when it has been quiet for a
+// while, so that a copy of the rollup's file alone is not old for long. The first of several
+// rollups; the next turn takes the next.
+static bool fold_is_due(const struct loop *loop)
+{
+    switch (store_patches(loop->options->store)) {
+    case STORE_NO_PATCH:
+        return false;
+    case STORE_PATCHES:
+        return loop->options->once || uv_now(&loop->uv) - loop->published_ms >= FOLD_QUIET_MS;
+    case STORE_LARGE_PATCHES:
+        return !loop->fold_failed || uv_now(&loop->uv) - loop->published_ms >= FOLD_QUIET_MS;
+    }
+    return false;
+}
+
+// Base and patch stay as they are when folding fails, and say what they said.
+void loop_on_folded(struct loop *loop)
+{
+    enum tally_code code = loop->job_err.code;
+
+    loop->published_ms = uv_now(&loop->uv);
+    loop->fold_failed = !loop->job_ok;
+    if (loop->job_ok) {
+        stats_note_time(&loop->stats.fold, (uv_hrtime() - loop->job_started_ns) / 1000);
+        return;
+    }
+    if (code != TALLY_NO_SPACE && code != TALLY_NO_MEMORY) {
+        loop_fail(loop, "publish_failed", NULL, &loop->job_err);
+        return;
+    }
+    loop_log_failure(loop, LOG_WARNING, "fold_failed", NULL, &loop->job_err);
+}
+
 static void close_handle(uv_handle_t *handle, void *unused)
 {
     (void)unused;
@@ -390,6 +424,10 @@ static void advance_idle(struct loop *loop)
         }
         if (store_needs_publishing(loop->options->store) && !loop->paused) {
             loop_start_store_job(loop, JOB_PUBLISH);
+            return;
+        }
+        if (fold_is_due(loop) && !loop->paused && !(loop->options->once && loop->fold_failed)) {
+            loop_start_store_job(loop, JOB_FOLD);
             return;
         }
         if (!loop->options->once) {

@@ -46,6 +46,9 @@ static void run_store_job(uv_work_t *work)
     case JOB_PUBLISH:
         loop->job_ok = store_publish(store, &loop->job_err);
         return;
+    case JOB_FOLD:
+        loop->job_ok = store_fold(store, &loop->job_err);
+        return;
     case JOB_RELOAD:
         loop_run_reload(loop);
     }
@@ -101,6 +104,9 @@ static void on_store_job_done(uv_work_t *work, int status)
         break;
     case JOB_PUBLISH:
         loop_on_published(loop);
+        break;
+    case JOB_FOLD:
+        loop_on_folded(loop);
         break;
     case JOB_RELOAD:
         loop_on_reloaded(loop);

@@ -24,7 +24,7 @@
 
 enum { NO_CHUNK = -1 };
 
-enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_RELOAD };
+enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_FOLD, JOB_RELOAD };
 
 struct control;
 
@@ -75,7 +75,8 @@ struct loop {
     enum intake_result result;
     struct tally_err job_err;
     uint64_t job_started_ns;
-    uint64_t published_ms;
+    uint64_t published_ms; // or folded, or tried to
+    bool fold_failed;      // the last time
 
     int64_t began_ms; // of the clock
     struct log_limit log_limit;
@@ -118,6 +119,7 @@ void loop_pause(struct loop *loop, const char *event, const char *file,
 void loop_resume(struct loop *loop, const char *event);
 
 void loop_on_published(struct loop *loop);
+void loop_on_folded(struct loop *loop);
 
 // Everything that the loop says goes through these two, so that a flood is summed up.
 void loop_log(struct loop *loop, struct log_line *line);

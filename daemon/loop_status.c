@@ -73,7 +73,7 @@ static bool take_sizes(struct loop *loop)
     for (size_t i = 0; i < loop->seen.rollups_count; i++) {
         char path[ROLLUP_NAME_BYTES_MAX + 24];
         snprintf(path, sizeof path, "rollup/%s.rollup", loop->seen.rollup[i].name);
-        bytes[i] = bytes_of(state_fd, path);
+        bytes[i] = bytes_of(state_fd, path) + loop->seen.rollup[i].patch_bytes;
     }
     free(loop->rollup_bytes);
     loop->rollup_bytes = bytes;

@@ -266,6 +266,7 @@ static int run(const struct arguments *arguments, const struct config *config, c
     struct store_options options = {.segment_bytes_max = config->segment_bytes_max,
                                     .defs = config->defs,
                                     .defs_count = config->defs_count,
+                                    .patch_from_bytes = config->patch_from_bytes,
                                     .progress = {.on_step = on_opening, .context = &told}};
     char inbox_path[PATH_MAX];
     struct inbox inbox;

@@ -140,10 +140,15 @@ static void put_rollups(struct bytes *out, const struct status *status)
         put(out, "tallyd_rollup_generation{rollup=\"%s\"} %llu\n",
             label(store->rollup[i].name, text), (unsigned long long)store->rollup[i].generation);
     }
-    put_family(out, "tallyd_rollup_bytes", "gauge", "Size of the rollup's file");
+    put_family(out, "tallyd_rollup_bytes", "gauge", "Size of the rollup's file and its patch");
     for (size_t i = 0; i < store->rollups_count; i++) {
         put(out, "tallyd_rollup_bytes{rollup=\"%s\"} %llu\n", label(store->rollup[i].name, text),
             (unsigned long long)status->rollup_bytes[i]);
+    }
+    put_family(out, "tallyd_rollup_patch_bytes", "gauge", "Size of the patch beside the file");
+    for (size_t i = 0; i < store->rollups_count; i++) {
+        put(out, "tallyd_rollup_patch_bytes{rollup=\"%s\"} %llu\n",
+            label(store->rollup[i].name, text), (unsigned long long)store->rollup[i].patch_bytes);
     }
 }
 
@@ -178,5 +183,7 @@ void metrics_text(const struct status *status, struct bytes *out)
                   &stats->commit);
     put_histogram(out, "tallyd_publish_seconds", "Writing the rollups that changed",
                   &stats->publish);
+    put_histogram(out, "tallyd_fold_seconds", "Folding the patch of a rollup into its file",
+                  &stats->fold);
     put(out, "# EOF\n");
 }

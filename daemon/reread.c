@@ -369,7 +369,8 @@ static bool publish(const struct reread *reread, struct tally_err *err)
 {
     struct store_options options = {.segment_bytes_max = reread->config->segment_bytes_max,
                                     .defs = reread->config->defs,
-                                    .defs_count = reread->config->defs_count};
+                                    .defs_count = reread->config->defs_count,
+                                    .patch_from_bytes = reread->config->patch_from_bytes};
     struct store *store = store_open(reread->inbox->state_fd, &options, err);
     bool ok = store && store_publish(store, err) && write_rejects(reread, store, err);
     struct log_line line;

@@ -65,6 +65,7 @@ struct stats {
     size_t feeds_count;
     struct stats_histogram commit;
     struct stats_histogram publish;
+    struct stats_histogram fold;
     struct stats_file recent[STATS_RECENT_MAX];
     uint64_t files;      // all; the newest is recent[(files - 1) % STATS_RECENT_MAX]
     uint64_t hints_lost; // overflows of the kernel's queue

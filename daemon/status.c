@@ -52,8 +52,10 @@ static bool add_feed(struct status_store *copy, const struct store_feed_view *vi
 
 static bool add_rollup(struct status_store *copy, const struct store_rollup_view *view)
 {
-    struct status_rollup rollup = {
-        .name = strdup(view->name), .generation = view->generation, .waits = view->waits};
+    struct status_rollup rollup = {.name = strdup(view->name),
+                                   .generation = view->generation,
+                                   .patch_bytes = view->patch_bytes,
+                                   .waits = view->waits};
 
     if (rollup.name) {
         copy->rollup[copy->rollups_count++] = rollup;

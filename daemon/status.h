@@ -30,6 +30,7 @@ struct status_feed {
 struct status_rollup {
     char *name;
     uint64_t generation;
+    uint64_t patch_bytes;
     bool waits; // to be published
 };
 

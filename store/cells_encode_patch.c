@@ -231,7 +231,7 @@ static void release(struct patching *patching)
         free(patching->at[spans]);
         free(patching->starts[spans]);
     }
-    for (size_t dim = 0; dim < patching->def->dims_count; dim++) {
+    for (size_t dim = 0; dim < ROLLUP_DIMS_MAX; dim++) {
         free(patching->added[dim]);
     }
 }

@@ -93,6 +93,7 @@ static struct digest digest_of_group(struct gathering *gathering, uint32_t group
         }
         of->digest = digest_of(gathering->piece.data, gathering->piece.count);
         of->digested = gathering->piece.ok;
+        gathering->ok = gathering->ok && gathering->piece.ok;
     }
     return of->digest;
 }
@@ -100,8 +101,11 @@ static struct digest digest_of_group(struct gathering *gathering, uint32_t group
 static struct digest digest_of_entry(struct gathering *gathering, uint32_t group,
                                      const struct rollup_entry *entry)
 {
-    return rollup_entry_digest(&gathering->piece, digest_of_group(gathering, group), entry,
-                               gathering->groups->measures_count);
+    struct digest of_group = digest_of_group(gathering, group);
+    struct digest digest = rollup_entry_digest(&gathering->piece, of_group, entry,
+                                               gathering->groups->measures_count);
+    gathering->ok = gathering->ok && gathering->piece.ok;
+    return digest;
 }
 
 // An entry that nobody counted in any longer may have been the first or last one.
@@ -131,7 +135,6 @@ static void note_change(struct gathering *gathering, uint32_t group,
         --*entries;
         take_off_days(&now->days, before);
     }
-    gathering->ok = gathering->ok && gathering->piece.ok;
 }
 
 // `before`: the difference that there was; NULL: none.

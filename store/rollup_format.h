@@ -15,7 +15,6 @@
 
 #define ROLLUP_MAGIC "\x89TALLY\r\n"
 #define ROLLUP_PATCH_MAGIC "\x89TALPT\r\n"
-#define ROLLUP_PATCH_ENDING ".patch" // behind the name of the base
 
 enum {
     ROLLUP_V1 = 1, // read, no longer written

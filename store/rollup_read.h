@@ -28,6 +28,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ROLLUP_ENDING ".rollup"
+#define ROLLUP_PATCH_ENDING ".patch" // behind that of the base
+
 struct rollup_coverage {
     bool any;
     int32_t first_day; // of all days that the feed ever reported on

@@ -5,7 +5,7 @@
 // in order of their texts, number the values that are left, pack dictionaries and keys.
 #include "store/rollup_sum.h"
 
-#include "base/disk.h"
+#include "base/planted.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -247,7 +247,7 @@ static bool merge(struct merging *merging, struct tally_err *err)
     ok = ok && (merge_groups(merging) ||
                 disagree(err, "groups", "new ones out of order, or of the base"));
     ok = ok && pack(merging, err);
-    for (size_t dim = 0; dim < merging->base->def.dims_count; dim++) {
+    for (size_t dim = 0; dim < ROLLUP_DIMS_MAX; dim++) {
         struct ranking *ranking = &merging->ranking[dim];
         rollup_texts_done(&ranking->old);
         rollup_texts_done(&ranking->added);
@@ -385,7 +385,7 @@ struct rollup *rollup_open(int dir_fd, const char *path, struct tally_err *err)
             *err = absent;
             return NULL;
         }
-        if (patch && patch->base == base->frame) {
+        if (patch && (patch->base == base->frame || PLANTED(PATCH_OF_ANY_BASE))) {
             struct rollup *rollup = rollup_join(base, patch, err);
             return rollup ? rollup : (err_wrap(err, "%s%s", path, ROLLUP_PATCH_ENDING), NULL);
         }

@@ -77,8 +77,8 @@ static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
             struct digest of_entry = rollup_entry_digest(&digesting->piece, of_group, &entry,
                                                          digesting->rollup->def.measures_count);
             *out_sum = digest_add(*out_sum, of_entry);
+            digesting->no_memory = digesting->no_memory || !digesting->piece.ok;
         }
-        digesting->no_memory = digesting->no_memory || !digesting->piece.ok;
     }
     rollup_walk_close(walk);
     return err->code == TALLY_OK;

@@ -275,7 +275,7 @@ static bool open_rollups(struct store *store, const struct store_options *option
         if (!cells) {
             return false;
         }
-        store->rollup[i] = (struct store_rollup){.cells = cells, .dirty = true};
+        store->rollup[i] = (struct store_rollup){.cells = cells, .dirty = true, .patched = true};
         store->rollups_count++;
     }
     return true;
@@ -304,6 +304,7 @@ struct store *store_open(int state_dir_fd, const struct store_options *options,
         return NULL;
     }
     store->progress = options->progress;
+    store->patch_from_bytes = options->patch_from_bytes;
     store->state_fd = state_dir_fd;
     store->ledger_fd = -1;
     store->rollup_fd = -1;
@@ -379,85 +380,4 @@ bool store_each_reject(const struct store *store, struct ledger_position at,
 
     ledger_reader_close(reader);
     return ok;
-}
-
-// ---- publishing ---------------------------------------------------------------------------
-
-static void fill_sources(const struct store *store, const struct store_rollup *rollup,
-                         struct rollup_source *sources, struct cells_provenance *out)
-{
-    uint64_t count = rollup->batches < ROLLUP_SOURCES_MAX ? rollup->batches : ROLLUP_SOURCES_MAX;
-
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t batch = rollup->recent[(rollup->batches - count + i) % ROLLUP_SOURCES_MAX];
-        const struct accepted *accepted = &store->accepted[batch - 1]; // batches count from 1
-        const char *feed = store->state.feed[accepted->feed].name;
-        sources[i] = (struct rollup_source){.batch = batch,
-                                            .time_ms = accepted->time_ms,
-                                            .digest = accepted->digest,
-                                            .feed = feed,
-                                            .feed_bytes = strlen(feed),
-                                            .file = accepted->file,
-                                            .file_bytes = strlen(accepted->file)};
-    }
-    *out = (struct cells_provenance){.generation = count ? sources[count - 1].batch : 0,
-                                     .batches = rollup->batches,
-                                     .source = sources,
-                                     .sources_count = (size_t)count};
-}
-
-// Whether the file that is there says the same already, generation and all.
-static bool is_published(const struct store *store, const char *path, const struct bytes *file)
-{
-    struct tally_err ignored;
-    unsigned char *data;
-    size_t count;
-
-    if (!disk_load(store->rollup_fd, path, file->count, &data, &count, &ignored)) {
-        return false;
-    }
-    bool same = count == file->count && memcmp(data, file->data, count) == 0;
-    free(data);
-    return same;
-}
-
-static bool publish_one(struct store *store, struct store_rollup *rollup, struct tally_err *err)
-{
-    struct rollup_source sources[ROLLUP_SOURCES_MAX];
-    struct cells_provenance provenance;
-    char path[ROLLUP_NAME_BYTES_MAX + 16];
-    struct bytes file;
-
-    snprintf(path, sizeof path, "%s.rollup", cells_def(rollup->cells)->name);
-    fill_sources(store, rollup, sources, &provenance);
-    bytes_init(&file);
-    bool ok = cells_encode(rollup->cells, &store->state, &provenance, &file, err) &&
-              (is_published(store, path, &file) ||
-               disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err));
-    bytes_done(&file);
-    if (ok) {
-        rollup->dirty = false;
-    }
-    return ok ? true : err_wrap(err, "publish %s", path);
-}
-
-bool store_publish(struct store *store, struct tally_err *err)
-{
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        progress_step(&store->progress);
-        if (store->rollup[i].dirty && !publish_one(store, &store->rollup[i], err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool store_needs_publishing(const struct store *store)
-{
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        if (store->rollup[i].dirty) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -28,9 +28,10 @@ struct store_options {
     uint64_t segment_bytes_max; // of a ledger segment
     const struct rollup_def *defs;
     size_t defs_count;
-    struct progress progress; // of opening, until store_watch
+    uint64_t patch_from_bytes; // rollup files of this size and more are published with patches
+    struct progress progress;  // of opening, until store_watch
 };
-enum { STORE_SEGMENT_BYTES = 64 << 20 };
+enum { STORE_SEGMENT_BYTES = 64 << 20, STORE_PATCH_FROM_BYTES = 128 << 10 };
 
 struct store;
 
@@ -108,9 +109,16 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
 bool store_each_reject(const struct store *store, struct ledger_position at,
                        const struct replay_visitor *visitor, struct tally_err *err);
 
-// Writes the rollups whose feeds had a batch since the last time. Each file is replaced whole.
+// Writes the rollups whose feeds had a batch since the last time: of a large one that was written
+// since the start only its patch, of others the whole file. Each file is replaced whole.
 bool store_publish(struct store *store, struct tally_err *err);
 bool store_needs_publishing(const struct store *store);
+
+// A patch grows with what changed. Folding writes one rollup that has a patch anew and removes the
+// patch: for when nobody waits. Requires: nothing needs publishing.
+enum store_patches { STORE_NO_PATCH, STORE_PATCHES, STORE_LARGE_PATCHES };
+enum store_patches store_patches(const struct store *store);
+bool store_fold(struct store *store, struct tally_err *err);
 
 // What it holds, for a status. Texts are borrowed until the store is used again.
 struct store_feed_view {
@@ -123,8 +131,9 @@ struct store_feed_view {
 };
 struct store_rollup_view {
     const char *name;
-    uint64_t generation; // the newest batch of its feeds
-    bool waits;          // to be published
+    uint64_t generation;  // the newest batch of its feeds
+    uint64_t patch_bytes; // 0: there is no patch
+    bool waits;           // to be published
 };
 size_t store_feeds_count(const struct store *store);
 struct store_feed_view store_feed_at(const struct store *store, size_t index);

@@ -1,4 +1,5 @@
-// store/store_private.h - the store's own parts, shared by store.c, store_batch.c, store_rollups.c.
+// store/store_private.h - the store's own parts, shared by store.c, store_batch.c,
+// store_publish.c, store_rollups.c.
 #ifndef STORE_STORE_PRIVATE_H
 #define STORE_STORE_PRIVATE_H
 
@@ -24,7 +25,10 @@ struct accepted {
 
 struct store_rollup {
     struct cells *cells;
-    bool dirty; // the file on disk is older than the cells
+    bool dirty;           // the file on disk is older than the cells
+    bool patched;         // there may be a patch beside it
+    uint64_t base_bytes;  // 0: it was not written since the start
+    uint64_t patch_bytes; // of the patch of that base; 0: there is none
     uint64_t batches;
     uint64_t recent[ROLLUP_SOURCES_MAX]; // batch numbers, a ring
 };
@@ -66,6 +70,7 @@ struct pending {
 
 struct store {
     struct progress progress;
+    uint64_t patch_from_bytes;
     int state_fd;
     int ledger_fd;
     int rollup_fd;

@@ -42,7 +42,8 @@ static bool fill(struct store *store, const struct rollup_def *def, struct store
                  struct tally_err *err)
 {
     progress_step(&store->progress);
-    *out = (struct store_rollup){.cells = cells_open(&store->state, def, err), .dirty = true};
+    *out = (struct store_rollup){
+        .cells = cells_open(&store->state, def, err), .dirty = true, .patched = true};
     if (!out->cells) {
         return false;
     }
@@ -109,11 +110,24 @@ static bool is_configured(const struct store *store, const char *name, size_t by
     return false;
 }
 
+// How long the name of the rollup is that a file belongs to; 0: to none.
+static size_t name_bytes_of(const char *file)
+{
+    static const char *const endings[] = {ROLLUP_ENDING, ROLLUP_ENDING ROLLUP_PATCH_ENDING};
+    size_t bytes = strlen(file);
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i]);
+        if (bytes > ending && strcmp(file + bytes - ending, endings[i]) == 0) {
+            return bytes - ending;
+        }
+    }
+    return 0;
+}
+
 bool store_remove_strangers(struct store *store, store_on_removed *on_removed, void *context,
                             struct tally_err *err)
 {
-    static const char ending[] = ".rollup";
-    const size_t ending_bytes = sizeof ending - 1;
     struct disk_names names;
     bool ok = true;
 
@@ -121,9 +135,8 @@ bool store_remove_strangers(struct store *store, store_on_removed *on_removed, v
         return false;
     }
     for (size_t i = 0; ok && i < names.count; i++) {
-        size_t bytes = strlen(names.name[i]);
-        if (bytes > ending_bytes && strcmp(names.name[i] + bytes - ending_bytes, ending) == 0 &&
-            !is_configured(store, names.name[i], bytes - ending_bytes)) {
+        size_t bytes = name_bytes_of(names.name[i]);
+        if (bytes > 0 && !is_configured(store, names.name[i], bytes)) {
             ok = disk_unlink(store->rollup_fd, names.name[i], err);
             if (ok) {
                 on_removed(context, names.name[i]);

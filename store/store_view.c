@@ -45,6 +45,8 @@ struct store_rollup_view store_rollup_at(const struct store *store, size_t index
     const struct store_rollup *rollup = &store->rollup[index];
     uint64_t newest =
         rollup->batches ? rollup->recent[(rollup->batches - 1) % ROLLUP_SOURCES_MAX] : 0;
-    return (struct store_rollup_view){
-        .name = cells_def(rollup->cells)->name, .generation = newest, .waits = rollup->dirty};
+    return (struct store_rollup_view){.name = cells_def(rollup->cells)->name,
+                                      .generation = newest,
+                                      .patch_bytes = rollup->patch_bytes,
+                                      .waits = rollup->dirty};
 }

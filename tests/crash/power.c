@@ -88,7 +88,7 @@ static bool is_new(const struct run *run, uint64_t hash)
     for (size_t i = 0; i < run->scenario.files; i++) {
         hash = (hash ^ (run->settled[i] ? run->outcome[i] + 1 : 0)) * UINT64_C(1099511628211);
     }
-    hash |= 1;
+    hash = (hash ^ run->published) * UINT64_C(1099511628211) | 1;
     for (size_t at = hash % SEEN_SLOTS, i = 0; i < 8; i++, at = (at + 1) % SEEN_SLOTS) {
         if (done.seen[at] == hash) {
             return false;
@@ -169,6 +169,12 @@ static void on_settled(void *context, const struct intake *intake)
     }
 }
 
+static void on_published(void *context, const struct store *store)
+{
+    struct run *run = context;
+    run->published = store_rollup_at(store, 0).generation;
+}
+
 static void plan_fault(struct run *run)
 {
     static const enum sim_fault faults[] = {SIM_FINE, SIM_KILLED, SIM_EIO, SIM_ENOSPC,
@@ -212,6 +218,7 @@ static void live(struct run *run)
                                       .segment_bytes_max = run->scenario.segment_bytes_max,
                                       .publishes_each = each,
                                       .on_settled = on_settled,
+                                      .on_published = on_published,
                                       .context = run};
         bool ended = power_daemon_start(&daemon) && power_daemon_settle(&daemon);
         ended = ended && !sim_disk_was_killed(run->disk);
@@ -268,6 +275,8 @@ static bool plant(const char *name)
         [PLANTED_NO_TORN_TAIL_CHECK] = "no-torn-tail-check",
         [PLANTED_COMMIT_BEFORE_ROWS] = "commit-before-rows",
         [PLANTED_INDEX_BEFORE_LEDGER] = "index-before-ledger",
+        [PLANTED_PATCH_REMOVED_FIRST] = "patch-removed-first",
+        [PLANTED_PATCH_OF_ANY_BASE] = "patch-of-any-base",
     };
 
     for (size_t i = 1; i < sizeof names / sizeof *names; i++) {

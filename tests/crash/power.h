@@ -17,6 +17,7 @@ struct run {
     uint64_t choice; // of the variants; apart, so that a bug's seed makes the same run
     bool settled[SCENARIO_FILES_MAX];
     enum file_outcome outcome[SCENARIO_FILES_MAX]; // of those that were settled
+    uint64_t published; // generation of the rollup that was published last
     enum sim_fault fault;
     uint64_t fault_from; // number of the call
     uint64_t faults_left;
@@ -33,7 +34,8 @@ bool power_wrong(struct run *run, const char *format, ...) __attribute__((format
 // that each is where it ends, with what belongs beside it.
 bool power_check_places(struct run *run, const struct store *finished);
 
-// What a reader sees without any daemon: `tally verify`.
+// What a reader sees without any daemon: `tally verify`, and a rollup no older than any that was
+// published.
 bool power_check_readers(struct run *run);
 
 // All that was said to be settled is in the ledger, each incident counts once and at its newest

@@ -359,6 +359,20 @@ bool power_check_places(struct run *run, const struct store *finished)
 
 // ---- what readers see ---------------------------------------------------------------------
 
+// What was published once stays: no reader goes back.
+static bool check_published(struct run *run)
+{
+    struct tally_err err;
+    struct rollup *rollup = rollup_open(AT_FDCWD, "/state/rollup/all.rollup", &err);
+    uint64_t generation = rollup ? rollup_generation(rollup) : 0;
+
+    rollup_close(rollup);
+    return generation >= run->published
+               ? true
+               : power_wrong(run, "the rollup is of generation %llu, %llu was published",
+                             (unsigned long long)generation, (unsigned long long)run->published);
+}
+
 // What a reader sees, before any daemon has started: `tally verify`.
 bool power_check_readers(struct run *run)
 {
@@ -373,5 +387,5 @@ bool power_check_readers(struct run *run)
     struct print print = {.out = out, .warnings = out, .format = PRINT_CSV};
     bool ok = run_verify(&options, &print, &err);
     fclose(out);
-    return ok ? true : power_wrong(run, "tally verify: %s %s", err.message, said);
+    return ok ? check_published(run) : power_wrong(run, "tally verify: %s %s", err.message, said);
 }

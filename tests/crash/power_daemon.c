@@ -105,7 +105,24 @@ static bool take_new(struct power_daemon *daemon, const char *name)
 
 static bool publish(struct power_daemon *daemon)
 {
-    return store_publish(daemon->store, &daemon->err) || daemon->err.code == TALLY_NO_SPACE;
+    if (!store_publish(daemon->store, &daemon->err)) {
+        return daemon->err.code == TALLY_NO_SPACE;
+    }
+    if (daemon->on_published) {
+        daemon->on_published(daemon->context, daemon->store);
+    }
+    return true;
+}
+
+// As a daemon does that has nothing else to do.
+static bool fold(struct power_daemon *daemon, enum store_patches least)
+{
+    while (!store_needs_publishing(daemon->store) && store_patches(daemon->store) >= least) {
+        if (!store_fold(daemon->store, &daemon->err)) {
+            return daemon->err.code == TALLY_NO_SPACE;
+        }
+    }
+    return true;
 }
 
 static bool take_names(struct power_daemon *daemon, struct queue *queue,
@@ -115,7 +132,8 @@ static bool take_names(struct power_daemon *daemon, struct queue *queue,
     bool ok = true;
 
     while (ok && (name = queue_take(queue)) != NULL) {
-        ok = take(daemon, name) && (!daemon->publishes_each || publish(daemon));
+        ok = take(daemon, name) &&
+             (!daemon->publishes_each || (publish(daemon) && fold(daemon, STORE_LARGE_PATCHES)));
         free(name);
     }
     return ok;
@@ -134,8 +152,10 @@ bool power_daemon_settle(struct power_daemon *daemon)
         ok = ok && take_names(daemon, &queue, take_claimed) &&
              scan_inbox(&daemon->inbox, 0, &queue, &waiting, &daemon->err);
         left = left || queue_waiting(&queue) > 0;
-        ok = ok && take_names(daemon, &queue, take_new) && publish(daemon);
-        left = ok && (left || store_needs_publishing(daemon->store));
+        ok = ok && take_names(daemon, &queue, take_new) && publish(daemon) &&
+             fold(daemon, STORE_PATCHES);
+        left = ok && (left || store_needs_publishing(daemon->store) ||
+                      store_patches(daemon->store) != STORE_NO_PATCH);
     }
     queue_done(&queue);
     return ok;

@@ -13,6 +13,7 @@ struct power_daemon {
     uint64_t segment_bytes_max;
     bool publishes_each; // after each file, else once at the end
     void (*on_settled)(void *context, const struct intake *intake); // NULL: nobody listens
+    void (*on_published)(void *context, const struct store *store); // NULL: nobody listens
     void *context;
     struct inbox inbox;
     struct store *store; // NULL: did not start

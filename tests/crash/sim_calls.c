@@ -203,10 +203,15 @@ static int new_mapped(uint32_t node)
     return new_handle(node, fd);
 }
 
-static bool is_rollup(const char *path)
+static bool ends_with(const char *path, const char *ending)
 {
     size_t bytes = strlen(path);
-    return bytes > 7 && strcmp(path + bytes - 7, ".rollup") == 0;
+    return bytes > strlen(ending) && strcmp(path + bytes - strlen(ending), ending) == 0;
+}
+
+static bool is_rollup(const char *path)
+{
+    return ends_with(path, ".rollup") || ends_with(path, ".rollup.patch");
 }
 
 int disk_open(int dir_fd, const char *path, int flags, mode_t mode, struct tally_err *err)

@@ -168,7 +168,10 @@ static inline void case_open(struct store_case *room)
                err);
     room->def.feeds[0].measures = 1;
     room->options = (struct store_options){
-        .segment_bytes_max = STORE_SEGMENT_BYTES, .defs = &room->def, .defs_count = 1};
+        .segment_bytes_max = STORE_SEGMENT_BYTES,
+        .defs = &room->def,
+        .defs_count = 1,
+        .patch_from_bytes = STORE_PATCH_FROM_BYTES};
     room->time_ms = INT64_C(1600000000000);
     case_check(case_start(room), err);
 }

@@ -470,12 +470,13 @@ static bool look_beside(const struct scene *scene, struct tally_err *err)
 static bool take_files(struct scene *scene, struct digest *out_rollup, struct tally_err *err)
 {
     for (size_t i = 0; i < FILES_COUNT; i++) {
-        if (!take_file(scene, &quiet.files[i], err)) {
+        if (!take_file(scene, &quiet.files[i], err) ||
+            (i + 3 >= FILES_COUNT && !store_publish(scene->store, err))) {
             return false;
         }
         scene->batches = store_batches(scene->store);
     }
-    return store_publish(scene->store, err) && read_rollup(scene, out_rollup, err) &&
+    return read_rollup(scene, out_rollup, err) && store_fold(scene->store, err) &&
            replay_earlier(scene, err) && look_beside(scene, err);
 }
 

@@ -183,8 +183,7 @@ static struct bytes encode(struct desk *desk, struct cells *cells)
     struct bytes bytes;
 
     bytes_init(&bytes);
-    assert_true(
-        cells_encode(cells, &desk->fixture.state, &provenance, &bytes, &desk->fixture.err));
+    assert_true(cells_encode(cells, &desk->fixture.state, &provenance, &bytes, &desk->fixture.err));
     return bytes;
 }
 
@@ -243,10 +242,8 @@ static void put(struct desk *desk, const char *id, int32_t day, int32_t lasts, c
 static void withdraw(struct desk *desk, const char *id)
 {
     fixture_apply(&desk->fixture, ROWS_WITHDRAW,
-                  &(struct fixture_incident){.id = id,
-                                             .country = "Chad",
-                                             .actor = "army",
-                                             .revision = ++desk->revision});
+                  &(struct fixture_incident){
+                      .id = id, .country = "Chad", .actor = "army", .revision = ++desk->revision});
 }
 
 // What base and patch say is what one file says that was made of the same incidents.
@@ -305,7 +302,7 @@ static void groups_come_and_go(void **state)
     assert_true(publish_patch(&desk));
     is_the_sum(&desk);
     desk.generation++;
-    withdraw(&desk, "e"); // one that came goes again
+    withdraw(&desk, "e");             // one that came goes again
     put(&desk, "c", 6, 0, "Mali", 1); // and one that went comes back
     assert_true(publish_patch(&desk));
     is_the_sum(&desk);

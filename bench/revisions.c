@@ -1,0 +1,145 @@
+// bench/revisions.c - what a revision file costs, from its bytes until it is durable and published.
+//
+//     bench_revisions CONF BASE.csv REVISION.csv...
+//
+// CONF is a configuration whose `state` is an empty folder. The base file is taken in first; then
+// each revision file, the way the daemon does it but on one thread, and a line is printed:
+//
+//     rows parse commit publish total patch_bytes fold        times in ms
+//
+// parse is reading the file and writing its rows to the ledger; commit the sync and applying them;
+// publish the patch, or the whole rollup; fold, in the last line, writing the whole rollup anew,
+// which is what every batch would cost without patches.
+#include "base/disk.h"
+#include "daemon/intake.h"
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct progress nobody;
+
+static double now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void check(bool ok, const struct tally_err *err)
+{
+    if (!ok) {
+        fprintf(stderr, "bench_revisions: %s: %s\n", err->place, err->message);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void on_mistake(void *context, const struct tally_err *mistake)
+{
+    (void)context;
+    fprintf(stderr, "bench_revisions: %s: %s\n", mistake->place, mistake->message);
+}
+
+struct parts {
+    double parse_ms;
+    double commit_ms;
+    uint64_t rows;
+};
+
+static void copy_in(const struct inbox *inbox, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct tally_err err;
+
+    check(disk_copy(AT_FDCWD, path, inbox->inbox_fd, slash ? slash + 1 : path, 0600, &err), &err);
+}
+
+static struct parts take_in(struct inbox *inbox, const struct config *config, struct store *store,
+                            const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct disk_entry entry;
+    struct tally_err err;
+    struct parts parts;
+    int fd;
+
+    copy_in(inbox, path);
+    double start = now_ms();
+    check(inbox_claim(inbox, slash ? slash + 1 : path, &fd, &entry, &err) == INBOX_CLAIMED, &err);
+    struct intake *intake =
+        intake_open(inbox, config, slash ? slash + 1 : path, fd, entry.bytes, false, nobody, &err);
+    check(intake, &err);
+    do {
+        intake_parse(intake, 0);
+        check(intake->step[0] == INGEST_CHUNK || intake->step[0] == INGEST_END, &intake->err);
+        check(intake_store(intake, store, 0), &intake->err);
+    } while (intake->step[0] != INGEST_END);
+    double parsed = now_ms();
+    check(intake_settle(intake, store, INTAKE_COMPLETE) == INTAKE_SETTLED, &intake->err);
+    double settled = now_ms();
+    parts = (struct parts){.parse_ms = parsed - start,
+                           .commit_ms = settled - parsed,
+                           .rows = intake->outcome.counts.added + intake->outcome.counts.revised};
+    intake_close(intake);
+    return parts;
+}
+
+static double publish(struct store *store)
+{
+    struct tally_err err;
+    double start = now_ms();
+
+    check(store_publish(store, &err), &err);
+    return now_ms() - start;
+}
+
+static void measure(struct inbox *inbox, const struct config *config, struct store *store,
+                    char **revisions)
+{
+    struct tally_err err;
+
+    take_in(inbox, config, store, *revisions++);
+    publish(store);
+    printf("rows,parse_ms,commit_ms,publish_ms,total_ms,patch_bytes\n");
+    for (; *revisions; revisions++) {
+        struct parts parts = take_in(inbox, config, store, *revisions);
+        double publish_ms = publish(store);
+        printf("%llu,%.2f,%.2f,%.2f,%.2f,%llu\n", (unsigned long long)parts.rows, parts.parse_ms,
+               parts.commit_ms, publish_ms, parts.parse_ms + parts.commit_ms + publish_ms,
+               (unsigned long long)store_rollup_at(store, 0).patch_bytes);
+    }
+    double start = now_ms();
+    check(store_fold(store, &err), &err);
+    printf("fold,,,%.2f,,\n", now_ms() - start);
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    struct inbox inbox;
+    struct tally_err err;
+
+    if (argc < 4) {
+        fputs("usage: bench_revisions CONF BASE.csv REVISION.csv...\n", stderr);
+        return EXIT_FAILURE;
+    }
+    if (!config_load(&config, argv[1], NULL, on_mistake, NULL)) {
+        return EXIT_FAILURE;
+    }
+    check(inbox_open(&inbox, config.state, &err), &err);
+    struct store_options options = {.segment_bytes_max = config.segment_bytes_max,
+                                    .defs = config.defs,
+                                    .defs_count = config.defs_count,
+                                    .patch_from_bytes = config.patch_from_bytes};
+    struct store *store = store_open(inbox.state_fd, &options, &err);
+    check(store, &err);
+    measure(&inbox, &config, store, argv + 2);
+    store_close(store);
+    inbox_close(&inbox);
+    config_done(&config);
+    return EXIT_SUCCESS;
+}
