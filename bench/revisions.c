@@ -5,7 +5,7 @@
 // CONF is a configuration whose `state` is an empty folder. The base file is taken in first; then
 // each revision file, the way the daemon does it but on one thread, and a line is printed:
 //
-//     rows parse commit publish total patch_bytes fold        times in ms
+//     rows, parse, commit, publish, total, publish_cpu, patch_bytes        times in ms
 //
 // parse is reading the file and writing its rows to the ledger; commit the sync and applying them;
 // publish the patch, or the whole rollup; fold, in the last line, writing the whole rollup anew,
@@ -22,12 +22,17 @@
 
 static const struct progress nobody;
 
-static double now_ms(void)
+static double clock_ms(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static double now_ms(void)
+{
+    return clock_ms(CLOCK_MONOTONIC);
 }
 
 static void check(bool ok, const struct tally_err *err)
@@ -88,33 +93,39 @@ static struct parts take_in(struct inbox *inbox, const struct config *config, st
     return parts;
 }
 
-static double publish(struct store *store)
+struct cost {
+    double wall_ms;
+    double cpu_ms;
+};
+
+static struct cost cost_of(bool (*work)(struct store *store, struct tally_err *err),
+                           struct store *store)
 {
     struct tally_err err;
     double start = now_ms();
+    double cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
 
-    check(store_publish(store, &err), &err);
-    return now_ms() - start;
+    check(work(store, &err), &err);
+    return (struct cost){.wall_ms = now_ms() - start,
+                         .cpu_ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu};
 }
 
 static void measure(struct inbox *inbox, const struct config *config, struct store *store,
                     char **revisions)
 {
-    struct tally_err err;
-
     take_in(inbox, config, store, *revisions++);
-    publish(store);
-    printf("rows,parse_ms,commit_ms,publish_ms,total_ms,patch_bytes\n");
+    cost_of(store_publish, store);
+    printf("rows,parse_ms,commit_ms,publish_ms,total_ms,publish_cpu_ms,patch_bytes\n");
     for (; *revisions; revisions++) {
         struct parts parts = take_in(inbox, config, store, *revisions);
-        double publish_ms = publish(store);
-        printf("%llu,%.2f,%.2f,%.2f,%.2f,%llu\n", (unsigned long long)parts.rows, parts.parse_ms,
-               parts.commit_ms, publish_ms, parts.parse_ms + parts.commit_ms + publish_ms,
+        struct cost cost = cost_of(store_publish, store);
+        printf("%llu,%.2f,%.2f,%.2f,%.2f,%.2f,%llu\n", (unsigned long long)parts.rows,
+               parts.parse_ms, parts.commit_ms, cost.wall_ms,
+               parts.parse_ms + parts.commit_ms + cost.wall_ms, cost.cpu_ms,
                (unsigned long long)store_rollup_at(store, 0).patch_bytes);
     }
-    double start = now_ms();
-    check(store_fold(store, &err), &err);
-    printf("fold,,,%.2f,,\n", now_ms() - start);
+    struct cost cost = cost_of(store_fold, store);
+    printf("fold,,,%.2f,,%.2f,\n", cost.wall_ms, cost.cpu_ms);
 }
 
 int main(int argc, char **argv)
@@ -127,7 +138,7 @@ int main(int argc, char **argv)
         fputs("usage: bench_revisions CONF BASE.csv REVISION.csv...\n", stderr);
         return EXIT_FAILURE;
     }
-    if (!config_load(&config, argv[1], NULL, on_mistake, NULL)) {
+    if (!config_load(&config, argv[1], "/nowhere", on_mistake, NULL)) {
         return EXIT_FAILURE;
     }
     check(inbox_open(&inbox, config.state, &err), &err);

@@ -180,19 +180,21 @@ static void list_differences(struct patching *patching, bool spans)
     patching->starts[spans][groups] = patching->count[spans];
 }
 
-static void take_difference(void *context, bool spans, uint32_t index, struct rollup_entry *out)
+static void list_numbers(void *context, bool spans, uint32_t index, bits_u128 *out)
 {
     const struct patching *patching = context;
     const struct cells_groups *groups = patching->groups;
     const struct cells_entry *entry = cells_entry_at(
         groups, spans ? groups->spans.data : groups->cells.data, patching->at[spans][index]);
 
-    out->first_day = entry->first_day;
-    out->last_day = entry->last_day;
-    out->sums.incidents = (uint64_t)(int32_t)entry->incidents;
+    *out++ = (bits_u128)entry->first_day;
+    if (spans) {
+        *out++ = (bits_u128)(entry->last_day - entry->first_day);
+    }
+    *out++ = (bits_u128)(int32_t)entry->incidents;
     for (size_t m = 0; m < groups->measures_count; m++) {
-        out->sums.measure[m].sum = cells_entry_sum(entry, m);
-        out->sums.measure[m].reported = (uint64_t)(int32_t)cells_entry_reported(groups, entry, m);
+        *out++ = (bits_u128)cells_entry_sum(entry, m);
+        *out++ = (bits_u128)(int32_t)(entry->incidents - cells_entry_reported(groups, entry, m));
     }
 }
 
@@ -273,7 +275,7 @@ static bool encode(struct patching *patching, struct rollup_content *content, st
                                   .changed_count = patching->changed_count,
                                   .numbers = patching->numbers,
                                   .fresh = patching->fresh_count};
-    struct patch_source source = {.context = patching, .entry = take_difference};
+    struct patch_source source = {.context = patching, .numbers = list_numbers};
 
     for (size_t dim = 0; dim < patching->def->dims_count; dim++) {
         content->texts[dim] = patching->added[dim];

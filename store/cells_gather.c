@@ -101,11 +101,8 @@ static struct digest digest_of_group(struct gathering *gathering, uint32_t group
 static struct digest digest_of_entry(struct gathering *gathering, uint32_t group,
                                      const struct rollup_entry *entry)
 {
-    struct digest of_group = digest_of_group(gathering, group);
-    struct digest digest = rollup_entry_digest(&gathering->piece, of_group, entry,
-                                               gathering->groups->measures_count);
-    gathering->ok = gathering->ok && gathering->piece.ok;
-    return digest;
+    return rollup_entry_digest(digest_of_group(gathering, group), entry,
+                               gathering->groups->measures_count);
 }
 
 // An entry that nobody counted in any longer may have been the first or last one.

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 64, SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 16 };
+enum { SLOTS_FIRST = 64, SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 64 };
 
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err)

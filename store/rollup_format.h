@@ -102,8 +102,8 @@ bool rollup_content_sums(const struct rollup *rollup, struct rollup_digest_sums 
                          struct tally_err *err);
 bool rollup_digest_of_sums(const struct rollup_def *def, const struct rollup_digest_sums *sums,
                            struct digest *out_digest, struct tally_err *err);
-// Of one entry; `group`: the digest of its group's texts. `piece` is scratch.
-struct digest rollup_entry_digest(struct bytes *piece, struct digest group,
-                                  const struct rollup_entry *entry, size_t measures);
+// Of one entry; `group`: the digest of its group's texts.
+struct digest rollup_entry_digest(struct digest group, const struct rollup_entry *entry,
+                                  size_t measures);
 
 #endif

@@ -70,13 +70,14 @@ bool patch_verify(const struct patch *patch, const struct rollup *base, struct t
 
 // ---- writing ------------------------------------------------------------------------------
 
-// Where the differences come from: one patch group after another, each one's oldest first.
+// Where the differences come from: one patch group after another, each one's oldest first. Numbers
+// of an entry stand in order of the columns, as two's complement.
 struct patch_source {
     void *context;
     uint64_t all;
     uint32_t count;
     const uint64_t *starts; // [patch groups + 1]
-    void (*entry)(void *context, bool spans, uint32_t index, struct rollup_entry *out);
+    void (*numbers)(void *context, bool spans, uint32_t index, bits_u128 *out);
 };
 
 struct patch_content {

@@ -17,33 +17,13 @@ struct columns {
     size_t at[PATCH_COLUMNS_MAX]; // where each column's numbers begin in the section
 };
 
-// Calls for each number of an entry, in order of the columns.
-static uint32_t list_numbers(const struct columns *columns, const struct rollup_entry *entry,
-                             bits_u128 *out)
+// Narrowest width for numbers of so many bits, the sign left out.
+static uint32_t width_for(bits_u128 size)
 {
-    const struct rollup_sums *sums = &entry->sums;
-    uint32_t count = 0;
+    uint32_t width = 1;
 
-    out[count++] = (bits_u128)(bytes_i128)entry->first_day;
-    if (columns->spans) {
-        out[count++] = (bits_u128)(entry->last_day - entry->first_day);
-    }
-    out[count++] = (bits_u128)(bytes_i128)(int64_t)sums->incidents;
-    for (uint32_t m = 0; m < columns->measures; m++) {
-        out[count++] = (bits_u128)sums->measure[m].sum;
-        out[count++] =
-            (bits_u128)(bytes_i128)(int64_t)(sums->incidents - sums->measure[m].reported);
-    }
-    return count;
-}
-
-// Narrowest width that holds a number, if `width` does not.
-static uint32_t widen(uint32_t width, bits_u128 number)
-{
-    bits_u128 size = (bytes_i128)number < 0 ? ~number : number; // bits besides the sign
-
-    while (width == 0 ? number != 0 : width < 16 && size >> (8 * width - 1) != 0) {
-        width = width == 0 ? 1 : width * 2;
+    while (width < 16 && size >> (8 * width - 1) != 0) {
+        width *= 2;
     }
     return width;
 }
@@ -51,15 +31,19 @@ static uint32_t widen(uint32_t width, bits_u128 number)
 static void find_widths(struct columns *columns)
 {
     bits_u128 number[PATCH_COLUMNS_MAX];
-    struct rollup_entry entry;
+    bits_u128 size[PATCH_COLUMNS_MAX] = {0}; // bits that any number has beside its sign
+    bits_u128 any[PATCH_COLUMNS_MAX] = {0};
 
     columns->count = (columns->spans ? 3 : 2) + 2 * columns->measures;
     for (uint32_t i = 0; i < columns->source->count; i++) {
-        columns->source->entry(columns->source->context, columns->spans, i, &entry);
-        list_numbers(columns, &entry, number);
+        columns->source->numbers(columns->source->context, columns->spans, i, number);
         for (uint32_t c = 0; c < columns->count; c++) {
-            columns->width[c] = widen(columns->width[c], number[c]);
+            size[c] |= number[c] ^ (bits_u128)((bytes_i128)number[c] >> 127);
+            any[c] |= number[c];
         }
+    }
+    for (uint32_t c = 0; c < columns->count; c++) {
+        columns->width[c] = any[c] ? width_for(size[c]) : 0;
     }
 }
 
@@ -78,19 +62,42 @@ static void put_heads(struct columns *columns, struct bytes *out)
     }
 }
 
+static void put_number(unsigned char *at, uint32_t width, bits_u128 number)
+{
+    uint64_t low = htole64((uint64_t)number);
+    uint64_t high = htole64((uint64_t)(number >> 64));
+
+    switch (width) {
+    case 1:
+        *at = (unsigned char)number;
+        return;
+    case 2:
+        memcpy(at, &low, 2);
+        return;
+    case 4:
+        memcpy(at, &low, 4);
+        return;
+    case 8:
+        memcpy(at, &low, 8);
+        return;
+    case 16:
+        memcpy(at, &low, 8);
+        memcpy(at + 8, &high, 8);
+        return;
+    default:
+        return; // every number is 0
+    }
+}
+
 static void put_numbers(const struct columns *columns, struct bytes *out)
 {
     bits_u128 number[PATCH_COLUMNS_MAX];
-    struct rollup_entry entry;
 
     for (uint32_t i = 0; i < columns->source->count; i++) {
-        columns->source->entry(columns->source->context, columns->spans, i, &entry);
-        list_numbers(columns, &entry, number);
+        columns->source->numbers(columns->source->context, columns->spans, i, number);
         for (uint32_t c = 0; c < columns->count; c++) {
-            uint64_t halves[2] = {htole64((uint64_t)number[c]),
-                                  htole64((uint64_t)(number[c] >> 64))};
-            memcpy(out->data + columns->at[c] + (size_t)i * columns->width[c], halves,
-                   columns->width[c]);
+            uint32_t width = columns->width[c];
+            put_number(out->data + columns->at[c] + (size_t)i * width, width, number[c]);
         }
     }
 }

@@ -44,19 +44,28 @@ static struct digest group_digest(struct digesting *digesting, size_t group)
     return digest_of_piece(digesting);
 }
 
-struct digest rollup_entry_digest(struct bytes *piece, struct digest group,
-                                  const struct rollup_entry *entry, size_t measures)
+static unsigned char *put_word(unsigned char *at, uint64_t value)
 {
-    bytes_clear(piece);
-    put_digest(piece, group);
-    bytes_put_u32(piece, (uint32_t)entry->first_day);
-    bytes_put_u32(piece, (uint32_t)entry->last_day);
-    bytes_put_u64(piece, entry->sums.incidents);
+    uint64_t word = htole64(value);
+
+    memcpy(at, &word, sizeof word);
+    return at + sizeof word;
+}
+
+struct digest rollup_entry_digest(struct digest group, const struct rollup_entry *entry,
+                                  size_t measures)
+{
+    unsigned char piece[(4 + 3 * ROLLUP_MEASURES_MAX) * sizeof(uint64_t)];
+    unsigned char *at = put_word(put_word(piece, group.low), group.high);
+
+    at = put_word(at, (uint32_t)entry->first_day | (uint64_t)(uint32_t)entry->last_day << 32);
+    at = put_word(at, entry->sums.incidents);
     for (size_t m = 0; m < measures; m++) {
-        bytes_put_i128(piece, entry->sums.measure[m].sum);
-        bytes_put_u64(piece, entry->sums.measure[m].reported);
+        bits_u128 sum = (bits_u128)entry->sums.measure[m].sum;
+        at = put_word(put_word(at, (uint64_t)sum), (uint64_t)(sum >> 64));
+        at = put_word(at, entry->sums.measure[m].reported);
     }
-    return digest_of(piece->data, piece->count);
+    return digest_of(piece, (size_t)(at - piece));
 }
 
 static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
@@ -74,10 +83,9 @@ static bool sum_digests(struct digesting *digesting, enum rollup_walk_over over,
         struct digest of_group = group_digest(digesting, group);
         rollup_walk_group(walk, group);
         while (rollup_walk_next(walk, &entry, err)) {
-            struct digest of_entry = rollup_entry_digest(&digesting->piece, of_group, &entry,
-                                                         digesting->rollup->def.measures_count);
+            struct digest of_entry =
+                rollup_entry_digest(of_group, &entry, digesting->rollup->def.measures_count);
             *out_sum = digest_add(*out_sum, of_entry);
-            digesting->no_memory = digesting->no_memory || !digesting->piece.ok;
         }
     }
     rollup_walk_close(walk);
