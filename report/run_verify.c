@@ -67,6 +67,15 @@ static bool is_damage(const struct tally_err *err)
     return err->code == TALLY_CORRUPT || err->code == TALLY_UNSUPPORTED;
 }
 
+static const char *size_of(struct sheet *sheet, const struct rollup *rollup)
+{
+    unsigned long long bytes = rollup_bytes(rollup);
+    unsigned long long patch = rollup_patch_bytes(rollup);
+
+    return patch == 0 ? sheet_printf(sheet, "%llu bytes", bytes)
+                      : sheet_printf(sheet, "%llu bytes and a patch of %llu", bytes - patch, patch);
+}
+
 // *out_rollup stays NULL when it is damaged.
 static bool check_rollup(struct check *check, const char *path, const char *thing,
                          struct rollup **out_rollup, struct tally_err *err)
@@ -76,8 +85,8 @@ static bool check_rollup(struct check *check, const char *path, const char *thin
 
     if (rollup && rollup_verify(rollup, &damage)) {
         char digest[DIGEST_TEXT_BYTES];
-        const char *detail = sheet_printf(&check->sheet, "%llu bytes, generation %llu, digest %s",
-                                          (unsigned long long)rollup_bytes(rollup),
+        const char *detail = sheet_printf(&check->sheet, "%s, generation %llu, digest %s",
+                                          size_of(&check->sheet, rollup),
                                           (unsigned long long)rollup_generation(rollup),
                                           digest_format(rollup_digest(rollup), digest));
         *out_rollup = rollup;

@@ -77,16 +77,17 @@ class Rollup:
     provenance: object
 
 
-def open_table(data):
-    """The header's fields, and each section's bytes by its id."""
-    need(data[:8] == MAGIC and data[-8:] == MAGIC, "file", "no magic at both ends")
+def open_table(data, magic=MAGIC):
+    """The header's fields, what names the base of a patch, and each section's bytes by its id."""
+    need(data[:8] == magic and data[-8:] == magic, "file", "no magic at both ends")
     cursor = Bytes(data, "file")
     cursor.take(8)
-    major, _, count, length, *header, zero = cursor.unpack("HHIQQQQiiQ")
+    major, _, count, length, *header, base = cursor.unpack("HHIQQQQiiQ")
     need(major == MAJOR, "file", f"version {major}")
     cursor.need(DAY_MIN <= header[3] <= DAY_MAX and DAY_MIN <= header[4] <= DAY_MAX,
                 "days out of range")
-    need(count <= SECTIONS_MAX and length == len(data) and zero == 0, "file", "a broken header")
+    need(count <= SECTIONS_MAX and length == len(data), "file", "a broken header")
+    need(base == 0 or magic != MAGIC, "file", "something where zeros have to be")
     table = [cursor.unpack("IIQQQ") for _ in range(count)]
     need(xxh3_64(data[:cursor.at]) == cursor.number("Q"), "file", "the table's checksum is another")
     sections = {}
@@ -100,8 +101,9 @@ def open_table(data):
     cursor.take(8)
     cursor.end()
     for number, name in enumerate(SECTIONS):
-        need(number == 0 or number in sections, name, "is missing")
-    return header, sections
+        need(number in sections or number == 0 or (number == 4 and magic != MAGIC), name,
+             "is missing")
+    return header, base, sections
 
 
 def read_schema(data):
@@ -486,7 +488,7 @@ def read_provenance(data, generation):
 
 def decode(data):
     """All but the headline; that header, headline and digest say the same is left to `prove`."""
-    (generation, low, high, first, last), sections = open_table(data)
+    (generation, low, high, first, last), _, sections = open_table(data)
     schema = read_schema(sections[1])
     groups = read_groups(sections[3], read_dictionary(sections[2], schema))
     cells, spans = (Entries(sections[number], SECTIONS[number], len(schema.measures),
@@ -504,7 +506,7 @@ def prove(rollup, data):
     need((rollup.first_day, rollup.last_day) == days_of(rollup), "file",
          "first or last day is another")
     need(rollup.digest == content_digest(rollup), "file", "the content digest is another")
-    rollup.headline = read_headline(open_table(data)[1][4], rollup)
+    rollup.headline = read_headline(open_table(data)[2][4], rollup)
 
 
 def read(data):

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "crash"))
 from sandbox import *  # noqa: F401,F403,E402
 from sandbox import Failure, fast_directory, must, run  # noqa: E402
 
+import patch_reader  # noqa: E402
 import reader  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -40,8 +41,13 @@ def tally(options, *words):
 
 
 def read(path):
+    """A base, or a base and the patch beside it that names it."""
+    base = pathlib.Path(path).read_bytes()
+    patch = pathlib.Path(f"{path}.patch")
     try:
-        return reader.read(pathlib.Path(path).read_bytes())
+        if patch.exists() and patch_reader.names(patch.read_bytes(), base):
+            return patch_reader.read(base, patch.read_bytes())
+        return reader.read(base)
     except reader.Refused as refused:
         raise Failure(f"the second reader refuses {path}: {refused}") from None
 
