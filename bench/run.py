@@ -13,6 +13,7 @@ import load
 import lookups
 import measure
 import processes
+import revisions
 import rivals
 import scans
 import shapes
@@ -22,7 +23,7 @@ from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-TABLES = ("scan", "load", "size", "lookup", "process")
+TABLES = ("scan", "load", "size", "lookup", "process", "revisions")
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -166,6 +167,16 @@ def measure_packed(chosen, shape, rows, data, findings):
     say("")
 
 
+def measure_revisions(chosen, shape, rows, data, findings):
+    try:
+        found = revisions.measure(chosen.build, shape, rows, data)
+    except rivals.Failed as failure:
+        findings.said.append(f"{failure} ({shape.name})")
+        return
+    revisions.show(shape, rows, found)
+    findings.tables.setdefault("revisions", {})[shape.name] = revisions.kept(found)
+
+
 def measure_all(chosen, taking_part):
     findings = Findings({}, [], [])
     if "scan" in chosen.table:
@@ -177,6 +188,8 @@ def measure_all(chosen, taking_part):
         data = make_data(chosen.build, shape, rows)
         if "load" in chosen.table:
             measure_load(chosen, shape, rows, data, taking_part, findings)
+        if "revisions" in chosen.table:
+            measure_revisions(chosen, shape, rows, data, findings)
         if set(chosen.table) & set(PACKED_TABLES):
             try:
                 measure_packed(chosen, shape, rows, data, findings)

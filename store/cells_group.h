@@ -47,7 +47,7 @@ struct cells_run {
     uint32_t capacity;
 };
 
-enum { CELLS_NO_BASE = UINT32_MAX };
+#define CELLS_NO_BASE UINT32_MAX
 
 struct cells_group {
     uint32_t hash;

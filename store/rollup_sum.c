@@ -5,6 +5,7 @@
 // in order of their texts, number the values that are left, pack dictionaries and keys.
 #include "store/rollup_sum.h"
 
+#include "base/disk.h"
 #include "base/planted.h"
 
 #include <fcntl.h>
@@ -359,15 +360,29 @@ struct rollup *rollup_join(struct rollup *base, struct rollup *patch, struct tal
 
 // ---- which two belong together ------------------------------------------------------------
 
+// What a path leads to: a patch stands beside the file, not beside a link to it. NULL: no memory.
+static char *real_path(int dir_fd, const char *path)
+{
+    struct disk_entry entry = {.regular = true};
+    struct tally_err ignored;
+
+    bool link = dir_fd == AT_FDCWD && disk_look(dir_fd, path, &entry, &ignored) && !entry.regular;
+    char *real = link ? realpath(path, NULL) : NULL;
+    return real ? real : strdup(path);
+}
+
 // The patch beside a base; NULL with TALLY_NOT_FOUND: there is none.
 static struct rollup *map_patch(int dir_fd, const char *path, struct tally_err *err)
 {
+    char *real = real_path(dir_fd, path);
     char *name = NULL;
 
-    if (asprintf(&name, "%s%s", path, ROLLUP_PATCH_ENDING) < 0) {
+    if (!real || asprintf(&name, "%s%s", real, ROLLUP_PATCH_ENDING) < 0) {
         err_set(err, TALLY_NO_MEMORY, "no memory for a name");
+        free(real);
         return NULL;
     }
+    free(real);
     struct rollup *patch = rollup_map(dir_fd, name, ROLLUP_PATCH, err);
     free(name);
     return patch;

@@ -11,7 +11,7 @@
 
 #include "store/rollup_patch.h"
 
-enum { ROLLUP_NO_GROUP = UINT32_MAX };
+#define ROLLUP_NO_GROUP UINT32_MAX
 
 struct rollup_sum {
     struct rollup *base;

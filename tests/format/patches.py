@@ -112,6 +112,10 @@ def test_base_alone_is_of_an_older_generation(options, stack):
     must(readers.compare(options, copy).generation == 1, "the base is not what it was")
     shutil.copy(desk.patch, f"{copy}.patch")
     must(readers.compare(options, copy).generation == 2, "both are not the sum")
+    link = desk.box.folder / "link.rollup"
+    link.symlink_to(desk.path)
+    detail = readers.tally(options, "verify", link)[1][2]
+    must("generation 2," in detail, f"through a link: {detail}")
 
 
 def test_golden_base_and_patch(options, stack):
