@@ -167,11 +167,10 @@ static inline void case_open(struct store_case *room)
                    rollup_def_add_window(&room->def, 50, err),
                err);
     room->def.feeds[0].measures = 1;
-    room->options = (struct store_options){
-        .segment_bytes_max = STORE_SEGMENT_BYTES,
-        .defs = &room->def,
-        .defs_count = 1,
-        .patch_from_bytes = STORE_PATCH_FROM_BYTES};
+    room->options = (struct store_options){.segment_bytes_max = STORE_SEGMENT_BYTES,
+                                           .defs = &room->def,
+                                           .defs_count = 1,
+                                           .patch_from_bytes = STORE_PATCH_FROM_BYTES};
     room->time_ms = INT64_C(1600000000000);
     case_check(case_start(room), err);
 }
