@@ -130,12 +130,34 @@ bool cells_matches(struct cells *cells, const struct state *state, const struct 
     return map && match(cells, state, incident, map, out_codes, &in, err) && in;
 }
 
+void cells_change_of(const struct cells *cells, const struct state *state,
+                     const struct incident *incident, int sign, struct cells_change *out)
+{
+    const int64_t *measures = incident_measures(state, incident);
+    uint64_t reported = incident_reported(state, incident);
+
+    out->first_day = incident_first_day(incident);
+    out->last_day = incident_last_day(incident);
+    out->sign = sign;
+    for (size_t i = 0; i < cells->def.measures_count; i++) {
+        int source = cells->map[incident->shape].measure[i];
+        out->reported[i] = source >= 0 && (reported >> source & 1);
+        out->value[i] = out->reported[i] ? measures[source] : 0;
+    }
+}
+
+const int *cells_measures_of(const struct cells *cells, uint32_t shape)
+{
+    return cells->map[shape].measure;
+}
+
 static bool on_change(void *context, const struct state *state, const struct incident *incident,
                       int sign, struct tally_err *err)
 {
     struct cells *cells = context;
     const struct shape_map *map = map_of(cells, state, incident, err);
     uint32_t codes[ROLLUP_DIMS_MAX];
+    struct cells_change change;
     bool in;
 
     if (!map || !match(cells, state, incident, map, codes, &in, err)) {
@@ -144,16 +166,7 @@ static bool on_change(void *context, const struct state *state, const struct inc
     if (!in) {
         return true;
     }
-    struct cells_change change = {.first_day = incident_first_day(incident),
-                                  .last_day = incident_last_day(incident),
-                                  .sign = sign};
-    const int64_t *measures = incident_measures(state, incident);
-    uint64_t reported = incident_reported(state, incident);
-    for (size_t i = 0; i < cells->def.measures_count; i++) {
-        int source = map->measure[i];
-        change.reported[i] = source >= 0 && (reported >> source & 1);
-        change.value[i] = change.reported[i] ? measures[source] : 0;
-    }
+    cells_change_of(cells, state, incident, sign, &change);
     return cells_groups_change(&cells->groups, codes, &change, err);
 }
 
@@ -170,19 +183,6 @@ static bool copy_def(struct rollup_def *out, const struct rollup_def *def, struc
     return ok;
 }
 
-static bool take_in_all(struct cells *cells, struct state *state, struct tally_err *err)
-{
-    struct state_walk walk = {0};
-    const struct incident *incident;
-
-    while ((incident = state_next(state, &walk)) != NULL) {
-        if (incident_is_live(incident) && !on_change(cells, state, incident, 1, err)) {
-            return false;
-        }
-    }
-    return state_observe(state, on_change, cells, err);
-}
-
 struct cells *cells_open(struct state *state, const struct rollup_def *def, struct tally_err *err)
 {
     struct cells *cells = calloc(1, sizeof *cells);
@@ -193,7 +193,7 @@ struct cells *cells_open(struct state *state, const struct rollup_def *def, stru
     }
     if (!copy_def(&cells->def, def, err) ||
         !cells_groups_init(&cells->groups, def->dims_count, def->measures_count, err) ||
-        !take_in_all(cells, state, err)) {
+        !cells_take_in(cells, state, err)) {
         cells_close(cells);
         return NULL;
     }
@@ -221,6 +221,21 @@ void cells_close(struct cells *cells)
 const struct rollup_def *cells_def(const struct cells *cells)
 {
     return &cells->def;
+}
+
+bool cells_begin_anew(struct cells *cells, struct state *state, struct tally_err *err)
+{
+    const struct rollup_def *def = &cells->def;
+
+    state_unobserve(state, cells);
+    cells->base.made = cells->base.ready = false;
+    cells_groups_done(&cells->groups);
+    return cells_groups_init(&cells->groups, def->dims_count, def->measures_count, err);
+}
+
+bool cells_take_in(struct cells *cells, struct state *state, struct tally_err *err)
+{
+    return cells_fill(cells, state, err) && state_observe(state, on_change, cells, err);
 }
 
 struct cells_groups *cells_groups(struct cells *cells)

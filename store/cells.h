@@ -26,6 +26,12 @@ struct cells;
 struct cells *cells_open(struct state *state, const struct rollup_def *def, struct tally_err *err);
 void cells_close(struct cells *cells); // NULL is allowed; close before the state
 
+// For a batch that is most of what is kept: the cells forget all and leave the state, which may
+// then change unseen, and take in what it holds. Between the two they say nothing. After a failure
+// they are only good for cells_close.
+bool cells_begin_anew(struct cells *cells, struct state *state, struct tally_err *err);
+bool cells_take_in(struct cells *cells, struct state *state, struct tally_err *err);
+
 const struct rollup_def *cells_def(const struct cells *cells);
 
 // Does this incident belong to the rollup, and to which values of its dimensions?

@@ -88,6 +88,15 @@ void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
     }
 }
 
+void cells_entry_add_one(const struct cells_groups *groups, struct cells_entry *to, size_t measure,
+                         int64_t value)
+{
+    bytes_i128 sum = cells_entry_sum(to, measure) + value;
+
+    memcpy(sum_at(to, measure), &sum, sizeof sum);
+    reported_at(groups, to)[measure]++;
+}
+
 int cells_compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t b_last)
 {
     return a_first != b_first ? (a_first < b_first ? -1 : 1)
@@ -419,8 +428,8 @@ static bool reserve_group(struct cells_groups *groups, struct tally_err *err)
     return true;
 }
 
-static bool find_or_add(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
-                        struct tally_err *err)
+bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
+                       struct tally_err *err)
 {
     size_t codes_bytes = groups->dims_count * sizeof *codes;
     uint32_t hash = (uint32_t)checksum64(codes, codes_bytes, 0);
@@ -470,7 +479,7 @@ bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
 {
     uint32_t group;
 
-    if (!reserve_pending(groups, err) || !find_or_add(groups, codes, &group, err)) {
+    if (!reserve_pending(groups, err) || !cells_groups_find(groups, codes, &group, err)) {
         return false;
     }
     assert(change->sign > 0 || groups->group[group].incidents > 0);

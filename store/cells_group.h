@@ -89,6 +89,9 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
 void cells_groups_done(struct cells_groups *groups);
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err);
+// The group of these codes, added when new.
+bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
+                       struct tally_err *err);
 // Merges differences and what is pending into the lists: before those are read. After a failure (no
 // memory) it can be tried again.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
@@ -113,6 +116,9 @@ int cells_compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t
 // Adds what `from` counts; all modulo 2^32 and 2^128.
 void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
                      const struct cells_entry *from);
+// Adds one reported value of a measure.
+void cells_entry_add_one(const struct cells_groups *groups, struct cells_entry *to, size_t measure,
+                         int64_t value);
 // Positions of pending changes, by group, then by days: those of group g stand from end[g - 1] to
 // end[g]. The caller's zeroed memory: a number a group, and one a change.
 void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32_t *order);
@@ -130,6 +136,14 @@ struct cells_base {
     struct dictionary_text *texts[ROLLUP_DIMS_MAX]; // the texts stay with the state
     uint32_t texts_count[ROLLUP_DIMS_MAX];
 };
+
+// Takes in all that counts in a state. Requires: nothing is there yet.
+bool cells_fill(struct cells *cells, const struct state *state, struct tally_err *err);
+// Which measure of a shape each of the rollup's is; < 0: it has none. Requires: an incident of this
+// shape has been matched.
+const int *cells_measures_of(const struct cells *cells, uint32_t shape);
+void cells_change_of(const struct cells *cells, const struct state *state,
+                     const struct incident *incident, int sign, struct cells_change *out);
 
 struct cells_groups *cells_groups(struct cells *cells);
 struct cells_base *cells_base(struct cells *cells);

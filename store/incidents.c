@@ -1,5 +1,7 @@
 #include "store/incidents.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,7 @@ static bool reserve_slots(struct incidents *incidents, uint64_t count, struct ta
     if (!slot) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for an id index of %zu slots", slots);
     }
+    pages_advise_large(slot, slots * sizeof *slot);
     free(incidents->slot);
     incidents->slot = slot;
     incidents->slots = slots;
@@ -129,6 +132,7 @@ static bool reserve_rows(struct incidents *incidents, uint32_t count, struct tal
     struct incident *row = realloc(incidents->row, capacity * sizeof *row);
     if (row) {
         incidents->row = row;
+        pages_advise_large(row + incidents->count, (capacity - incidents->count) * sizeof *row);
     }
     size_t dims_bytes = capacity * incidents->dims_max * sizeof(uint32_t);
     uint32_t *dims = dims_bytes > 0 ? realloc(incidents->dims, dims_bytes) : NULL;

@@ -65,7 +65,7 @@ static bool reserve_accepted(struct store *store, struct tally_err *err)
     return true;
 }
 
-static bool rollup_has_feed(const struct store_rollup *rollup, const char *feed)
+bool store_rollup_has_feed(const struct store_rollup *rollup, const char *feed)
 {
     const struct rollup_def *def = cells_def(rollup->cells);
 
@@ -80,7 +80,7 @@ static bool rollup_has_feed(const struct store_rollup *rollup, const char *feed)
 void store_mark_feed(struct store *store, const char *feed)
 {
     for (size_t i = 0; i < store->rollups_count; i++) {
-        if (rollup_has_feed(&store->rollup[i], feed)) {
+        if (store_rollup_has_feed(&store->rollup[i], feed)) {
             store->rollup[i].dirty = true;
         }
     }
@@ -89,7 +89,7 @@ void store_mark_feed(struct store *store, const char *feed)
 void store_note_source(const struct store *store, struct store_rollup *rollup,
                        const struct accepted *accepted)
 {
-    if (rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
+    if (store_rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
         rollup->recent[rollup->batches++ % ROLLUP_SOURCES_MAX] = accepted->batch;
         rollup->dirty = true;
     }
@@ -235,7 +235,8 @@ void store_mark_committed(struct store *store, uint64_t batches)
     }
 }
 
-static bool recover(struct store *store, uint64_t segment_bytes_max, struct tally_err *err)
+// Rollups come after the replay: adding up all at once is cheaper than change by change.
+static bool recover(struct store *store, const struct store_options *options, struct tally_err *err)
 {
     struct replay_visitor visitor = {
         .context = store, .on_frame = store_on_frame, .on_file = on_replayed_file};
@@ -248,37 +249,19 @@ static bool recover(struct store *store, uint64_t segment_bytes_max, struct tall
         return false;
     }
     store->batches = end.batches;
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        if (!check_generation(store, cells_def(store->rollup[i].cells)->name, err)) {
+    for (size_t i = 0; i < options->defs_count; i++) {
+        if (!check_generation(store, options->defs[i].name, err)) {
             return false;
         }
     }
     store->recovered_bytes = end.torn ? tail_bytes(store, end.at) : 0;
-    store->ledger = ledger_open(store->ledger_fd, end.at, segment_bytes_max, err);
+    store->ledger = ledger_open(store->ledger_fd, end.at, options->segment_bytes_max, err);
     store->reader = store->ledger ? ledger_reader_open(store->ledger_fd, err) : NULL;
     store->committed_fd = store->reader ? committed_open(store->state_fd, err) : -1;
     if (store->committed_fd >= 0) {
         store_mark_committed(store, store->batches);
     }
     return store->committed_fd >= 0;
-}
-
-static bool open_rollups(struct store *store, const struct store_options *options,
-                         struct tally_err *err)
-{
-    store->rollup = calloc(options->defs_count + 1, sizeof *store->rollup);
-    if (!store->rollup) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for rollups");
-    }
-    for (size_t i = 0; i < options->defs_count; i++) {
-        struct cells *cells = cells_open(&store->state, &options->defs[i], err);
-        if (!cells) {
-            return false;
-        }
-        store->rollup[i] = (struct store_rollup){.cells = cells, .dirty = true, .patched = true};
-        store->rollups_count++;
-    }
-    return true;
 }
 
 static bool open_parts(struct store *store, const struct store_options *options,
@@ -291,7 +274,8 @@ static bool open_parts(struct store *store, const struct store_options *options,
     store->rollup_fd =
         store->ledger_fd >= 0 ? open_folder(store->state_fd, "rollup", 0755, err) : -1;
     return store->rollup_fd >= 0 && disk_sync_dir(store->state_fd, err) &&
-           open_rollups(store, options, err) && recover(store, options->segment_bytes_max, err);
+           recover(store, options, err) &&
+           store_set_rollups(store, options->defs, options->defs_count, err);
 }
 
 struct store *store_open(int state_dir_fd, const struct store_options *options,

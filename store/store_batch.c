@@ -316,6 +316,29 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     return ok;
 }
 
+// Day cells of a batch that is most of what is kept are added up anew behind it.
+static bool is_large(const struct store *store)
+{
+    enum { LARGE_ROWS = 1 << 16 };
+    uint64_t rows = store->packer.rows;
+
+    return rows >= LARGE_ROWS && rows >= state_incidents(&store->state) / 4;
+}
+
+typedef bool with_cells(struct cells *cells, struct state *state, struct tally_err *err);
+
+static bool each_of_feed(struct store *store, with_cells *with, struct tally_err *err)
+{
+    const char *feed = store->state.feed[store->pending.feed].name;
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < store->rollups_count; i++) {
+        ok = !store_rollup_has_feed(&store->rollup[i], feed) ||
+             with(store->rollup[i].cells, &store->state, err);
+    }
+    return ok;
+}
+
 // Reads the batch back into the state, as a restart would.
 static bool apply(struct store *store, const struct store_file_end *file,
                   struct store_outcome *out_outcome, struct tally_err *err)
@@ -323,8 +346,11 @@ static bool apply(struct store *store, const struct store_file_end *file,
     struct pending *pending = &store->pending;
     struct replay_visitor visitor = {.context = store, .on_frame = store_on_frame};
     struct replay_file replayed;
+    bool large = is_large(store);
 
-    if (!replay_one(&store->state, store->reader, pending->at, &visitor, &replayed, err)) {
+    if ((large && !each_of_feed(store, cells_begin_anew, err)) ||
+        !replay_one(&store->state, store->reader, pending->at, &visitor, &replayed, err) ||
+        (large && !each_of_feed(store, cells_take_in, err))) {
         return err_wrap(err, "apply batch %llu", (unsigned long long)pending->number);
     }
     store->batches = pending->number;

@@ -102,6 +102,7 @@ bool store_add_accepted(struct store *store, const struct accepted *accepted,
 // A batch of one of the rollup's feeds: it is among its sources, and the file on disk is old.
 void store_note_source(const struct store *store, struct store_rollup *rollup,
                        const struct accepted *accepted);
+bool store_rollup_has_feed(const struct store_rollup *rollup, const char *feed);
 void store_mark_feed(struct store *store, const char *feed); // its rollups are to be published
 void store_on_frame(void *context); // of a replay_visitor whose context is the store
 // Moves the mark of what was committed to the end of the ledger.

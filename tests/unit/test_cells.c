@@ -357,6 +357,47 @@ static void late_cells_equal_those_that_watched_from_the_start(void **state)
     fixture_close(&fixture);
 }
 
+// Days of one group near each other and thousands of years apart, lasting incidents, unknown
+// measures, withdrawn ones: added up at once they give what they gave one by one, and go on from
+// there alike.
+static void all_at_once_equals_one_by_one(void **state)
+{
+    static const char *const countries[] = {"Chad", "Mali", "Peru", ""};
+    struct fixture fixture;
+    char id[16];
+
+    (void)state;
+    for (int scattered = 0; scattered < 2; scattered++) {
+        fixture_open(&fixture);
+        struct cells *early = open_cells(&fixture);
+        for (int i = 0; i < 3000; i++) {
+            snprintf(id, sizeof id, "%d", i);
+            struct fixture_incident one =
+                incident(id, i * 7919 % 700, countries[i % 4], i % 3 ? i : FIXTURE_UNKNOWN);
+            one.first_day += scattered && i % 50 == 0 ? 2000000 : 0;
+            one.last_day = one.first_day + (i % 7 == 0 ? i % 30 : 0);
+            one.feed = i % 2;
+            put(&fixture, one);
+            if (i % 11 == 0) {
+                one.revision = 2;
+                withdraw(&fixture, one);
+            }
+        }
+        struct cells *late = open_cells(&fixture);
+        same_bytes(encode(&fixture, early), encode(&fixture, late));
+        assert_true(cells_begin_anew(early, &fixture.state, &fixture.err));
+        put(&fixture, incident("5", 3, "Togo", 9)); // seen by one of them alone
+        put(&fixture, incident("new", -5, "Chad", 8));
+        assert_true(cells_take_in(early, &fixture.state, &fixture.err));
+        same_bytes(encode(&fixture, early), encode(&fixture, late));
+        put(&fixture, incident("newer", 800, "Mali", 1));
+        same_bytes(encode(&fixture, early), encode(&fixture, late));
+        cells_close(early);
+        cells_close(late);
+        fixture_close(&fixture);
+    }
+}
+
 static void dimension_that_came_later_is_unknown_in_older_incidents(void **state)
 {
     static const char *const narrow[] = {"country"};
@@ -427,6 +468,7 @@ int main(void)
         cmocka_unit_test(filter_on_a_dimension_that_a_feed_lacks_sees_the_unknown_text),
         cmocka_unit_test(feeds_do_not_mix),
         cmocka_unit_test(late_cells_equal_those_that_watched_from_the_start),
+        cmocka_unit_test(all_at_once_equals_one_by_one),
         cmocka_unit_test(dimension_that_came_later_is_unknown_in_older_incidents),
         cmocka_unit_test(rollup_without_dimensions_and_measures_counts_in_one_group),
     };

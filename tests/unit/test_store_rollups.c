@@ -145,9 +145,49 @@ static void only_rollups_that_nobody_keeps_are_removed(void **state)
     case_close(&room);
 }
 
+// A batch that is most of what is kept has its day cells added up at once, small ones change by
+// change: the figures are the same, before and after a further batch.
+static void a_large_batch_counts_as_small_ones_do(void **state)
+{
+    enum { COUNT = 70000, PIECE = 7000, ID_BYTES = 12 };
+    static const char *const countries[] = {"Chad", "Mali", "Niger"};
+    struct case_row *rows = calloc(COUNT, sizeof *rows);
+    char(*ids)[ID_BYTES] = calloc(COUNT, ID_BYTES);
+    struct store_case rooms[2];
+    struct digest digests[2];
+    char name[16];
+
+    (void)state;
+    assert_true(rows && ids);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(ids[i], ID_BYTES, "%d", i);
+        rows[i] = (struct case_row){.id = ids[i],
+                                    .day = i * 31 % 900,
+                                    .country = countries[i % 3],
+                                    .killed = i % 5 ? i : CASE_UNKNOWN,
+                                    .lasts = i % 40 == 0 ? 5 : 0};
+    }
+    for (int r = 0; r < 2; r++) {
+        size_t piece = r == 0 ? COUNT : PIECE;
+        case_open(&rooms[r]);
+        for (size_t from = 0; from < COUNT; from += piece) {
+            snprintf(name, sizeof name, "%zu", from);
+            case_file(&rooms[r], BATCH_UPSERT, name, rows + from, piece);
+        }
+        case_file(&rooms[r], BATCH_DELETIONS, "gone", ROWS(ROW_WITHDRAW(NULL, "77")));
+        digests[r] = case_rollup_digest(&rooms[r]);
+        same_as_after_a_restart(&rooms[r], "rollup/harm.rollup");
+        case_close(&rooms[r]);
+    }
+    assert_true(digest_equal(digests[0], digests[1]));
+    free(rows);
+    free(ids);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_batch_counts_as_small_ones_do),
         cmocka_unit_test(new_rollup_is_filled_from_what_is_kept),
         cmocka_unit_test(changed_rollup_follows_its_new_definition),
         cmocka_unit_test(rollup_that_stays_is_not_written_again),
