@@ -13,6 +13,7 @@ import load
 import lookups
 import measure
 import processes
+import recovery
 import revisions
 import rivals
 import scans
@@ -23,7 +24,7 @@ from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-TABLES = ("scan", "load", "size", "lookup", "process", "revisions")
+TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery")
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -177,6 +178,17 @@ def measure_revisions(chosen, shape, rows, data, findings):
     findings.tables.setdefault("revisions", {})[shape.name] = revisions.kept(found)
 
 
+def measure_recovery(chosen, shape, data, findings):
+    try:
+        found = recovery.run(chosen.build, shape, chosen.rounds, data)
+    except rivals.Failed as failure:
+        findings.said.append(f"{failure} (recovery)")
+        return
+    recovery.show(found)
+    findings.tables["recovery"] = recovery.kept(found)
+    findings.missed += recovery.missed(found)
+
+
 def measure_all(chosen, taking_part):
     findings = Findings({}, [], [])
     if "scan" in chosen.table:
@@ -188,6 +200,8 @@ def measure_all(chosen, taking_part):
         data = make_data(chosen.build, shape, rows)
         if "load" in chosen.table:
             measure_load(chosen, shape, rows, data, taking_part, findings)
+        if "recovery" in chosen.table and shape is shapes.COMPACT:
+            measure_recovery(chosen, shape, data, findings)
         if "revisions" in chosen.table:
             measure_revisions(chosen, shape, rows, data, findings)
         if set(chosen.table) & set(PACKED_TABLES):
