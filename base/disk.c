@@ -258,6 +258,11 @@ bool disk_exchange(int one_dir_fd, const char *one, int other_dir_fd, const char
     return true;
 }
 
+void disk_touch(int dir_fd, const char *path)
+{
+    (void)utimensat(dir_fd, path, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
 bool disk_unlink(int dir_fd, const char *path, struct tally_err *err)
 {
     if (unlinkat(dir_fd, path, 0) != 0 && errno != ENOENT) {

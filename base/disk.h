@@ -78,6 +78,8 @@ bool disk_exchange(int one_dir_fd, const char *one, int other_dir_fd, const char
 // Never replaces: false with sys_errno EEXIST when `to` is there already.
 bool disk_rename_new(int from_dir_fd, const char *from, int to_dir_fd, const char *to,
                      struct tally_err *err);
+// A file counts as written now. For those who watch it: a failure is told to nobody.
+void disk_touch(int dir_fd, const char *path);
 bool disk_unlink(int dir_fd, const char *path, struct tally_err *err); // absent is no error
 bool disk_rmdir(int dir_fd, const char *path, struct tally_err *err);
 bool disk_mkdir(int dir_fd, const char *path, mode_t mode,
