@@ -75,6 +75,19 @@ bool batch_begin_decode(struct batch_begin *begin, struct cursor in, struct tall
     return true;
 }
 
+struct shape *batch_begin_shape(const struct batch_begin *begin, struct tally_err *err)
+{
+    struct cursor in = begin->shape;
+    struct shape *shape = shape_decode(&in, err);
+
+    if (shape && begin->scope_dim >= (int)shape->dims_count) {
+        shape_close(shape);
+        err_set(err, TALLY_CORRUPT, "a scope that is no dimension of the feed");
+        return NULL;
+    }
+    return shape;
+}
+
 static void put_revision(const struct revision *revision, struct bytes *out)
 {
     bytes_put_u8(out, (uint8_t)revision->kind);

@@ -124,6 +124,8 @@ struct batch_begin {
 void batch_begin_encode(const struct batch_begin *begin, const struct shape *shape,
                         struct bytes *out);
 bool batch_begin_decode(struct batch_begin *begin, struct cursor in, struct tally_err *err);
+// Its shape, which has the dimension that its scope names.
+struct shape *batch_begin_shape(const struct batch_begin *begin, struct tally_err *err);
 
 // The payload of COMMIT, and of FILE with a reason.
 struct batch_end {

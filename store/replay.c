@@ -99,23 +99,35 @@ struct unit {
     struct unpacker unpacker;
 };
 
-static bool corrupt(const struct ledger_frame *frame, const char *what, struct tally_err *err)
+static bool place(struct ledger_position at, struct tally_err *err)
 {
     char name[LEDGER_SEGMENT_NAME_BYTES];
 
+    return err_place(err, "ledger/%s@0x%llx", ledger_segment_name(at.segment, name),
+                     (unsigned long long)at.offset);
+}
+
+static bool corrupt(const struct ledger_frame *frame, const char *what, struct tally_err *err)
+{
     err_set(err, TALLY_CORRUPT, "batch %llu: %s", (unsigned long long)frame->batch, what);
-    return err_place(err, "ledger/%s@0x%llx", ledger_segment_name(frame->at.segment, name),
-                     (unsigned long long)frame->at.offset);
+    return place(frame->at, err);
 }
 
 // Says in which batch and where a decoder met what `err` tells.
 static bool corrupt_within(const struct ledger_frame *frame, struct tally_err *err)
 {
-    char name[LEDGER_SEGMENT_NAME_BYTES];
-
-    err_place(err, "ledger/%s@0x%llx", ledger_segment_name(frame->at.segment, name),
-              (unsigned long long)frame->at.offset);
+    place(frame->at, err);
     return err_wrap(err, "batch %llu", (unsigned long long)frame->batch);
+}
+
+// The same of what stands in the batch's first frame or its last.
+static bool corrupt_batch(const struct unit *unit, struct tally_err *err)
+{
+    if (err->code != TALLY_CORRUPT) {
+        return false;
+    }
+    place(unit->file.at, err);
+    return err_wrap(err, "batch %llu", (unsigned long long)unit->file.batch);
 }
 
 static bool copy_payload(struct bytes *copy, const struct ledger_frame *frame,
@@ -244,8 +256,7 @@ static bool reserve(const struct unit *unit, struct tally_err *err)
 
 static bool start_batch(struct unit *unit, struct tally_err *err)
 {
-    struct cursor in = unit->begin.shape;
-    struct shape *shape = shape_decode(&in, err);
+    struct shape *shape = batch_begin_shape(&unit->begin, err);
 
     if (!shape) {
         return false;
@@ -465,8 +476,10 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         !visitor->on_begin(visitor->context, &unit->file, &skip, err)) {
         return false;
     }
-    if (!start_batch(unit, err) || !take_scopes_out(unit, err) ||
-        (unit->batch.mode == BATCH_FORGET && !state_forget(unit->state, &unit->batch, err))) {
+    if (!start_batch(unit, err) || !take_scopes_out(unit, err)) {
+        return corrupt_batch(unit, err);
+    }
+    if (unit->batch.mode == BATCH_FORGET && !state_forget(unit->state, &unit->batch, err)) {
         return false;
     }
     for (;;) {
@@ -486,7 +499,7 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
     }
     unit->file.counts.unchanged += unit->end.skipped_unchanged;
     unit->file.counts.older += unit->end.skipped_older;
-    return state_apply_end(unit->state, &unit->batch, &unit->end, err);
+    return state_apply_end(unit->state, &unit->batch, &unit->end, err) || corrupt_batch(unit, err);
 }
 
 static bool apply_unit(struct unit *unit, enum found found, struct tally_err *err)
@@ -588,8 +601,9 @@ static bool replay_units(struct unit *unit, const struct replay_until *until,
             return true;
         }
         if (found == FOUND_BATCH && unit->file.batch != end->batches + 1) {
-            return err_set(err, TALLY_CORRUPT, "ledger: batch %llu follows batch %llu",
-                           (unsigned long long)unit->file.batch, (unsigned long long)end->batches);
+            err_set(err, TALLY_CORRUPT, "batch %llu follows batch %llu",
+                    (unsigned long long)unit->file.batch, (unsigned long long)end->batches);
+            return place(unit->file.at, err);
         }
         if (!apply_unit(unit, found, err)) {
             return false;

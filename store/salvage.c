@@ -2,9 +2,8 @@
 
 #include "base/day.h"
 #include "store/ledger_write.h"
-#include "store/columns.h"
 #include "store/rows.h"
-#include "store/state.h"
+#include "store/unpacker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@ struct salvager {
     struct salvage_counts *counts;
     uint32_t version;   // of the unit at hand
     uint64_t chain;     // over its frames
-    struct state fresh; // of the new ledger: its shapes and texts; no incidents
+    struct state fresh; // of the new ledger: all but its incidents
     struct texts known; // all texts of version 1 that could be read
     uint32_t *code;     // of the old ledger -> in `known`
     uint32_t codes_count;
@@ -32,8 +31,7 @@ struct salvager {
     struct bytes texts; // frames being filled
     struct bytes rows;
     uint64_t rows_count; // of the batch at hand
-    uint32_t dims_count;
-    struct columns columns;
+    struct unpacker unpacker;
     uint32_t dims[SHAPE_DIMS_MAX];
     int64_t measures[SHAPE_MEASURES_MAX];
 };
@@ -145,7 +143,8 @@ static enum fate copy_row(struct salvager *salvager, struct ledger_row *row,
                           struct tally_err *err)
 {
     salvager->rows_count++;
-    if (row->op > ROWS_KEEP || row->first_day < DAY_MIN || row->last_day > DAY_MAX) {
+    if (row->op > ROWS_KEEP || row->id_bytes > ID_BYTES_MAX || row->first_day < DAY_MIN ||
+        row->last_day > DAY_MAX) {
         return LOST;
     }
     for (size_t i = 0; row->op == ROWS_PUT && i < shape->dims_count; i++) {
@@ -179,18 +178,43 @@ static enum fate copy_old_rows(struct salvager *salvager, const struct ledger_fr
     return fate == COPIED && !put(salvager, LEDGER_ROWS, &salvager->rows, err) ? FAILED : fate;
 }
 
-// A frame that leans on nothing outside its batch.
+static enum fate fate_of(const struct tally_err *err)
+{
+    return err->code == TALLY_NO_MEMORY ? FAILED : LOST;
+}
+
+static enum fate check_rows(struct salvager *salvager, const struct ledger_frame *frame,
+                            struct tally_err *err)
+{
+    uint32_t count = 0;
+    struct state_row row;
+
+    if (!unpacker_take_rows(&salvager->unpacker, frame->payload, &count, err)) {
+        return LOST;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!unpacker_row(&salvager->unpacker, i, salvager->dims, &row, err)) {
+            return LOST;
+        }
+    }
+    salvager->rows_count += count;
+    return COPIED;
+}
+
+// A frame that leans on nothing outside its batch. What cannot be replayed is not copied.
 static enum fate copy_frame(struct salvager *salvager, const struct ledger_frame *frame,
                             struct tally_err *err)
 {
+    enum fate fate = COPIED;
+
     if (frame->kind == LEDGER_ROWS) {
-        if (!columns_decode(&salvager->columns, salvager->dims_count, frame->payload)) {
-            return LOST;
-        }
-        salvager->rows_count += salvager->columns.count;
+        fate = check_rows(salvager, frame, err);
+    } else if (frame->kind != LEDGER_REJECTS &&
+               !unpacker_take_codes(&salvager->unpacker, frame->kind, frame->payload, err)) {
+        fate = fate_of(err);
     }
     keep_payload(&salvager->rows, frame);
-    return put(salvager, frame->kind, &salvager->rows, err) ? COPIED : FAILED;
+    return fate == COPIED && !put(salvager, frame->kind, &salvager->rows, err) ? FAILED : fate;
 }
 
 static enum fate put_end(struct salvager *salvager, struct batch_end *end, struct tally_err *err)
@@ -230,6 +254,24 @@ static enum fate put_old_end(struct salvager *salvager, struct batch_end *end,
     return fate;
 }
 
+// Its frames are its own, and its scopes can be read.
+static enum fate put_new_end(struct salvager *salvager, struct batch_end *end,
+                             struct tally_err *err)
+{
+    struct cursor list = end->scope_list;
+    struct state_end_scope scope;
+
+    if (end->chain != salvager->chain) {
+        return LOST;
+    }
+    for (uint64_t i = 0; i < end->scopes; i++) {
+        if (!state_take_scope(&salvager->fresh, end, &list, &scope, err)) {
+            return fate_of(err);
+        }
+    }
+    return put_end(salvager, end, err);
+}
+
 static enum fate copy_end(struct salvager *salvager, struct tally_err *err)
 {
     struct batch_end end;
@@ -239,10 +281,8 @@ static enum fate copy_end(struct salvager *salvager, struct tally_err *err)
         end.rows != salvager->rows_count) {
         return LOST;
     }
-    if (salvager->version == LEDGER_VERSION_ROWS) {
-        return put_old_end(salvager, &end, err);
-    }
-    return end.chain == salvager->chain ? put_end(salvager, &end, err) : LOST;
+    return salvager->version == LEDGER_VERSION_ROWS ? put_old_end(salvager, &end, err)
+                                                    : put_new_end(salvager, &end, err);
 }
 
 // The frames behind BEGIN up to COMMIT, which are whole.
@@ -274,13 +314,13 @@ static enum fate copy_batch(struct salvager *salvager, const struct shape *shape
                             struct tally_err *err)
 {
     struct state_mark mark = state_mark(&salvager->fresh);
-    uint16_t ignored;
+    uint16_t added;
 
     bytes_clear(&salvager->texts);
     salvager->rows_count = 0;
-    salvager->dims_count = (uint32_t)shape->dims_count;
     if ((salvager->to && !ledger_use_version(salvager->to, salvager->version, err)) ||
-        !state_add_shape(&salvager->fresh, shape, &ignored, err) ||
+        !state_add_shape(&salvager->fresh, shape, &added, err) ||
+        !unpacker_begin(&salvager->unpacker, added, err) ||
         !put(salvager, LEDGER_BEGIN, &salvager->begin, err)) {
         return FAILED;
     }
@@ -351,12 +391,11 @@ static enum fate take_whole(struct salvager *salvager, const struct ledger_frame
 {
     struct ledger_position rows = frame->next;
     struct tally_err torn = {.code = TALLY_OK};
-    struct cursor in = begin->shape;
-    struct shape *shape = shape_decode(&in, err);
+    struct shape *shape = batch_begin_shape(begin, err);
 
     if (!shape) {
         *out_why = err->message;
-        return err->code == TALLY_NO_MEMORY ? FAILED : LOST;
+        return fate_of(err);
     }
     enum fate fate = learn_feed(salvager, shape->feed, err)
                          ? find_end(salvager, frame->batch, out_why, err)
@@ -527,6 +566,7 @@ bool salvage(int from_dir_fd, int to_dir_fd, const struct salvage_visitor *visit
         state_done(&salvager.fresh);
         return false;
     }
+    unpacker_init(&salvager.unpacker, &salvager.fresh);
     bytes_init(&salvager.begin);
     bytes_init(&salvager.end);
     bytes_init(&salvager.texts);
@@ -539,6 +579,7 @@ bool salvage(int from_dir_fd, int to_dir_fd, const struct salvage_visitor *visit
     bytes_done(&salvager.texts);
     bytes_done(&salvager.rows);
     texts_done(&salvager.known);
+    unpacker_done(&salvager.unpacker);
     state_done(&salvager.fresh);
     free(salvager.code);
     return ok;

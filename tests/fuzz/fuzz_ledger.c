@@ -1,7 +1,8 @@
 // tests/fuzz/fuzz_ledger.c - any bytes as the ledger.
 //
 // The first byte says whether the rest is a segment as it is, or frames to be put into one with
-// their right checksums: kind, batch, length in two bytes, payload, and so on.
+// their right checksums: kind, batch, length in two bytes, payload, and so on. A COMMIT ties
+// together the frames before it, as its writer would have.
 //
 // Oracles: replaying twice gives the same; a store opens if and only if the ledger can be replayed,
 // and changes nothing if not; what was accepted can be appended to and replayed again; what is
@@ -20,7 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { SEGMENT_AS_IT_IS = 1 };
+enum { SEGMENT_AS_IT_IS = 1, CHAIN_AT = 10, CHAIN_BYTES = 8 };
 
 static void require(bool condition)
 {
@@ -53,9 +54,30 @@ static void put_frame(struct bytes *out, uint8_t kind, uint8_t batch, const unsi
     bytes_put(out, payload, count);
 }
 
+// As put_frame; a COMMIT gets the chain over the frames before it.
+static void put_tied(struct bytes *out, uint64_t *chain, uint8_t kind, uint8_t batch,
+                     const unsigned char *payload, size_t count)
+{
+    struct bytes tied;
+
+    bytes_init(&tied);
+    bytes_put(&tied, payload, count);
+    if (kind == LEDGER_COMMIT && count >= CHAIN_AT + CHAIN_BYTES) {
+        bytes_clear(&tied);
+        bytes_put(&tied, payload, CHAIN_AT);
+        bytes_put_u64(&tied, *chain);
+        bytes_put(&tied, payload + CHAIN_AT + CHAIN_BYTES, count - CHAIN_AT - CHAIN_BYTES);
+    }
+    size_t start = out->count;
+    put_frame(out, kind, batch, tied.data, tied.count);
+    *chain = ledger_chain(kind == LEDGER_BEGIN ? 0 : *chain, bytes_get_u64(out->data + start + 16));
+    bytes_done(&tied);
+}
+
 static void put_frames(struct bytes *out, const uint8_t *data, size_t bytes)
 {
     struct cursor in = cursor_over(data, bytes);
+    uint64_t chain = 0;
 
     put_header(out);
     while (cursor_left(&in) >= 4) {
@@ -63,7 +85,7 @@ static void put_frames(struct bytes *out, const uint8_t *data, size_t bytes)
         uint8_t batch = cursor_take_u8(&in);
         size_t count = cursor_take_u16(&in);
         count = count < cursor_left(&in) ? count : cursor_left(&in);
-        put_frame(out, kind, batch, cursor_take(&in, count), count);
+        put_tied(out, &chain, kind, batch, cursor_take(&in, count), count);
     }
 }
 

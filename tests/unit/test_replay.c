@@ -1,7 +1,7 @@
 // From the ledger to the state, at any past moment.
 #include "store/replay.h"
 
-#include "tests/unit/store_case.h"
+#include "tests/unit/crafted.h"
 
 enum { BATCHES = 4 };
 
@@ -361,111 +361,56 @@ static void parts_of_two_ledgers_are_no_batch(void **state)
 
 // ---- frames with a right checksum and a wrong content ---------------------------------------
 
-struct crafted {
-    char dir[40];
-    int fd;
-    struct ledger *ledger;
-    struct shape *shape;
-    uint32_t version;
-    struct tally_err err;
-};
-
-static void craft_frame(struct crafted *crafted, enum ledger_kind kind, uint64_t batch,
-                        struct bytes *payload)
+static void is_corrupt(struct crafted *crafted, const char *says)
 {
-    assert_true(ledger_append(crafted->ledger, kind, batch, payload, &crafted->err));
-    bytes_clear(payload);
-}
-
-static void craft_begin(struct crafted *crafted, uint32_t version, uint64_t batch)
-{
-    static const struct ledger_position start = {1, LEDGER_SEGMENT_HEADER_BYTES};
-    static const char *const names[] = {"country"};
-    struct batch_begin begin = {.feed = "f", .feed_bytes = 1, .scope_dim = -1};
-    struct bytes payload;
-
-    case_make_dir(crafted->dir);
-    crafted->fd = case_open_dir(crafted->dir, "");
-    crafted->ledger = ledger_open(crafted->fd, start, 1 << 20, &crafted->err);
-    crafted->version = version;
-    assert_true(ledger_use_version(crafted->ledger, version, &crafted->err));
-    crafted->shape = shape_open("f", names, 1, NULL, 0, &crafted->err);
-    bytes_init(&payload);
-    batch_begin_encode(&begin, crafted->shape, &payload);
-    craft_frame(crafted, LEDGER_BEGIN, batch, &payload);
-    bytes_done(&payload);
-}
-
-static void craft_end(struct crafted *crafted, uint64_t rows)
-{
-    struct batch_end end = {
-        .version = crafted->version, .rows = rows, .chain = ledger_batch_chain(crafted->ledger)};
-    struct bytes payload;
-
-    bytes_init(&payload);
-    batch_end_encode(&end, &payload);
-    craft_frame(crafted, LEDGER_COMMIT, 1, &payload);
-    bytes_done(&payload);
-    assert_true(ledger_commit(crafted->ledger, &crafted->err));
-}
-
-static void is_corrupt(struct crafted *crafted, const char *word)
-{
-    struct replay_end end;
+    struct replay_end end = {.batches = 77};
     struct state state;
 
     assert_true(state_init(&state, &crafted->err));
     assert_false(replay(&state, crafted->fd, &replay_all, NULL, &end, &crafted->err));
     assert_int_equal(crafted->err.code, TALLY_CORRUPT);
-    if (!strstr(crafted->err.message, word)) {
-        fail_msg("'%s' does not say '%s'", crafted->err.message, word);
+    assert_int_equal(end.batches, 77); // outputs stay as they were
+    if (!strstr(crafted->err.message, says)) {
+        fail_msg("'%s' does not say '%s'", crafted->err.message, says);
+    }
+    if (!strstr(crafted->err.place, "ledger/000001.seg@0x")) {
+        fail_msg("'%s' is at '%s'", crafted->err.message, crafted->err.place);
     }
     state_done(&state);
-    ledger_close(crafted->ledger);
-    shape_close(crafted->shape);
-    disk_close(crafted->fd);
-    case_remove_dir(crafted->dir);
 }
 
 static void malformed_content_is_corrupt_and_never_believed(void **state)
 {
-    struct crafted crafted;
-    struct bytes payload;
+    (void)state;
+    for (size_t i = 0; i < CRAFTED_MALFORMED; i++) {
+        const struct crafted_batch *malformed = &crafted_malformed[i];
+        struct crafted crafted;
+        crafted_open(&crafted);
+        crafted_batch(&crafted, malformed);
+        crafted_batch(&crafted,
+                      &(struct crafted_batch){.version = malformed->version, .before = 1});
+        is_corrupt(&crafted, malformed->says);
+        crafted_close(&crafted);
+    }
+}
+
+static void batches_that_do_not_follow_one_another_are_corrupt(void **state)
+{
+    static const struct {
+        uint64_t before;
+        const char *says;
+    } cases[] = {{1, "batch 2 follows batch 0"},
+                 {UINT64_MAX, "a frame outside a batch"}, // batch 0
+                 {UINT32_MAX, "a frame outside a batch"}};
 
     (void)state;
-    bytes_init(&payload);
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
-    bytes_put(&payload, "\0\1x", 3); // half a row
-    craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
-    craft_end(&crafted, 1);
-    is_corrupt(&crafted, "malformed row");
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
-    bytes_put(&payload, "\x20\1x\0\0\0\x63", 7); // a dimension's text that is nowhere
-    craft_frame(&crafted, LEDGER_ROWS, 1, &payload);
-    craft_end(&crafted, 1);
-    is_corrupt(&crafted, "malformed row");
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
-    bytes_put(&payload, "\x07\4Mali", 6); // code 7 comes too early
-    craft_frame(&crafted, LEDGER_TEXTS, 1, &payload);
-    craft_end(&crafted, 0);
-    is_corrupt(&crafted, "texts out of order");
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
-    craft_end(&crafted, 3);
-    is_corrupt(&crafted, "not as many rows");
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 2);
-    craft_end(&crafted, 0);
-    is_corrupt(&crafted, "without its end");
-
-    craft_begin(&crafted, LEDGER_VERSION_ROWS, 1);
-    craft_frame(&crafted, (enum ledger_kind)9, 1, &payload);
-    craft_end(&crafted, 0);
-    is_corrupt(&crafted, "unknown kind");
-    bytes_done(&payload);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct crafted crafted;
+        crafted_open(&crafted);
+        crafted_batch(&crafted, &(struct crafted_batch){.version = 2, .before = cases[i].before});
+        is_corrupt(&crafted, cases[i].says);
+        crafted_close(&crafted);
+    }
 }
 
 int main(void)
@@ -482,6 +427,7 @@ int main(void)
         cmocka_unit_test(missing_segment_between_two_batches_is_damage),
         cmocka_unit_test(parts_of_two_ledgers_are_no_batch),
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
+        cmocka_unit_test(batches_that_do_not_follow_one_another_are_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,14 @@
 // What is whole of a damaged ledger comes out again, and what is not is told.
 #include "store/salvage.h"
 
-#include "tests/unit/store_case.h"
+#include "tests/unit/crafted.h"
 
 enum { LOST_MAX = 16 };
 
 struct told {
     struct salvage_lost lost[LOST_MAX];
     char file[LOST_MAX][16];
+    char why[LOST_MAX][128];
     size_t count;
 };
 
@@ -27,21 +28,28 @@ static bool on_lost(void *context, const struct salvage_lost *lost, struct tally
     assert_true(told->count < LOST_MAX);
     snprintf(told->file[told->count], sizeof told->file[0], "%.*s", (int)lost->file_bytes,
              lost->file);
+    snprintf(told->why[told->count], sizeof told->why[0], "%s", lost->why);
     told->lost[told->count++] = *lost;
     return true;
 }
 
-static void rescue_open(struct rescue *rescue, const struct store_case *room)
+static void rescue_from(struct rescue *rescue, int from_fd)
 {
     struct salvage_visitor visitor = {.context = &rescue->told, .on_lost = on_lost};
 
     memset(rescue, 0, sizeof *rescue);
     case_make_dir(rescue->dir);
     rescue->fd = case_open_dir(rescue->dir, "");
-    int from = case_open_dir(room->dir, "ledger");
-    case_check(salvage(from, rescue->fd, &visitor, &rescue->counts, &rescue->err), &rescue->err);
-    disk_close(from);
+    case_check(salvage(from_fd, rescue->fd, &visitor, &rescue->counts, &rescue->err), &rescue->err);
     assert_true(rescue->counts.lost >= rescue->told.count);
+}
+
+static void rescue_open(struct rescue *rescue, const struct store_case *room)
+{
+    int from = case_open_dir(room->dir, "ledger");
+
+    rescue_from(rescue, from);
+    disk_close(from);
 }
 
 static void rescue_close(struct rescue *rescue)
@@ -225,6 +233,37 @@ static void missing_segment_costs_what_was_in_it(void **state)
     case_close(&room);
 }
 
+// What is copied can be replayed, also where each frame was whole and what it says was not.
+static void malformed_batch_is_lost_and_the_next_one_is_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CRAFTED_MALFORMED; i++) {
+        const struct crafted_batch *malformed = &crafted_malformed[i];
+        struct crafted crafted;
+        struct rescue rescue;
+        uint64_t batches;
+        crafted_open(&crafted);
+        crafted_batch(&crafted, malformed);
+        bool was_batch = malformed->begin.kind != LEDGER_FILE;
+        crafted_batch(&crafted,
+                      &(struct crafted_batch){.version = malformed->version, .before = was_batch});
+        rescue_from(&rescue, crafted.fd);
+        state_of(rescue.fd, &batches);
+        assert_int_equal(batches, rescue.counts.batches);
+        if (rescue.counts.batches != (malformed->told ? 1 : 2) ||
+            rescue.counts.lost != (malformed->told ? 1 : 0)) {
+            fail_msg("%zu, %s: %llu batches, %llu lost", i, malformed->says,
+                     (unsigned long long)rescue.counts.batches,
+                     (unsigned long long)rescue.counts.lost);
+        }
+        if (malformed->told && !strstr(rescue.told.why[0], malformed->told)) {
+            fail_msg("%zu: '%s' does not say '%s'", i, rescue.told.why[0], malformed->told);
+        }
+        rescue_close(&rescue);
+        crafted_close(&crafted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +271,7 @@ int main(void)
         cmocka_unit_test(each_flipped_byte_costs_its_unit_alone),
         cmocka_unit_test(lost_batch_is_named_and_the_others_count_anew),
         cmocka_unit_test(missing_segment_costs_what_was_in_it),
+        cmocka_unit_test(malformed_batch_is_lost_and_the_next_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
