@@ -553,6 +553,13 @@ static bool open_all(struct salvager *salvager, int from_dir_fd, int to_dir_fd,
     return to_dir_fd < 0 || salvager->to;
 }
 
+// A ledger into which nothing came is as every new one, whatever version was tried.
+static bool end_empty(struct salvager *salvager, struct tally_err *err)
+{
+    return !salvager->to || salvager->counts->batches + salvager->counts->notes > 0 ||
+           ledger_use_version(salvager->to, LEDGER_VERSION, err);
+}
+
 bool salvage(int from_dir_fd, int to_dir_fd, const struct salvage_visitor *visitor,
              struct salvage_counts *out_counts, struct tally_err *err)
 {
@@ -571,7 +578,8 @@ bool salvage(int from_dir_fd, int to_dir_fd, const struct salvage_visitor *visit
     bytes_init(&salvager.end);
     bytes_init(&salvager.texts);
     bytes_init(&salvager.rows);
-    bool ok = open_all(&salvager, from_dir_fd, to_dir_fd, err) && take_all(&salvager, err);
+    bool ok = open_all(&salvager, from_dir_fd, to_dir_fd, err) && take_all(&salvager, err) &&
+              end_empty(&salvager, err);
     ledger_reader_close(salvager.reader);
     ledger_close(salvager.to);
     bytes_done(&salvager.begin);

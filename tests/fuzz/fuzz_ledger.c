@@ -21,7 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
-enum { SEGMENT_AS_IT_IS = 1, CHAIN_AT = 10, CHAIN_BYTES = 8 };
+enum { FRAMES_OF_VERSION_1, SEGMENT_AS_IT_IS, CHAIN_AT = 10, CHAIN_BYTES = 8 };
 
 static void require(bool condition)
 {
@@ -32,10 +32,10 @@ static void require(bool condition)
 
 // ---- the segment --------------------------------------------------------------------------
 
-static void put_header(struct bytes *out)
+static void put_header(struct bytes *out, uint32_t version)
 {
     bytes_put(out, "TALLYSEG", 8);
-    bytes_put_u32(out, LEDGER_VERSION);
+    bytes_put_u32(out, version);
     bytes_put_u32(out, 1);
     bytes_put_u64(out, checksum64(out->data, 16, 1));
 }
@@ -54,15 +54,15 @@ static void put_frame(struct bytes *out, uint8_t kind, uint8_t batch, const unsi
     bytes_put(out, payload, count);
 }
 
-// As put_frame; a COMMIT gets the chain over the frames before it.
-static void put_tied(struct bytes *out, uint64_t *chain, uint8_t kind, uint8_t batch,
-                     const unsigned char *payload, size_t count)
+// As put_frame; a COMMIT of version 2 gets the chain over the frames before it.
+static void put_tied(struct bytes *out, uint64_t *chain, uint32_t version, uint8_t kind,
+                     uint8_t batch, const unsigned char *payload, size_t count)
 {
     struct bytes tied;
 
     bytes_init(&tied);
     bytes_put(&tied, payload, count);
-    if (kind == LEDGER_COMMIT && count >= CHAIN_AT + CHAIN_BYTES) {
+    if (version == LEDGER_VERSION && kind == LEDGER_COMMIT && count >= CHAIN_AT + CHAIN_BYTES) {
         bytes_clear(&tied);
         bytes_put(&tied, payload, CHAIN_AT);
         bytes_put_u64(&tied, *chain);
@@ -74,18 +74,18 @@ static void put_tied(struct bytes *out, uint64_t *chain, uint8_t kind, uint8_t b
     bytes_done(&tied);
 }
 
-static void put_frames(struct bytes *out, const uint8_t *data, size_t bytes)
+static void put_frames(struct bytes *out, uint32_t version, const uint8_t *data, size_t bytes)
 {
     struct cursor in = cursor_over(data, bytes);
     uint64_t chain = 0;
 
-    put_header(out);
+    put_header(out, version);
     while (cursor_left(&in) >= 4) {
         uint8_t kind = cursor_take_u8(&in);
         uint8_t batch = cursor_take_u8(&in);
         size_t count = cursor_take_u16(&in);
         count = count < cursor_left(&in) ? count : cursor_left(&in);
-        put_tied(out, &chain, kind, batch, cursor_take(&in, count), count);
+        put_tied(out, &chain, version, kind, batch, cursor_take(&in, count), count);
     }
 }
 
@@ -275,7 +275,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (bytes > 0 && data[0] == SEGMENT_AS_IT_IS) {
         bytes_put(&segment, data + 1, bytes - 1);
     } else {
-        put_frames(&segment, data + (bytes > 0), bytes - (bytes > 0));
+        uint32_t version =
+            bytes > 0 && data[0] != FRAMES_OF_VERSION_1 ? LEDGER_VERSION : LEDGER_VERSION_ROWS;
+        put_frames(&segment, version, data + (bytes > 0), bytes - (bytes > 0));
     }
     require(segment.ok);
     open_place(&place, &segment);

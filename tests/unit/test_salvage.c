@@ -264,6 +264,49 @@ static void malformed_batch_is_lost_and_the_next_one_is_not(void **state)
     }
 }
 
+static void ledger_without_anything_whole_comes_out_as_a_new_one(void **state)
+{
+    static const struct ledger_position start = {1, LEDGER_SEGMENT_HEADER_BYTES};
+    struct crafted crafted;
+    struct rescue rescue;
+    size_t count;
+
+    (void)state;
+    crafted_open(&crafted);
+    crafted_batch(&crafted, &(struct crafted_batch){.version = LEDGER_VERSION_ROWS, .rows = 1});
+    rescue_from(&rescue, crafted.fd);
+    assert_int_equal(rescue.counts.lost, 1);
+    unsigned char *data = case_load(rescue.dir, "000001.seg", &count);
+    assert_int_equal(count, start.offset);
+    assert_int_equal(bytes_get_u32(data + 8), LEDGER_VERSION);
+    free(data);
+    rescue_close(&rescue);
+    crafted_close(&crafted);
+}
+
+// A look at what could be saved writes nothing and says the same.
+static void salvage_to_nowhere_counts_the_same(void **state)
+{
+    struct told told = {.count = 0};
+    struct salvage_visitor visitor = {.context = &told, .on_lost = on_lost};
+    struct salvage_counts counts;
+    struct store_case room;
+    struct rescue rescue;
+
+    (void)state;
+    history(&room, 300);
+    case_flip(room.dir, "ledger/000002.seg", 100);
+    rescue_open(&rescue, &room);
+    int from = case_open_dir(room.dir, "ledger");
+    case_check(salvage(from, -1, &visitor, &counts, &rescue.err), &rescue.err);
+    assert_true(counts.lost > 0);
+    assert_memory_equal(&counts, &rescue.counts, sizeof counts);
+    assert_int_equal(told.count, rescue.told.count);
+    disk_close(from);
+    rescue_close(&rescue);
+    case_close(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +315,8 @@ int main(void)
         cmocka_unit_test(lost_batch_is_named_and_the_others_count_anew),
         cmocka_unit_test(missing_segment_costs_what_was_in_it),
         cmocka_unit_test(malformed_batch_is_lost_and_the_next_one_is_not),
+        cmocka_unit_test(ledger_without_anything_whole_comes_out_as_a_new_one),
+        cmocka_unit_test(salvage_to_nowhere_counts_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
