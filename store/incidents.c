@@ -174,6 +174,9 @@ bool incidents_widen(struct incidents *incidents, size_t dims_count, struct tall
 
 uint32_t *incidents_dims(const struct incidents *incidents, const struct incident *incident)
 {
+    if (incidents->dims_max == 0) {
+        return NULL;
+    }
     return incidents->dims + (size_t)(incident - incidents->row) * incidents->dims_max;
 }
 

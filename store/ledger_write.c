@@ -217,15 +217,20 @@ static bool make_room(struct ledger *ledger, size_t frame_bytes, struct tally_er
 bool ledger_use_version(struct ledger *ledger, uint32_t version, struct tally_err *err)
 {
     uint32_t segment = ledger->written.segment;
+    uint32_t before = ledger->version;
 
-    if (ledger->version == version) {
+    if (version == before) {
         return true;
     }
-    ledger->version = version;
     if (ledger_end(ledger).offset > LEDGER_SEGMENT_HEADER_BYTES) {
         segment++; // the one at hand was synced with its last commit
     }
-    return start_segment(ledger, segment, err);
+    ledger->version = version;
+    if (!start_segment(ledger, segment, err)) {
+        ledger->version = before; // that of the segment at hand still
+        return false;
+    }
+    return true;
 }
 
 // A planted bug: the end of a batch is on the disk before what it ends.

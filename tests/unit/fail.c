@@ -1,5 +1,7 @@
 #include "tests/unit/fail.h"
 
+#include "base/arena.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +96,25 @@ IN_FRONT(FAIL_MEMORY, Z_MEM_ERROR, int, inflateInit2_,
          (stream, bits, version, size))
 IN_FRONT(FAIL_MEMORY, (iconv_t)-1, iconv_t, iconv_open, (const char *to, const char *from),
          (to, from))
+
+// What an arena hands out may be what it asks the system for: its block may be full.
+#define ARENA(result, name, parameters, arguments)                                                 \
+    result __real_##name parameters;                                                               \
+    result __wrap_##name parameters;                                                               \
+    result __wrap_##name parameters                                                                \
+    {                                                                                              \
+        if (fails(FAIL_MEMORY, #name)) {                                                           \
+            err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", bytes);                       \
+            return NULL;                                                                           \
+        }                                                                                          \
+        return __real_##name arguments;                                                            \
+    }
+
+ARENA(void *, arena_alloc, (struct arena * arena, size_t bytes, struct tally_err *err),
+      (arena, bytes, err))
+ARENA(char *, arena_text,
+      (struct arena * arena, const char *text, size_t bytes, struct tally_err *err),
+      (arena, text, bytes, err))
 
 CALL(ssize_t, read, (int fd, void *data, size_t count), (fd, data, count))
 CALL(ssize_t, pread, (int fd, void *data, size_t count, off_t at), (fd, data, count, at))
