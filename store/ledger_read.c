@@ -273,28 +273,35 @@ static bool proves_damage(const unsigned char *data, size_t count, struct ledger
     return false;
 }
 
-// Whether any segment with a greater number is there.
-static bool later_segment_exists(const struct ledger_reader *reader)
+// The least segment with a greater number, or 0.
+static bool find_next_segment(const struct ledger_reader *reader, uint32_t *out_segment,
+                              struct tally_err *err)
 {
     struct disk_names names;
-    struct tally_err ignored;
-    bool found = false;
 
-    if (!disk_list(reader->dir_fd, ".", &names, &ignored)) {
+    if (!disk_list(reader->dir_fd, ".", &names, err)) {
         return false;
     }
+    *out_segment = 0;
     for (size_t i = 0; i < names.count; i++) {
-        found = found || ledger_segment_number(names.name[i]) > reader->at.segment;
+        uint32_t number = ledger_segment_number(names.name[i]);
+        if (number > reader->at.segment && (*out_segment == 0 || number < *out_segment)) {
+            *out_segment = number;
+        }
     }
     disk_names_done(&names);
-    return found;
+    return true;
 }
 
 bool ledger_reader_check_end(struct ledger_reader *reader, struct tally_err *err)
 {
     char name[LEDGER_SEGMENT_NAME_BYTES];
+    uint32_t later;
 
-    if (!later_segment_exists(reader)) {
+    if (!find_next_segment(reader, &later, err)) {
+        return false;
+    }
+    if (later == 0) {
         return true;
     }
     err_set(err, TALLY_CORRUPT, "damaged ledger: a segment is missing or ends too early");
@@ -308,7 +315,13 @@ bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches, st
     unsigned char *data;
     size_t count;
 
-    if (later_segment_exists(reader)) {
+    uint32_t later;
+
+    if (!find_next_segment(reader, &later, &failure)) {
+        *err = failure;
+        return false;
+    }
+    if (later != 0) {
         return err_wrap(err, "damaged ledger");
     }
     // Segments are small next to memory; a batch of one frame may exceed the limit a little.
@@ -333,26 +346,6 @@ bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches, st
 void ledger_reader_be_lenient(struct ledger_reader *reader)
 {
     reader->lenient = true;
-}
-
-// The least segment with a greater number, or 0.
-static bool find_next_segment(const struct ledger_reader *reader, uint32_t *out_segment,
-                              struct tally_err *err)
-{
-    struct disk_names names;
-
-    if (!disk_list(reader->dir_fd, ".", &names, err)) {
-        return false;
-    }
-    *out_segment = 0;
-    for (size_t i = 0; i < names.count; i++) {
-        uint32_t number = ledger_segment_number(names.name[i]);
-        if (number > reader->at.segment && (*out_segment == 0 || number < *out_segment)) {
-            *out_segment = number;
-        }
-    }
-    disk_names_done(&names);
-    return true;
 }
 
 // The first whole frame of a segment behind an offset; 0: none.

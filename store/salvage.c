@@ -50,10 +50,12 @@ static bool tell(struct salvager *salvager, const struct salvage_lost *lost, str
     return salvager->visitor->on_lost(salvager->visitor->context, lost, err);
 }
 
-static void keep_payload(struct bytes *bytes, const struct ledger_frame *frame)
+static bool keep_payload(struct bytes *bytes, const struct ledger_frame *frame,
+                         struct tally_err *err)
 {
     bytes_clear(bytes);
     bytes_put(bytes, frame->payload.at, cursor_left(&frame->payload));
+    return bytes->ok ? true : no_memory(err);
 }
 
 // ---- texts of version 1 -------------------------------------------------------------------
@@ -108,7 +110,8 @@ static bool put(struct salvager *salvager, enum ledger_kind kind, const struct b
 
 static enum fate put_texts(struct salvager *salvager, struct tally_err *err)
 {
-    bool ok = salvager->texts.count == 0 || put(salvager, LEDGER_TEXTS, &salvager->texts, err);
+    bool none = salvager->texts.ok && salvager->texts.count == 0;
+    bool ok = none || put(salvager, LEDGER_TEXTS, &salvager->texts, err);
 
     bytes_clear(&salvager->texts);
     return ok ? COPIED : FAILED;
@@ -213,8 +216,10 @@ static enum fate copy_frame(struct salvager *salvager, const struct ledger_frame
                !unpacker_take_codes(&salvager->unpacker, frame->kind, frame->payload, err)) {
         fate = fate_of(err);
     }
-    keep_payload(&salvager->rows, frame);
-    return fate == COPIED && !put(salvager, frame->kind, &salvager->rows, err) ? FAILED : fate;
+    return fate == COPIED && (!keep_payload(&salvager->rows, frame, err) ||
+                              !put(salvager, frame->kind, &salvager->rows, err))
+               ? FAILED
+               : fate;
 }
 
 static enum fate put_end(struct salvager *salvager, struct batch_end *end, struct tally_err *err)
@@ -248,7 +253,10 @@ static enum fate put_old_end(struct salvager *salvager, struct batch_end *end,
     }
     end->scope_list = cursor_over(scopes.data, scopes.count);
     if (fate == COPIED) {
-        fate = put_end(salvager, end, err);
+        fate = scopes.ok && put_end(salvager, end, err) == COPIED ? COPIED : FAILED;
+    }
+    if (!scopes.ok) {
+        no_memory(err);
     }
     bytes_done(&scopes);
     return fate;
@@ -368,8 +376,7 @@ static enum fate find_end(struct salvager *salvager, uint64_t batch, const char 
             return FAILED;
         }
         if (frame.kind == LEDGER_COMMIT) {
-            keep_payload(&salvager->end, &frame);
-            return COPIED;
+            return keep_payload(&salvager->end, &frame, err) ? COPIED : FAILED;
         }
         salvager->chain = ledger_chain(salvager->chain, frame.checksum);
     }
@@ -418,7 +425,9 @@ static bool take_batch(struct salvager *salvager, const struct ledger_frame *fra
     struct batch_begin begin;
     enum fate fate = LOST;
 
-    keep_payload(&salvager->begin, frame);
+    if (!keep_payload(&salvager->begin, frame, err)) {
+        return false;
+    }
     salvager->version = frame->version;
     salvager->chain = ledger_chain(0, frame->checksum);
     salvager->expected = frame->batch + 1;
@@ -443,7 +452,9 @@ static bool take_note(struct salvager *salvager, const struct ledger_frame *fram
     struct salvage_lost lost = {.file = "", .from = frame->at};
     struct batch_end end;
 
-    keep_payload(&salvager->end, frame);
+    if (!keep_payload(&salvager->end, frame, err)) {
+        return false;
+    }
     salvager->in_told = false;
     if (!batch_end_decode(&end, frame->version,
                           cursor_over(salvager->end.data, salvager->end.count), err)) {
@@ -525,6 +536,9 @@ static bool take_all(struct salvager *salvager, struct tally_err *err)
         case LEDGER_END:
             if (ledger_reader_check_end(salvager->reader, err)) {
                 return true;
+            }
+            if (err->code != TALLY_CORRUPT) {
+                return false;
             }
             __attribute__((fallthrough)); // a segment is missing
         case LEDGER_TORN:

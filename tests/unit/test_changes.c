@@ -127,11 +127,48 @@ static void leaving_the_filter_is_a_move(void **state)
     fixture_close(&after);
 }
 
+static bool refuse(void *context, const struct change *change, struct tally_err *err)
+{
+    (void)change;
+    ++*(size_t *)context;
+    return err_set(err, TALLY_LIMIT, "enough");
+}
+
+// Whoever is told may stop it, by what appeared as by what is gone; and a state that never heard
+// of the feed has none of its incidents.
+static void first_refusal_ends_the_search(void **state)
+{
+    static const struct fixture_incident one = {0, "x", 10, 10, "Chad", "army", 1, 2, 1};
+    static const struct fixture_incident two = {0, "y", 10, 10, "Chad", "army", 1, 2, 1};
+    struct fixture with;
+    struct fixture without;
+
+    (void)state;
+    fixture_open(&with);
+    fixture_open(&without);
+    fixture_put(&with, &one);
+    fixture_put(&with, &two);
+    struct cells *with_cells = cells_open(&with.state, &with.def, &with.err);
+    struct cells *without_cells = cells_open(&without.state, &without.def, &without.err);
+    struct changes_state sides[] = {{&with.state, with_cells}, {&without.state, without_cells}};
+    for (int side = 0; side < 2; side++) {
+        size_t told = 0;
+        assert_false(changes_find(&sides[side], &sides[!side], refuse, &told, &with.err));
+        assert_int_equal(told, 1);
+        assert_int_equal(with.err.code, TALLY_LIMIT);
+    }
+    cells_close(with_cells);
+    cells_close(without_cells);
+    fixture_close(&with);
+    fixture_close(&without);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_kind_of_change_is_told),
         cmocka_unit_test(leaving_the_filter_is_a_move),
+        cmocka_unit_test(first_refusal_ends_the_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,9 +37,9 @@ static struct {
     struct shape *shape;
     struct rows rows[FILES + 1];
     struct digest after[OLD_BATCHES + FILES + 1];
-    struct digest salvaged;
     unsigned char *old; // the ledger of version 1
     size_t old_bytes;
+    bool damaged; // salvage may lose something
     size_t wrong;
 } quiet;
 
@@ -184,7 +184,9 @@ static bool on_lost(void *context, const struct salvage_lost *lost, struct tally
 {
     (void)context;
     (void)err;
-    fail_msg("batch %llu: %s", (unsigned long long)lost->batch, lost->why);
+    if (!quiet.damaged) {
+        fail_msg("batch %llu: %s", (unsigned long long)lost->batch, lost->why);
+    }
     return true;
 }
 
@@ -237,7 +239,7 @@ static struct digest digest_of_state(const struct state *state)
     return digest;
 }
 
-static struct digest digest_of_saved(const struct scene *scene)
+static struct digest digest_of_saved(const struct scene *scene, uint64_t *out_batches)
 {
     int fd = case_open_dir(scene->dir, "saved");
     struct tally_err err;
@@ -245,11 +247,20 @@ static struct digest digest_of_saved(const struct scene *scene)
     struct state state;
 
     case_check(state_init(&state, &err) && replay(&state, fd, &replay_all, NULL, &end, &err), &err);
-    assert_int_equal(end.batches, OLD_BATCHES + FILES);
+    *out_batches = end.batches;
     struct digest digest = digest_of_state(&state);
     state_done(&state);
     disk_close(fd);
     return digest;
+}
+
+static void saved_all(const struct scene *scene)
+{
+    uint64_t batches;
+    struct digest digest = digest_of_saved(scene, &batches);
+
+    assert_int_equal(batches, OLD_BATCHES + FILES);
+    assert_true(digest_equal(digest, quiet.after[batches]));
 }
 
 static int play_quietly(void **state)
@@ -274,7 +285,7 @@ static int play_quietly(void **state)
         quiet.after[OLD_BATCHES + 1 + i] = digest_of_state(&scene.store->state);
     }
     case_check(play(&scene, &err), &err);
-    assert_true(digest_equal(digest_of_saved(&scene), quiet.after[OLD_BATCHES + FILES]));
+    saved_all(&scene);
     close_scene(&scene);
     return 0;
 }
@@ -305,6 +316,18 @@ static void recover(struct scene *scene)
     case_check(play(scene, &err), &err);
 }
 
+// One error, of the code that what failed has.
+static void check_told(const char *name, long at, bool ok, enum tally_code want,
+                       const struct tally_err *err)
+{
+    want = strstr(name, "sync") ? TALLY_SYNC_FAILED : want;
+    if (!ok && (err->code != want || !err->message[0])) {
+        print_error("%s %ld: code %d, %s: %s (%s)\n", name, at, err->code, err->place, err->message,
+                    err->source);
+        quiet.wrong++;
+    }
+}
+
 // True: the scenario has no such point any more.
 static bool fail_once(enum fail_kind kind, long at, enum tally_code want)
 {
@@ -316,21 +339,14 @@ static bool fail_once(enum fail_kind kind, long at, enum tally_code want)
     fail_arm(kind, at);
     bool ok = play(&scene, &err);
     bool failed = fail_disarm(&name);
-    if (failed && strstr(name, "sync")) {
-        want = TALLY_SYNC_FAILED;
-    }
-    if (!ok && (err.code != want || !err.message[0])) {
-        print_error("%s %ld: code %d, %s: %s (%s)\n", failed ? name : "nothing", at, err.code,
-                    err.place, err.message, err.source);
-        quiet.wrong++;
-    }
+    check_told(failed ? name : "nothing", at, ok, want, &err);
     if (!ok) {
         recover(&scene);
     }
     assert_int_equal(store_batches(scene.store), OLD_BATCHES + FILES);
     assert_true(
         digest_equal(digest_of_state(&scene.store->state), quiet.after[OLD_BATCHES + FILES]));
-    assert_true(digest_equal(digest_of_saved(&scene), quiet.after[OLD_BATCHES + FILES]));
+    saved_all(&scene);
     close_scene(&scene);
     return !failed;
 }
@@ -367,11 +383,143 @@ static void each_call_to_the_system_may_fail(void **state)
     assert_int_equal(quiet.wrong, 0);
 }
 
+// Of a ledger with a damaged batch, so that salvage has to look for what is whole behind it.
+static void each_step_of_salvage_may_fail(void **state)
+{
+    static const enum tally_code want[] = {[FAIL_MEMORY] = TALLY_NO_MEMORY, [FAIL_CALL] = TALLY_IO};
+    struct tally_err err = {0};
+    struct scene scene;
+    uint64_t batches[2];
+
+    (void)state;
+    quiet.wrong = 0;
+    open_scene(&scene);
+    case_check(play(&scene, &err), &err);
+    case_flip(scene.dir, "ledger/000005.seg", 100);
+    quiet.damaged = true;
+    case_check(save(&scene, &err), &err);
+    struct digest saved = digest_of_saved(&scene, &batches[0]);
+    assert_true(batches[0] > OLD_BATCHES && batches[0] < OLD_BATCHES + FILES);
+    for (int kind = FAIL_MEMORY; kind <= FAIL_CALL; kind++) {
+        bool failed = true;
+        for (long at = 1; failed; at = kind == FAIL_CALL ? at + 1 : next(at)) {
+            const char *name;
+            fail_arm((enum fail_kind)kind, at);
+            bool ok = save(&scene, &err);
+            failed = fail_disarm(&name);
+            check_told(failed ? name : "nothing", at, ok, want[kind], &err);
+            if (!ok) {
+                case_check(save(&scene, &err), &err);
+            }
+            assert_true(digest_equal(digest_of_saved(&scene, &batches[1]), saved));
+            assert_int_equal(batches[1], batches[0]);
+        }
+    }
+    quiet.damaged = false;
+    close_scene(&scene);
+    assert_int_equal(quiet.wrong, 0);
+}
+
+static size_t segments_of(const struct scene *scene)
+{
+    int fd = case_open_dir(scene->dir, "ledger");
+    struct disk_names names;
+    struct tally_err err;
+
+    case_check(disk_list(fd, ".", &names, &err), &err);
+    size_t count = names.count;
+    disk_names_done(&names);
+    disk_close(fd);
+    return count;
+}
+
+// What stands behind damage proves that it was committed, also when that cannot be looked at, and
+// neither the mark nor a rollup says so.
+static void damaged_ledger_is_never_cut_whatever_fails(void **state)
+{
+    struct tally_err err = {0};
+    struct scene scene;
+
+    (void)state;
+    open_scene(&scene);
+    case_check(play(&scene, &err), &err);
+    store_close(scene.store);
+    scene.store = NULL;
+    size_t segments = segments_of(&scene);
+    case_flip(scene.dir, "ledger/000003.seg", 100);
+    case_check(disk_unlink(scene.fd, "committed", &err) &&
+                   disk_remove_tree(scene.fd, "rollup", &err),
+               &err);
+    for (int kind = FAIL_MEMORY; kind <= FAIL_CALL; kind++) {
+        bool failed = true;
+        for (long at = 1; failed; at++) {
+            const char *name;
+            fail_arm((enum fail_kind)kind, at);
+            bool started = start(&scene, &err);
+            failed = fail_disarm(&name);
+            if (started || segments_of(&scene) != segments) {
+                fail_msg("%s %ld: %zu of %zu segments are left", failed ? name : "nothing", at,
+                         segments_of(&scene), segments);
+            }
+        }
+        assert_int_equal(err.code, TALLY_CORRUPT);
+    }
+    close_scene(&scene);
+}
+
+static void on_removed(void *context, const char *file)
+{
+    assert_string_equal(file, "one.rollup");
+    ++*(size_t *)context;
+}
+
+// Another configuration: one rollup more, then one less, whose file goes.
+static bool change_rollups(const struct scene *scene, size_t *out_removed, struct tally_err *err)
+{
+    *out_removed = 0;
+    return store_set_rollups(scene->store, scene->defs, 2, err) &&
+           store_set_rollups(scene->store, scene->defs + 1, 1, err) &&
+           store_remove_strangers(scene->store, on_removed, out_removed, err);
+}
+
+// What cannot be had leaves the rollups that there are.
+static void each_step_of_a_change_of_rollups_may_fail(void **state)
+{
+    static const enum tally_code want[] = {[FAIL_MEMORY] = TALLY_NO_MEMORY, [FAIL_CALL] = TALLY_IO};
+    struct tally_err err = {0};
+    struct scene scene;
+    size_t removed;
+
+    (void)state;
+    quiet.wrong = 0;
+    open_scene(&scene);
+    case_check(start(&scene, &err) && take(&scene, 0, &err), &err);
+    for (int kind = FAIL_MEMORY; kind <= FAIL_CALL; kind++) {
+        bool failed = true;
+        for (long at = 1; failed; at++) {
+            const char *name;
+            case_check(store_set_rollups(scene.store, scene.defs, 1, &err) &&
+                           store_publish(scene.store, &err),
+                       &err);
+            fail_arm((enum fail_kind)kind, at);
+            bool ok = change_rollups(&scene, &removed, &err);
+            failed = fail_disarm(&name);
+            check_told(failed ? name : "nothing", at, ok, want[kind], &err);
+            assert_true(ok ? removed == 1 : store_rollups_count(scene.store) > 0);
+        }
+    }
+    close_scene(&scene);
+    assert_int_equal(quiet.wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_growth_may_fail),
         cmocka_unit_test(each_call_to_the_system_may_fail),
+        cmocka_unit_test(each_step_of_salvage_may_fail),
+        cmocka_unit_test(damaged_ledger_is_never_cut_whatever_fails),
+        cmocka_unit_test(each_step_of_a_change_of_rollups_may_fail),
     };
     return cmocka_run_group_tests(tests, play_quietly, forget);
 }

@@ -121,9 +121,11 @@ static void state_as_of_a_time_is_what_it_was_then(void **state)
         const char *time;
         size_t batches;
     } cases[] = {
-        {"2020-09-12", 0},          {"2020-09-12T23:59:59Z", 0}, {"2020-09-13T12:26:39", 0},
-        {"2020-09-13T12:26:40", 1}, {"2020-09-13 12:26:41Z", 2}, {"2020-09-13T12:26:42", 3},
-        {"2020-09-13T12:26:43", 4}, {"2020-09-13", 4},           {"9999-12-31", 4},
+        {"2020-09-12", 0},           {"2020-09-12T23:59:59Z", 0},
+        {"2020-09-13T12:26:39", 0},  {"2020-09-13T12:26:40", 1},
+        {"2020-09-13 12:26:41Z", 2}, {"2020-09-13T12:26:42", 3},
+        {"2020-09-13T12:26:43", 4},  {"2020-09-13", 4},
+        {"9999-12-31", 4},           {"2020-09-13T12:26:40.000Z", 1},
     };
     struct store_case room;
     struct digest want[BATCHES + 1];
@@ -202,6 +204,10 @@ static void until_is_a_batch_or_a_time(void **state)
                                         "2020-10-24T",
                                         "2020-10-24T25:00:00",
                                         "2020-10-24T12:60:00",
+                                        "2020-10-24T/0:00:00",
+                                        "2020-10-24T1/:00:00",
+                                        "2020-10-24T1x:00:00",
+                                        "2020-10-24T12.30.00",
                                         "2020-10-24T12:30",
                                         "2020-10-24T12:30:00+01",
                                         "2020-10-24x12:30:00",
@@ -413,6 +419,82 @@ static void batches_that_do_not_follow_one_another_are_corrupt(void **state)
     }
 }
 
+struct reader_of_rejects {
+    size_t seen;
+    size_t stop_at; // 0: never
+};
+
+static bool on_reject(void *context, const struct replay_file *file,
+                      const struct replay_reject *reject, struct tally_err *err)
+{
+    struct reader_of_rejects *reader = context;
+
+    (void)file;
+    assert_int_equal(reject->record, 7 + reader->seen);
+    return ++reader->seen != reader->stop_at || err_set(err, TALLY_LIMIT, "enough");
+}
+
+// Rows set aside: all of them, up to a refusal, up to where they are malformed, or of no batch.
+static void rejects_are_read_until_somebody_refuses(void **state)
+{
+    static const char two[] = "\7\1\2\1r\1d\1x\x08\1\2\1r\1d\1x";
+    static const struct {
+        size_t bytes;
+        size_t stop_at;
+        size_t want_seen;
+        enum tally_code want;
+    } cases[] = {{sizeof two - 1, 0, 2, TALLY_OK},
+                 {sizeof two - 1, 1, 1, TALLY_LIMIT},
+                 {sizeof two - 2, 0, 1, TALLY_CORRUPT}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct crafted_batch batch = {
+            .version = 2, .frame = {{LEDGER_REJECTS, .bytes = two, .count = cases[i].bytes}}};
+        struct reader_of_rejects reader = {.stop_at = cases[i].stop_at};
+        struct replay_visitor visitor = {.context = &reader, .on_reject = on_reject};
+        struct ledger_position first = {1, LEDGER_SEGMENT_HEADER_BYTES};
+        struct crafted crafted;
+        crafted_open(&crafted);
+        crafted_batch(&crafted, &batch);
+        struct ledger_reader *from = ledger_reader_open(crafted.fd, &crafted.err);
+        assert_int_equal(replay_rejects(from, first, &visitor, &crafted.err),
+                         cases[i].want == TALLY_OK);
+        assert_int_equal(reader.seen, cases[i].want_seen);
+        assert_true(cases[i].want == TALLY_OK || crafted.err.code == cases[i].want);
+        assert_false(replay_rejects(from, ledger_end(crafted.ledger), &visitor, &crafted.err));
+        assert_int_equal(crafted.err.code, TALLY_NOT_FOUND);
+        ledger_reader_close(from);
+        crafted_close(&crafted);
+    }
+}
+
+static bool refuse_to_begin(void *context, const struct replay_file *file, bool *out_skip,
+                            struct tally_err *err)
+{
+    (void)out_skip;
+    return file->batch != *(uint64_t *)context || err_set(err, TALLY_LIMIT, "enough");
+}
+
+static void visitor_that_refuses_ends_the_replay(void **state)
+{
+    uint64_t refused = 3;
+    struct replay_visitor visitor = {.context = &refused, .on_begin = refuse_to_begin};
+    struct replay_end end = {.batches = 77};
+    struct digest want[BATCHES + 1];
+    struct store_case room;
+    struct state fresh;
+
+    (void)state;
+    open_history(&room, STORE_SEGMENT_BYTES, want);
+    assert_true(state_init(&fresh, &room.err));
+    assert_false(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_int_equal(room.err.code, TALLY_LIMIT);
+    assert_int_equal(end.batches, 77);
+    state_done(&fresh);
+    case_close(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +510,8 @@ int main(void)
         cmocka_unit_test(parts_of_two_ledgers_are_no_batch),
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
         cmocka_unit_test(batches_that_do_not_follow_one_another_are_corrupt),
+        cmocka_unit_test(rejects_are_read_until_somebody_refuses),
+        cmocka_unit_test(visitor_that_refuses_ends_the_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
