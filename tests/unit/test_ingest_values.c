@@ -270,6 +270,20 @@ static void latin1_and_windows_1252_are_converted(void **state)
              "!text-encoding r2 l3 @27 \"2,2020-01-01,\xff\"\nEND 2 rows, 1 rejected\n");
 }
 
+static void every_name_of_utf8_is_read_as_it_is(void **state)
+{
+    static const char *const names[] = {"utf-8", "UTF8", "ASCII", "us-ascii"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char lines[80];
+        snprintf(lines, sizeof lines, "id = id\ndate = date\ndim.x = x\nencoding = %s\n", names[i]);
+        case_run(lines, "id,date,x\n1,2020-01-01,\xc3\xa9\n2,2020-01-01,\xe9\n",
+                 "+1 2020-01-01..2020-01-01 r1 l2 [\xc3\xa9]\n"
+                 "!text-encoding r2 l3 @26 \"2,2020-01-01,\xe9\"\nEND 2 rows, 1 rejected\n");
+    }
+}
+
 static void utf16_is_told_by_its_mark(void **state)
 {
     static const char16_t text[] = u"\xfeffid,date,x\r\n1,2020-01-01,\u00e9\n";
@@ -440,6 +454,7 @@ int main(void)
         cmocka_unit_test(message_about_a_text_is_utf8_whatever_the_text),
         cmocka_unit_test(invalid_utf8_rejects_the_row_where_it_is_read),
         cmocka_unit_test(latin1_and_windows_1252_are_converted),
+        cmocka_unit_test(every_name_of_utf8_is_read_as_it_is),
         cmocka_unit_test(utf16_is_told_by_its_mark),
         cmocka_unit_test(surrogates_cost_their_own_row_alone),
         cmocka_unit_test(marks_tell_every_unicode_encoding),
