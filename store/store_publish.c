@@ -144,7 +144,8 @@ static bool publish_patch(struct store *store, struct store_rollup *rollup, bool
         ok = disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err);
     }
     if (ok && *out_done) {
-        disk_touch(store->rollup_fd, path_of(rollup, "", path)); // who watches the rollup hears of it
+        // Who watches the rollup hears of it.
+        disk_touch(store->rollup_fd, path_of(rollup, "", path));
         rollup->patch_bytes = file.count;
         rollup->dirty = false;
     }
