@@ -289,8 +289,12 @@ static bool settle_differences(struct cells_groups *groups, struct tally_err *er
         struct merge cells = {.groups = groups, .data = groups->cells.data};
         struct merge spans = {.groups = groups, .data = groups->spans.data, .spans = true};
         // Without differences there may be no memory to move in.
-        cells.data += cells.data ? cells_at * groups->stride : 0;
-        spans.data += spans.data ? spans_at * groups->stride : 0;
+        if (cells.data) {
+            cells.data += cells_at * groups->stride;
+        }
+        if (spans.data) {
+            spans.data += spans_at * groups->stride;
+        }
         cells.count = take_group(groups, &groups->cells, group, &cells_at);
         spans.count = take_group(groups, &groups->spans, group, &spans_at);
         if (cells.count + spans.count > 0 &&

@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PACKER_UNKNOWN = UINT32_MAX }; // no code: the state does not hold it
+#define PACKER_UNKNOWN UINT32_MAX // no code: the state does not hold it
 
 struct packer_entry {
     uint32_t known;   // code in the state, or PACKER_UNKNOWN
