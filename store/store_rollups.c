@@ -41,7 +41,9 @@ static void drop(struct store *store, struct cells *cells)
 static bool fill(struct store *store, const struct rollup_def *def, struct store_rollup *out,
                  struct tally_err *err)
 {
-    progress_step(&store->progress);
+    if (state_incidents(&store->state) > 0) {
+        progress_step(&store->progress);
+    }
     *out = (struct store_rollup){
         .cells = cells_open(&store->state, def, err), .dirty = true, .patched = true};
     if (!out->cells) {
