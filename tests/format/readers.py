@@ -43,10 +43,13 @@ def tally(options, *words):
 def read(path):
     """A base, or a base and the patch beside it that names it."""
     base = pathlib.Path(path).read_bytes()
-    patch = pathlib.Path(f"{path}.patch")
     try:
-        if patch.exists() and patch_reader.names(patch.read_bytes(), base):
-            return patch_reader.read(base, patch.read_bytes())
+        patch = pathlib.Path(f"{path}.patch").read_bytes()
+    except FileNotFoundError:  # none, or it went with another base just now
+        patch = None
+    try:
+        if patch is not None and patch_reader.names(patch, base):
+            return patch_reader.read(base, patch)
         return reader.read(base)
     except reader.Refused as refused:
         raise Failure(f"the second reader refuses {path}: {refused}") from None
