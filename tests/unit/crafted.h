@@ -168,6 +168,26 @@ static inline void crafted_batch(struct crafted *crafted, const struct crafted_b
         .version = 2, .begin = {LEDGER_BEGIN, BYTES(text)}, .says = (says_), .told = (says_)       \
     }
 
+// A batch with an id that is longer than any. Its bytes stand in `text`.
+static inline struct crafted_batch crafted_long_id(uint32_t version, struct bytes *text)
+{
+    bool rows = version == LEDGER_VERSION_ROWS;
+
+    bytes_clear(text);
+    bytes_put_u8(text, rows ? 0x20 : 1); // of a row, or how many names follow
+    bytes_put_varint(text, ID_BYTES_MAX + 1);
+    for (size_t i = 0; i <= ID_BYTES_MAX; i++) {
+        bytes_put_u8(text, 'x');
+    }
+    bytes_put(text, "\0\0\0\0", rows ? 5 : 0);
+    return (struct crafted_batch){
+        .version = version,
+        .frame = {{rows ? LEDGER_ROWS : LEDGER_NAMES, (const char *)text->data, text->count}},
+        .rows = rows,
+        .says = rows ? "malformed row" : "malformed text",
+        .told = CRAFTED_ROWS};
+}
+
 // One thing is wrong with each. A row of version 1: what it does, id, record, line, first day,
 // dimension, measures.
 static const struct crafted_batch crafted_malformed[] = {

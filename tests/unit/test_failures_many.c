@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-enum { MANY = 1100, SCOPES = 150, OLD_BATCHES = 2, FILES = 6, ABANDONED = FILES, NAME_BYTES = 24 };
+enum { MANY = 1100, SCOPES = 150, OLD_BATCHES = 2, FILES = 6, ABANDONED = FILES, NAME_BYTES = 48 };
 
 struct file {
     enum batch_mode mode;

@@ -270,6 +270,28 @@ static void latin1_and_windows_1252_are_converted(void **state)
              "!text-encoding r2 l3 @27 \"2,2020-01-01,\xff\"\nEND 2 rows, 1 rejected\n");
 }
 
+// The store holds no longer ones.
+static void ids_and_revisions_of_more_than_4096_bytes_reject_the_row(void **state)
+{
+    enum { BYTES = 4097 };
+    char file[BYTES + 64];
+    char want[200];
+    char longest[BYTES + 1];
+
+    (void)state;
+    memset(longest, 'x', BYTES);
+    longest[BYTES] = '\0';
+    for (int revision = 0; revision < 2; revision++) {
+        snprintf(file, sizeof file, "id,date,rev\n%s,2020-01-01,%s\n2,2020-01-01,1\n",
+                 revision ? "1" : longest, revision ? longest : "1");
+        snprintf(want, sizeof want,
+                 "+2 2020-01-01..2020-01-01 r2 l3 rev=1\n!%s r1 l2 @12 \"%.60s\"\n"
+                 "END 2 rows, 1 rejected\n",
+                 revision ? "revision-unreadable" : "id-too-long", strchr(file, '\n') + 1);
+        case_run("id = id\ndate = date\nrevision = rev\n", file, want);
+    }
+}
+
 static void every_name_of_utf8_is_read_as_it_is(void **state)
 {
     static const char *const names[] = {"utf-8", "UTF8", "ASCII", "us-ascii"};
@@ -454,6 +476,7 @@ int main(void)
         cmocka_unit_test(message_about_a_text_is_utf8_whatever_the_text),
         cmocka_unit_test(invalid_utf8_rejects_the_row_where_it_is_read),
         cmocka_unit_test(latin1_and_windows_1252_are_converted),
+        cmocka_unit_test(ids_and_revisions_of_more_than_4096_bytes_reject_the_row),
         cmocka_unit_test(every_name_of_utf8_is_read_as_it_is),
         cmocka_unit_test(utf16_is_told_by_its_mark),
         cmocka_unit_test(surrogates_cost_their_own_row_alone),

@@ -385,19 +385,31 @@ static void is_corrupt(struct crafted *crafted, const char *says)
     state_done(&state);
 }
 
+static void never_believed(const struct crafted_batch *malformed)
+{
+    struct crafted crafted;
+
+    crafted_open(&crafted);
+    crafted_batch(&crafted, malformed);
+    crafted_batch(&crafted, &(struct crafted_batch){.version = malformed->version, .before = 1});
+    is_corrupt(&crafted, malformed->says);
+    crafted_close(&crafted);
+}
+
 static void malformed_content_is_corrupt_and_never_believed(void **state)
 {
+    struct bytes text;
+
     (void)state;
     for (size_t i = 0; i < CRAFTED_MALFORMED; i++) {
-        const struct crafted_batch *malformed = &crafted_malformed[i];
-        struct crafted crafted;
-        crafted_open(&crafted);
-        crafted_batch(&crafted, malformed);
-        crafted_batch(&crafted,
-                      &(struct crafted_batch){.version = malformed->version, .before = 1});
-        is_corrupt(&crafted, malformed->says);
-        crafted_close(&crafted);
+        never_believed(&crafted_malformed[i]);
     }
+    bytes_init(&text);
+    for (uint32_t version = LEDGER_VERSION_ROWS; version <= LEDGER_VERSION; version++) {
+        struct crafted_batch long_id = crafted_long_id(version, &text);
+        never_believed(&long_id);
+    }
+    bytes_done(&text);
 }
 
 static void batches_that_do_not_follow_one_another_are_corrupt(void **state)
