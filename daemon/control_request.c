@@ -41,7 +41,9 @@ bool control_parse(const char *line, size_t bytes, struct control_request *out,
                    struct tally_err *err)
 {
     json_error_t error;
-    json_t *root = json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &error);
+    // jansson drops a NUL behind a word.
+    bool any_nul = bytes > 0 && memchr(line, '\0', bytes);
+    json_t *root = any_nul ? NULL : json_loadb(line, bytes, JSON_REJECT_DUPLICATES, &error);
 
     if (!json_is_object(root)) {
         json_decref(root);
