@@ -1,8 +1,10 @@
 #include "daemon/config.h"
 
+#include "base/disk.h"
 #include "base/ini.h"
 #include "daemon/config_keys.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,31 @@ static bool has_section(const struct config_entries *entries, const char *sectio
     return false;
 }
 
+// Says which there are instead.
+static void set_no_preset(struct tally_err *err, const char *name, const char *folder)
+{
+    static const char ending[] = ".conf";
+    struct disk_names names;
+    struct tally_err ignored;
+    char known[180] = "";
+    size_t used = 0;
+
+    if (!disk_list(AT_FDCWD, folder, &names, &ignored)) {
+        err_set(err, TALLY_INVALID, "there is no preset '%.60s' in %.120s", name, folder);
+        return;
+    }
+    disk_names_sort(&names);
+    for (size_t i = 0; i < names.count && used < sizeof known; i++) {
+        size_t bytes = strlen(names.name[i]);
+        if (bytes >= sizeof ending && strcmp(names.name[i] + bytes - 5, ending) == 0) {
+            used += (size_t)snprintf(known + used, sizeof known - used, " %.*s", (int)bytes - 5,
+                                     names.name[i]);
+        }
+    }
+    disk_names_done(&names);
+    err_set(err, TALLY_INVALID, "there is no preset '%.40s'; there are:%s", name, known);
+}
+
 static void take_preset(struct loading *loading, struct feed *feed, const struct config_entry *from,
                         int depth)
 {
@@ -137,8 +164,7 @@ static void take_preset(struct loading *loading, struct feed *feed, const struct
         tell(loading, &err, from);
     } else if (!config_entries_read(&entries, path, &err)) {
         if (err.code == TALLY_IO) {
-            err_set(&err, TALLY_INVALID, "there is no preset '%.60s' in %.120s", from->value,
-                    loading->config->presets);
+            set_no_preset(&err, from->value, loading->config->presets);
         }
         tell(loading, &err, err.code == TALLY_INVALID && err.place[0] ? NULL : from);
     } else if (!has_section(&entries, section)) {
