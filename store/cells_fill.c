@@ -268,6 +268,9 @@ static bool fill_groups(struct filling *filling, struct tally_err *err)
     for (uint32_t group = 0; group < groups; group++) {
         told += filling->groups->group[group].incidents;
     }
+    if (told > UINT32_MAX) {
+        return err_set(err, TALLY_LIMIT, "more than %u incidents in one rollup", UINT32_MAX);
+    }
     filling->end = calloc(groups + (size_t)1, sizeof *filling->end);
     filling->told = malloc((told + 1) * sizeof *filling->told);
     filling->lasting = malloc((told + 1) * sizeof *filling->lasting);
