@@ -196,18 +196,7 @@ def read(base_data, data):
 
 def main(base, patch, what, *options):
     with open(base, "rb") as one, open(patch, "rb") as other:
-        rollup = read(one.read(), other.read())
-    if what == "cells":
-        reader.write_entries(rollup, rollup.cells, ["day"])
-    elif what == "spans":
-        reader.write_entries(rollup, rollup.spans, ["first_day", "last_day"])
-    elif what == "window":
-        days, end, basis = options
-        reader.write_window(rollup, int(days), reader.day_number(end), basis)
-    elif what == "digest":
-        print(f"{rollup.digest:032x}")
-    else:
-        sys.exit(__doc__)
+        reader.show(read(one.read(), other.read()), what, *options)
 
 
 if __name__ == "__main__":

@@ -550,9 +550,8 @@ def write_window(rollup, days, end, basis):
         (group, fields, *one) for group, one in enumerate(sums) if one[0] > 0))
 
 
-def main(path, what="", *options):
-    with open(path, "rb") as file:
-        rollup = read(file.read())
+def show(rollup, what, *options):
+    """Prints one view of a rollup; what is no view says which there are."""
     if what == "cells":
         write_entries(rollup, rollup.cells, ["day"])
     elif what == "spans":
@@ -564,6 +563,11 @@ def main(path, what="", *options):
         print(f"{rollup.digest:032x}")
     else:
         sys.exit(__doc__)
+
+
+def main(path, what="", *options):
+    with open(path, "rb") as file:
+        show(read(file.read()), what, *options)
 
 
 if __name__ == "__main__":

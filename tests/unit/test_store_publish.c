@@ -48,6 +48,16 @@ static void take_two(struct store_case *room)
     case_file(room, BATCH_UPSERT, "two", ROWS(ROW("c", 20, "Chad", 5), ROW("d", 30, "Niger", 1)));
 }
 
+// A base of the first batch and a patch of the second.
+static void open_patched(struct store_case *room)
+{
+    open_patching(room);
+    take_one(room);
+    publish(room);
+    take_two(room);
+    publish(room);
+}
+
 // What an opened rollup says, given as one number.
 static struct digest read_digest(struct store_case *room, uint64_t *out_generation)
 {
@@ -102,6 +112,28 @@ static void second_batch_leaves_the_base_alone(void **state)
     case_close(&room);
 }
 
+// Who watches the rollup's own file, as the path unit does, hears of a patch as well.
+static void patch_is_news_to_who_watches_the_base(void **state)
+{
+    const struct timespec long_ago[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    struct store_case room;
+    struct stat entry;
+
+    (void)state;
+    open_patching(&room);
+    take_one(&room);
+    publish(&room);
+    ino_t base = inode_of(&room, BASE);
+    assert_int_equal(utimensat(room.fd, BASE, long_ago, 0), 0);
+    take_two(&room);
+    publish(&room);
+    assert_true(is_there(&room, PATCH));
+    assert_int_equal(fstatat(room.fd, BASE, &entry, 0), 0);
+    assert_int_equal(entry.st_ino, base);
+    assert_true(entry.st_mtim.tv_sec > 1);
+    case_close(&room);
+}
+
 static void folded_file_is_that_of_a_start(void **state)
 {
     struct store_case room;
@@ -109,11 +141,7 @@ static void folded_file_is_that_of_a_start(void **state)
     size_t again_count;
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     fold(&room);
     unsigned char *data = case_load(room.dir, BASE, &count);
     ino_t base = inode_of(&room, BASE);
@@ -134,11 +162,7 @@ static void start_writes_the_base_before_any_patch(void **state)
     uint64_t generation;
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     struct digest digest = read_digest(&room, &generation);
     case_check(case_restart(&room), &room.err);
     assert_true(digest_equal(read_digest(&room, &generation), digest)); // as the last run left it
@@ -160,11 +184,7 @@ static void patch_that_is_left_over_is_left_aside(void **state)
     size_t count;
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     unsigned char *old = case_load(room.dir, PATCH, &count);
     struct digest digest = read_digest(&room, &generation);
     fold(&room);
@@ -202,11 +222,7 @@ static void damaged_patch_is_told_and_mended_by_a_start(void **state)
     size_t count;
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     free(case_load(room.dir, PATCH, &count));
     case_flip(room.dir, PATCH, count / 2);
     assert_null(rollup_open(room.store->rollup_fd, "harm.rollup", &room.err));
@@ -224,11 +240,7 @@ static void opened_rollup_keeps_what_it_says(void **state)
     struct store_case room;
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     struct rollup *rollup = rollup_open(room.store->rollup_fd, "harm.rollup", &room.err);
     case_file(&room, BATCH_UPSERT, "three", ROWS(ROW("e", 21, "Chad", 5)));
     publish(&room);
@@ -296,11 +308,7 @@ static void rollup_that_nobody_keeps_goes_with_its_patch(void **state)
     char removed[100] = "";
 
     (void)state;
-    open_patching(&room);
-    take_one(&room);
-    publish(&room);
-    take_two(&room);
-    publish(&room);
+    open_patched(&room);
     case_check(store_set_rollups(room.store, NULL, 0, &room.err) &&
                    store_remove_strangers(room.store, note_removed, removed, &room.err),
                &room.err);
@@ -314,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_rollup_is_one_file),
         cmocka_unit_test(second_batch_leaves_the_base_alone),
+        cmocka_unit_test(patch_is_news_to_who_watches_the_base),
         cmocka_unit_test(folded_file_is_that_of_a_start),
         cmocka_unit_test(start_writes_the_base_before_any_patch),
         cmocka_unit_test(patch_that_is_left_over_is_left_aside),
