@@ -1,0 +1,63 @@
+#include "base/team.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+
+struct member {
+    team_part *part;
+    void *context;
+    unsigned number;
+    bool started;
+    pthread_t thread;
+};
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+unsigned team_parts(size_t pieces, size_t pieces_least)
+{
+    size_t worth = pieces_least ? pieces / pieces_least : pieces;
+    size_t parts = cores();
+
+    parts = parts < worth ? parts : worth;
+    parts = parts < TEAM_PARTS_MAX ? parts : TEAM_PARTS_MAX;
+    return parts > 1 ? (unsigned)parts : 1;
+}
+
+size_t team_begin(size_t pieces, unsigned part, unsigned parts)
+{
+    return pieces / parts * part + pieces % parts * part / parts;
+}
+
+static void *run(void *context)
+{
+    struct member *member = context;
+
+    member->part(member->context, member->number);
+    return NULL;
+}
+
+void team_run(team_part *part, void *context, unsigned parts)
+{
+    struct member member[TEAM_PARTS_MAX];
+
+    assert(parts >= 1 && parts <= TEAM_PARTS_MAX);
+    for (unsigned i = 1; i < parts; i++) {
+        member[i] = (struct member){.part = part, .context = context, .number = i};
+        member[i].started = pthread_create(&member[i].thread, NULL, run, &member[i]) == 0;
+    }
+    part(context, 0);
+    for (unsigned i = 1; i < parts; i++) {
+        if (member[i].started) {
+            pthread_join(member[i].thread, NULL);
+        } else {
+            run(&member[i]);
+        }
+    }
+}
