@@ -7,18 +7,6 @@ struct bits_writer bits_writer(struct bytes *out)
     return (struct bits_writer){.out = out};
 }
 
-void bits_put(struct bits_writer *writer, uint64_t value, uint32_t count)
-{
-    assert(count <= BITS_AT_ONCE);
-    writer->held |= value << writer->count;
-    writer->count += count;
-    uint32_t whole = writer->count / 8;
-    uint64_t bytes = htole64(writer->held);
-    bytes_put(writer->out, &bytes, whole);
-    writer->held = whole < 8 ? writer->held >> (8 * whole) : 0;
-    writer->count -= 8 * whole;
-}
-
 void bits_put_wide(struct bits_writer *writer, bits_u128 value, uint32_t count)
 {
     for (; count > BITS_AT_ONCE; count -= BITS_AT_ONCE) {

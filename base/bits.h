@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
@@ -37,7 +38,26 @@ struct bits_writer {
 };
 
 struct bits_writer bits_writer(struct bytes *out);
-void bits_put(struct bits_writer *writer, uint64_t value, uint32_t count); // count <= BITS_AT_ONCE
+
+// Whole bytes of what is held are written eight at a time, those behind them again by the next.
+static inline void bits_put(struct bits_writer *writer, uint64_t value, uint32_t count)
+{
+    struct bytes *out = writer->out;
+
+    assert(count <= BITS_AT_ONCE);
+    if (out->capacity - out->count < sizeof writer->held &&
+        !bytes_reserve(out, sizeof writer->held)) {
+        return;
+    }
+    writer->held |= value << writer->count;
+    writer->count += count;
+    uint64_t held = htole64(writer->held);
+    memcpy(out->data + out->count, &held, sizeof held);
+    out->count += writer->count / 8;
+    writer->held >>= writer->count & ~7U; // less than 64: at most 7 bits were held
+    writer->count &= 7;
+}
+
 void bits_put_wide(struct bits_writer *writer, bits_u128 value, uint32_t count); // count <= 128
 void bits_put_unary(struct bits_writer *writer, uint64_t zeros);
 void bits_put_rice(struct bits_writer *writer, uint64_t value, uint32_t parameter);

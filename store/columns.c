@@ -14,12 +14,26 @@ struct span {
     uint32_t width;
 };
 
+// Whether all are the same: most columns of a frame, or their differences, are.
+static bool are_equal(const uint64_t *value, uint32_t count)
+{
+    uint64_t other = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        other |= value[i] ^ value[0];
+    }
+    return other == 0;
+}
+
 // The least and the greatest as signed numbers: codes, days and differences lie around zero.
 static struct span span_of(const uint64_t *value, uint32_t count)
 {
     int64_t least = (int64_t)value[0];
     int64_t greatest = least;
 
+    if (are_equal(value, count)) {
+        return (struct span){.least = value[0]};
+    }
     for (uint32_t i = 1; i < count; i++) {
         int64_t signed_value = (int64_t)value[i];
         least = signed_value < least ? signed_value : least;
@@ -33,25 +47,30 @@ static void put_packed(const uint64_t *value, uint32_t count, struct span span, 
 {
     struct bits_writer writer = bits_writer(out);
 
-    for (uint32_t i = 0; i < count && span.width > 0; i++) {
-        if (span.width <= BITS_AT_ONCE) {
-            bits_put(&writer, value[i] - span.least, span.width);
-        } else {
-            bits_put_wide(&writer, value[i] - span.least, span.width);
-        }
+    if (span.width == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count && span.width <= BITS_AT_ONCE; i++) {
+        bits_put(&writer, value[i] - span.least, span.width);
+    }
+    for (uint32_t i = 0; i < count && span.width > BITS_AT_ONCE; i++) {
+        bits_put_wide(&writer, value[i] - span.least, span.width);
     }
     bits_align(&writer);
 }
 
 static void put_column(const uint64_t *value, uint32_t count, struct bytes *out)
 {
-    uint64_t difference[COLUMNS_ROWS_MAX] = {0};
+    uint64_t difference[COLUMNS_ROWS_MAX];
     struct span plain = span_of(value, count);
+    struct span moved = plain;
 
-    for (uint32_t i = 1; i < count; i++) {
-        difference[i - 1] = value[i] - value[i - 1];
+    if (plain.width > 0) {
+        for (uint32_t i = 1; i < count; i++) {
+            difference[i - 1] = value[i] - value[i - 1];
+        }
+        moved = span_of(difference, count - 1);
     }
-    struct span moved = count > 1 ? span_of(difference, count - 1) : plain;
     if (moved.width < plain.width) {
         bytes_put_u8(out, (uint8_t)(DIFFERENCES | moved.width));
         bytes_put_zigzag(out, (int64_t)value[0]);

@@ -85,48 +85,52 @@ static bool see(struct packer_dictionary *dictionary, const void *data, size_t b
     return true;
 }
 
-// The code in the batch of what stands at a place; *out_new: what it stands for is to be put into
-// the frame.
-static uint32_t code_of(struct packer_dictionary *dictionary, uint32_t place, bool *out_new)
+// The code that the batch gives to what stands at a place and was not written yet.
+static uint32_t next_code(struct packer_dictionary *dictionary, uint32_t place)
 {
     struct packer_entry *entry = &dictionary->entry[place];
 
-    *out_new = entry->written == 0;
-    if (*out_new) {
-        entry->written = ++dictionary->written;
-        dictionary->in_frame++;
-    }
+    entry->written = ++dictionary->written;
+    dictionary->in_frame++;
     return entry->written - 1;
 }
 
-static uint32_t write_text(struct packer_dictionary *dictionary, uint32_t place)
+static uint32_t write_new_text(struct packer_dictionary *dictionary, uint32_t place)
 {
-    bool is_new;
-    uint32_t code = code_of(dictionary, place, &is_new);
+    const struct texts_entry *text = texts_get(&dictionary->seen, place);
 
-    if (is_new) {
-        const struct texts_entry *text = texts_get(&dictionary->seen, place);
-        bytes_put_text(&dictionary->frame, text->text, text->bytes);
-    }
-    return code;
+    bytes_put_text(&dictionary->frame, text->text, text->bytes);
+    return next_code(dictionary, place);
 }
 
-static uint32_t write_values(struct packer *packer, uint32_t place)
+static uint32_t write_new_values(struct packer_dictionary *dictionary, uint32_t place)
 {
-    bool is_new;
-    uint32_t code = code_of(&packer->values, place, &is_new);
+    const struct texts_entry *values = texts_get(&dictionary->seen, place);
+    const int64_t *part = (const int64_t *)(const void *)values->text; // reported, measures
 
-    if (is_new) {
-        const struct texts_entry *values = texts_get(&packer->values.seen, place);
-        const int64_t *part = (const int64_t *)(const void *)values->text; // reported, measures
-        bytes_put_varint(&packer->values.frame, (uint64_t)part[0]);
-        for (size_t i = 0; i < values->bytes / sizeof *part - 1; i++) {
-            if ((uint64_t)part[0] >> i & 1) {
-                bytes_put_zigzag(&packer->values.frame, part[1 + i]);
-            }
+    bytes_put_varint(&dictionary->frame, (uint64_t)part[0]);
+    for (size_t i = 0; i < values->bytes / sizeof *part - 1; i++) {
+        if ((uint64_t)part[0] >> i & 1) {
+            bytes_put_zigzag(&dictionary->frame, part[1 + i]);
         }
     }
-    return code;
+    return next_code(dictionary, place);
+}
+
+// The code in the batch of what stands at a place. When it is new, what it stands for goes into
+// the frame.
+static inline uint32_t write_text(struct packer_dictionary *dictionary, uint32_t place)
+{
+    uint32_t written = dictionary->entry[place].written;
+
+    return written ? written - 1 : write_new_text(dictionary, place);
+}
+
+static inline uint32_t write_values(struct packer_dictionary *dictionary, uint32_t place)
+{
+    uint32_t written = dictionary->entry[place].written;
+
+    return written ? written - 1 : write_new_values(dictionary, place);
 }
 
 // ---- frames -------------------------------------------------------------------------------
@@ -151,7 +155,6 @@ static bool put_dictionaries(struct packer *packer, struct tally_err *err)
 {
     return put_dictionary(packer, &packer->names, err) &&
            put_dictionary(packer, &packer->texts, err) &&
-
            put_dictionary(packer, &packer->values, err);
 }
 
@@ -197,7 +200,7 @@ bool packer_put(struct packer *packer, const struct packer_row *row, struct tall
     set(columns, COLUMN_REVISION, row->revision.kind == REVISION_NONE ? 0 : revision);
     set(columns, COLUMN_FIRST_DAY, put ? (uint64_t)row->first_day : 0);
     set(columns, COLUMN_LASTS, put ? (uint64_t)(row->last_day - row->first_day) : 0);
-    set(columns, COLUMN_VALUES, put ? write_values(packer, row->values) : 0);
+    set(columns, COLUMN_VALUES, put ? write_values(&packer->values, row->values) : 0);
     for (uint32_t i = 0; i < columns->dims_count; i++) {
         columns->value[COLUMN_DIMS + i][columns->count] =
             put ? write_text(&packer->texts, row->dims[i]) : 0;
@@ -402,7 +405,6 @@ bool packer_init(struct packer *packer, const struct state *state, struct tally_
     }
     return dictionary_init(&packer->names, LEDGER_NAMES, err) &&
            dictionary_init(&packer->texts, LEDGER_TEXTS, err) &&
-
            dictionary_init(&packer->values, LEDGER_VALUES, err);
 }
 

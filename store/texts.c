@@ -1,15 +1,34 @@
 #include "store/texts.h"
 
-#include "base/checksum.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 enum { SLOTS_FIRST = 1024 };
 
-static uint32_t hash_of(const char *text, size_t bytes)
+// Both halves of the product with an odd number: the binary digits of the golden ratio.
+static inline uint64_t fold(uint64_t word)
 {
-    return (uint32_t)checksum64(text, bytes, 0);
+    __extension__ typedef unsigned __int128 u128;
+    u128 product = (u128)word * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// Most are some bytes long: called for each row, so nothing is called in turn.
+static inline uint32_t hash_of(const char *text, size_t bytes)
+{
+    uint64_t hash = UINT64_C(0x243f6a8885a308d3) + bytes; // the binary digits of pi
+    uint64_t word = 0;
+
+    for (; bytes >= sizeof word; bytes -= sizeof word, text += sizeof word) {
+        memcpy(&word, text, sizeof word);
+        hash = fold(hash ^ word);
+    }
+    for (word = 0; bytes > 0; bytes--) {
+        word = word << 8 | (unsigned char)text[bytes - 1];
+    }
+    hash = fold(fold(hash ^ word));
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 bool texts_init(struct texts *texts, enum texts_alignment alignment, struct tally_err *err)
