@@ -120,12 +120,13 @@ def measure_load(chosen, shape, rows, data, taking_part, findings):
     title = f"cold load, {shape.name} shape: {rows:,} rows, {data.stat().st_size:,} bytes"
     say(title)
     work = chosen.build / "bench" / "work"
+    taking_part = [rival for rival in taking_part if rival.takes(shape)]
     tallies = load.run_rounds(chosen.rounds, shape, data, taking_part, work)
     load.show(f"{title}, medians of {chosen.rounds}, ratio to tallyd", tallies)
     findings.tables.setdefault("cold_load", {})[shape.name] = load.kept(tallies)
     findings.said += [f"{text} ({shape.name})" for text in load.wrong(tallies)]
-    if shape is shapes.ACLED:
-        findings.missed += [f"{text} ({shape.name})" for text in load.missed(tallies)]
+    if rows == shape.rows:
+        findings.missed += [f"{text} ({shape.name})" for text in load.missed(shape, tallies)]
 
 
 def take_scan(name, data, found, judged, findings):

@@ -4,6 +4,14 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
+class Targets:
+    times_a: float  # as fast as DuckDB's job A, at least
+    times_l: float  # as fast as its job L, at least
+    times_cpu: float  # less processor time than job A, at least
+    peak_mib: float  # at most
+
+
+@dataclasses.dataclass(frozen=True)
 class Shape:
     name: str
     rows: int  # of the full-size file
@@ -12,11 +20,23 @@ class Shape:
     # What is kept of an incident, as (name in the tables, column of the CSV); the first is its key.
     kept: tuple
     revision: str  # name in the tables; "" where the later row wins
-    feed: str  # the [feed] section for tallyd, without its title
+    feed: str  # the [feed] section for tallyd, without its title, as users would write it
+    targets: Targets  # of the cold load
 
     @property
     def date_column(self):
         return dict(self.kept)["day"]
+
+    @property
+    def same_feed(self):
+        """The [feed] section that keeps what the rivals keep, and no more."""
+        columns = dict(self.kept)
+        measures = [name for name in ("killed", "wounded") if name in columns]
+        lines = ["preset = generic", f"id = {columns['id']}", f"date = {columns['day']}"]
+        lines += [f"revision = {columns['revision']}"] if self.revision else []
+        lines += [f"dim.{name} = {columns[name]}" for name in GROUP]
+        lines += [f"measure.{name} = {columns[name]}" for name in measures]
+        return "\n".join(lines) + "\n"
 
 
 GROUP = ("country", "admin1", "event_type")
@@ -43,6 +63,7 @@ ACLED = Shape(
     ),
     revision="revision",
     feed="preset = acled\n",
+    targets=Targets(times_a=6, times_l=10, times_cpu=6, peak_mib=96),
 )
 
 COMPACT = Shape(
@@ -70,6 +91,7 @@ dim.event_type = event_type
 measure.killed = killed
 measure.wounded = wounded
 """,
+    targets=Targets(times_a=6, times_l=5, times_cpu=6, peak_mib=256),
 )
 
 SHAPES = (ACLED, COMPACT)
