@@ -3,13 +3,14 @@
 //     bench_revisions CONF BASE.csv REVISION.csv...
 //
 // CONF is a configuration whose `state` is an empty folder. The base file is taken in first; then
-// each revision file, the way the daemon does it but on one thread, and a line is printed:
+// each revision file, the way the daemon does it but one step after the other. A line is printed of
+// the base, of each revision, and of the fold, which is writing the whole rollup anew: what every
+// file would cost without patches.
 //
-//     rows, parse, commit, publish, total, publish_cpu, patch_bytes        times in ms
+//     what, rows, parse, commit, publish, total, publish_cpu, patch_bytes, resident_bytes
 //
-// parse is reading the file and writing its rows to the ledger; commit the sync and applying them;
-// publish the patch, or the whole rollup; fold, in the last line, writing the whole rollup anew,
-// which is what every batch would cost without patches.
+// Times are in ms. parse is reading the file and writing its rows to the ledger; commit the sync and
+// applying them; publish the patch, or the whole rollup.
 #include "base/disk.h"
 #include "daemon/intake.h"
 #include "store/store.h"
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct progress nobody;
 
@@ -110,22 +112,38 @@ static struct cost cost_of(bool (*work)(struct store *store, struct tally_err *e
                          .cpu_ms = clock_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu};
 }
 
-static void measure(struct inbox *inbox, const struct config *config, struct store *store,
-                    char **revisions)
+static unsigned long long resident_bytes(void)
 {
-    take_in(inbox, config, store, *revisions++);
-    cost_of(store_publish, store);
-    printf("rows,parse_ms,commit_ms,publish_ms,total_ms,publish_cpu_ms,patch_bytes\n");
-    for (; *revisions; revisions++) {
-        struct parts parts = take_in(inbox, config, store, *revisions);
-        struct cost cost = cost_of(store_publish, store);
-        printf("%llu,%.2f,%.2f,%.2f,%.2f,%.2f,%llu\n", (unsigned long long)parts.rows,
-               parts.parse_ms, parts.commit_ms, cost.wall_ms,
-               parts.parse_ms + parts.commit_ms + cost.wall_ms, cost.cpu_ms,
-               (unsigned long long)store_rollup_at(store, 0).patch_bytes);
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long long pages = 0;
+
+    if (file) {
+        (void)!fscanf(file, "%*u %llu", &pages);
+        fclose(file);
     }
-    struct cost cost = cost_of(store_fold, store);
-    printf("fold,,,%.2f,,%.2f,\n", cost.wall_ms, cost.cpu_ms);
+    return pages * (unsigned long long)sysconf(_SC_PAGESIZE);
+}
+
+static void say(const char *what, const struct store *store, struct parts parts, struct cost cost)
+{
+    printf("%s,%llu,%.2f,%.2f,%.2f,%.2f,%.2f,%llu,%llu\n", what, (unsigned long long)parts.rows,
+           parts.parse_ms, parts.commit_ms, cost.wall_ms,
+           parts.parse_ms + parts.commit_ms + cost.wall_ms, cost.cpu_ms,
+           (unsigned long long)store_rollup_at(store, 0).patch_bytes, resident_bytes());
+}
+
+static void measure(struct inbox *inbox, const struct config *config, struct store *store,
+                    char **files)
+{
+    const char *what = "base";
+
+    puts("what,rows,parse_ms,commit_ms,publish_ms,total_ms,publish_cpu_ms,patch_bytes,"
+         "resident_bytes");
+    for (; *files; files++, what = "revision") {
+        struct parts parts = take_in(inbox, config, store, *files);
+        say(what, store, parts, cost_of(store_publish, store));
+    }
+    say("fold", store, (struct parts){0}, cost_of(store_fold, store));
 }
 
 int main(int argc, char **argv)

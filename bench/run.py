@@ -24,7 +24,7 @@ from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery")
+TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery", "curve")
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -171,12 +171,34 @@ def measure_packed(chosen, shape, rows, data, findings):
 
 def measure_revisions(chosen, shape, rows, data, findings):
     try:
-        found = revisions.measure(chosen.build, shape, rows, data)
+        found = revisions.measure(chosen.build, shape, rows, data, with_duckdb=True)
     except rivals.Failed as failure:
         findings.said.append(f"{failure} ({shape.name})")
         return
     revisions.show(shape, rows, found)
     findings.tables.setdefault("revisions", {})[shape.name] = revisions.kept(found)
+    findings.said += [f"{text} ({shape.name})" for text in revisions.wrong(found)]
+    if rows == shape.rows:
+        texts = revisions.missed(rows, found)
+        findings.missed += [f"{text} ({shape.name})" for text in texts]
+
+
+def measure_curve(chosen, findings):
+    shape = shapes.COMPACT
+    curve = {}
+    try:
+        for rows in revisions.CURVE:
+            rows = rows // 10 if chosen.quick else rows
+            data = make_data(chosen.build, shape, rows)
+            curve[rows] = revisions.measure(chosen.build, shape, rows, data, with_duckdb=False)
+            findings.missed += [] if chosen.quick else revisions.missed(rows, curve[rows])
+            if rows != shape.rows:
+                data.unlink()
+    except rivals.Failed as failure:
+        findings.said.append(f"{failure} (curve)")
+        return
+    revisions.show_curve(shape, curve)
+    findings.tables["curve"] = {rows: revisions.kept(found) for rows, found in curve.items()}
 
 
 def measure_recovery(chosen, shape, data, findings):
@@ -210,6 +232,8 @@ def measure_all(chosen, taking_part):
                 measure_packed(chosen, shape, rows, data, findings)
             except rivals.Failed as failure:
                 findings.said.append(f"{failure} ({shape.name})")
+    if "curve" in chosen.table and chosen.shape in (None, shapes.COMPACT.name):
+        measure_curve(chosen, findings)
     return findings
 
 

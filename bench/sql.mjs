@@ -2,8 +2,8 @@
 //
 //     node sql.mjs DATABASE|:memory: THREADS STATEMENTS.sql [FILE-TO-SYNC...]
 //
-// Statements are separated by a line that holds only ";". The rows of the last one are printed as
-// JSON. Files that DuckDB writes without syncing (COPY ... TO) are synced here, with their
+// Statements are separated by a line that holds only ";". Of each that begins with "-- timed", its
+// milliseconds are printed on a line; behind them the rows of the last one, as JSON. Files that DuckDB writes without syncing (COPY ... TO) are synced here, with their
 // directory: the other rivals end with their figures safe from a power cut, so this one does too.
 import { DuckDBInstance } from '@duckdb/node-api';
 import fs from 'node:fs';
@@ -22,7 +22,11 @@ const instance = await DuckDBInstance.create(database, { threads });
 const connection = await instance.connect();
 let reader;
 for (const statement of statements) {
+    const begin = performance.now();
     reader = await connection.runAndReadAll(statement);
+    if (statement.trim().startsWith('-- timed')) {
+        console.log((performance.now() - begin).toFixed(3));
+    }
 }
 console.log(JSON.stringify(reader.getRowObjectsJson()));
 connection.closeSync();
