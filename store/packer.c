@@ -277,9 +277,6 @@ bool packer_look_up(struct packer *packer, const struct rows *rows, size_t index
     out_row->line = row->line;
     out_row->first_day = row->first_day;
     out_row->last_day = row->last_day;
-    if (!make_room(packer, err)) {
-        return false;
-    }
     if (out_row->revision.kind == REVISION_TEXT &&
         !see_name(packer, out_row->revision.text, out_row->revision.bytes, &out_row->revision_name,
                   err)) {
@@ -297,6 +294,15 @@ bool packer_look_up(struct packer *packer, const struct rows *rows, size_t index
     }
     return see_values(packer, shape->measures_count, row->reported, rows_measures(rows, index),
                       &out_row->values, err);
+}
+
+void packer_expect(const struct packer *packer, const struct packer_row *row, uint32_t feed)
+{
+    uint32_t head = packer->names.entry[row->head].known;
+
+    if (head != PACKER_UNKNOWN) {
+        incidents_prefetch(&packer->state->feed[feed].incidents, id_code(head, row->number));
+    }
 }
 
 struct incident *packer_find(const struct packer *packer, const struct packer_row *row,
@@ -378,6 +384,9 @@ static bool see_text(struct packer *packer, const char *text, size_t bytes, uint
 
 bool packer_add_texts(struct packer *packer, const struct rows *rows, struct tally_err *err)
 {
+    if (!make_room(packer, err)) {
+        return false;
+    }
     for (uint32_t dim = 0; dim < rows->shape->dims_count; dim++) {
         if (packer->places_count[dim] == 0 && !add_place(packer, dim, 0, err)) {
             return false; // code 0 is the empty text on both sides

@@ -65,10 +65,10 @@ void packer_done(struct packer *packer);
 bool packer_begin(struct packer *packer, struct ledger *ledger, uint64_t batch, uint16_t shape,
                   struct tally_err *err);
 
-// The texts that a chunk uses first, before its rows.
+// A chunk begins, with the texts that it uses first.
 bool packer_add_texts(struct packer *packer, const struct rows *rows, struct tally_err *err);
 
-// One row, looked up: places in the packer, good until the next one is looked up.
+// One row, looked up: places in the packer, good until the next chunk begins.
 struct packer_row {
     uint8_t op;
     uint32_t head; // place in names
@@ -85,6 +85,8 @@ struct packer_row {
 bool packer_look_up(struct packer *packer, const struct rows *rows, size_t index,
                     struct packer_row *out_row, struct tally_err *err);
 
+// Asks for the memory that finding the row's incident will look at.
+void packer_expect(const struct packer *packer, const struct packer_row *row, uint32_t feed);
 // The incident that a row is about, or NULL.
 struct incident *packer_find(const struct packer *packer, const struct packer_row *row,
                              uint32_t feed);

@@ -183,42 +183,57 @@ static bool index_before_ledger(struct store *store, const struct packer_row *ro
            state_apply(&store->state, &batch, &applied, &counts, err);
 }
 
-static bool append_row(struct store *store, const struct rows *rows, size_t index,
-                       struct tally_err *err)
+static bool look_up(struct store *store, const struct rows *rows, size_t index,
+                    struct packer_row *out_row, struct tally_err *err)
 {
     const struct row *from = &rows->row[index];
-    struct packer_row row;
 
     if (from->id.bytes > ID_BYTES_MAX || from->revision_text.bytes > ID_BYTES_MAX) {
         return err_set(err, TALLY_REFUSED, "record %llu: id or revision longer than %d bytes",
                        (unsigned long long)from->record, ID_BYTES_MAX);
     }
-    if (!packer_look_up(&store->packer, rows, index, &row, err)) {
+    if (!packer_look_up(&store->packer, rows, index, out_row, err)) {
         return false;
     }
-    if (row.op == ROWS_PUT) {
-        return append_put(store, &row, err) && (!PLANTED(INDEX_BEFORE_LEDGER) ||
-                                                index_before_ledger(store, &row, rows, index, err));
+    packer_expect(&store->packer, out_row, store->pending.feed);
+    return true;
+}
+
+static bool append_row(struct store *store, const struct rows *rows, size_t index,
+                       const struct packer_row *row, struct tally_err *err)
+{
+    if (row->op == ROWS_PUT) {
+        return append_put(store, row, err) &&
+               (!PLANTED(INDEX_BEFORE_LEDGER) || index_before_ledger(store, row, rows, index, err));
     }
-    if (row.op == ROWS_KEEP) {
-        struct incident *incident = packer_find(&store->packer, &row, store->pending.feed);
+    if (row->op == ROWS_KEEP) {
+        struct incident *incident = packer_find(&store->packer, row, store->pending.feed);
         if (incident && incident_seen(incident) < store->state.mark) {
             incident_set_seen(incident, store->state.mark + SEEN_KEPT);
         }
         return true;
     }
-    return packer_put(&store->packer, &row, err);
+    return packer_put(&store->packer, row, err);
 }
 
 bool store_append(struct store *store, const struct rows *rows, struct tally_err *err)
 {
+    enum { AHEAD = 16 };
+    struct packer_row ahead[AHEAD];
+
     assert(store->pending.open);
     progress_step(&store->progress);
     if (!packer_add_texts(&store->packer, rows, err)) {
         return false;
     }
-    for (size_t i = 0; i < rows->count; i++) {
-        if (!append_row(store, rows, i, err)) {
+    // Looked up some rows ahead of their turn, so that memory has time to answer.
+    for (size_t i = 0; i < rows->count + AHEAD; i++) {
+        struct packer_row *row = &ahead[i % AHEAD];
+        if (i >= AHEAD && i - AHEAD < rows->count &&
+            !append_row(store, rows, i - AHEAD, row, err)) {
+            return false;
+        }
+        if (i < rows->count && !look_up(store, rows, i, row, err)) {
             return false;
         }
     }
