@@ -532,7 +532,7 @@ int loop_run(const struct loop_options *options)
         loop.exit_status = EX_OSERR;
         uv_walk(&loop.uv, close_handle, NULL);
     }
-    store_watch(options->store, loop_progress(&loop));
+    store_watch(options->store, loop_progress(&loop, &loop.store_pace));
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     store_watch(options->store, (struct progress){0});
     uv_loop_close(&loop.uv);

@@ -261,7 +261,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     struct tally_err err;
 
     loop->intake = intake_open(loop->options->inbox, loop->config, name, fd, entry->bytes,
-                               reclaimed, loop_progress(loop), &err);
+                               reclaimed, loop_progress(loop, &loop->parse_pace), &err);
     if (!loop->intake) {
         queue_put(&loop->reclaimed, name);
         loop_pause(loop, "intake_paused", name, &err);

@@ -28,6 +28,12 @@ enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_FOLD,
 
 struct control;
 
+// When one worker told the loop last that it came further. Of that worker alone.
+struct loop_pace {
+    uv_async_t *step;
+    uint64_t told_ns;
+};
+
 struct loop {
     const struct loop_options *options;
     const struct config *config; // in force
@@ -39,8 +45,10 @@ struct loop {
     uv_timer_t retry_timer;
     uv_timer_t heart_timer;
     uv_async_t step; // a worker came further
-    bool stepped;    // since the heart beat last
-    bool told_idle;  // in the status of the service
+    struct loop_pace parse_pace;
+    struct loop_pace store_pace;
+    bool stepped;   // since the heart beat last
+    bool told_idle; // in the status of the service
     uv_signal_t signals[2];
     uv_signal_t hangup;
     int watch_fd;
@@ -160,7 +168,7 @@ void loop_end_status(struct loop *loop);
 // ---- loop_service.c -----------------------------------------------------------------------
 
 void loop_start_service(struct loop *loop);
-struct progress loop_progress(struct loop *loop); // for workers to tell
+struct progress loop_progress(struct loop *loop, struct loop_pace *pace); // for a worker to tell
 
 // At most a few times a second.
 void loop_tell_reading(struct loop *loop);

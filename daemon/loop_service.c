@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-enum { HEARTBEAT_MS = 5000, HEARTBEATS = 4, PROGRESS_MS = 200 };
+enum { HEARTBEAT_MS = 5000, HEARTBEATS = 4, PROGRESS_MS = 200, STEP_NS = 10 * 1000 * 1000 };
 
 static void on_step(uv_async_t *step)
 {
@@ -19,15 +19,23 @@ static void on_step(uv_async_t *step)
     loop->stepped = true;
 }
 
-// From a worker: the one call of libuv that another thread may make.
+// From a worker, some ten thousand times a second: waking the loop each time would cost more than
+// the piece of work does. uv_async_send is the one call of libuv that another thread may make.
 static void step_from_worker(void *context)
 {
-    uv_async_send(context);
+    struct loop_pace *pace = context;
+    uint64_t now_ns = uv_hrtime();
+
+    if (now_ns - pace->told_ns >= STEP_NS) {
+        pace->told_ns = now_ns;
+        uv_async_send(pace->step);
+    }
 }
 
-struct progress loop_progress(struct loop *loop)
+struct progress loop_progress(struct loop *loop, struct loop_pace *pace)
 {
-    return (struct progress){.on_step = step_from_worker, .context = &loop->step};
+    pace->step = &loop->step;
+    return (struct progress){.on_step = step_from_worker, .context = pace};
 }
 
 static void on_heartbeat(uv_timer_t *timer)
