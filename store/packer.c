@@ -31,6 +31,7 @@ static bool dictionary_forget(struct packer_dictionary *dictionary, struct tally
         return true;
     }
     texts_done(&dictionary->seen);
+    memset(dictionary->recent, 0, sizeof dictionary->recent);
     return texts_init(&dictionary->seen,
                       dictionary->kind == LEDGER_VALUES ? TEXTS_ALIGNED : TEXTS_UNALIGNED, err);
 }
@@ -71,18 +72,34 @@ static bool reserve_entry(struct packer_dictionary *dictionary, struct tally_err
     return true;
 }
 
-// *out_new: its entry wants to know the state's code.
-static bool see(struct packer_dictionary *dictionary, const void *data, size_t bytes,
+// *out_new: its entry wants to know the state's code. `key` is any number that the bytes decide:
+// what rows repeat is found by it without a hash.
+static bool see(struct packer_dictionary *dictionary, uint64_t key, const void *data, size_t bytes,
                 uint32_t *out_place, bool *out_new, struct tally_err *err)
 {
+    uint32_t *recent = &dictionary->recent[key % PACKER_RECENT];
+    const struct texts_entry *entry = texts_get(&dictionary->seen, *recent);
+
+    if (entry->bytes == bytes && memcmp(entry->text, data, bytes) == 0) {
+        *out_place = *recent;
+        *out_new = false;
+        return true;
+    }
     if (!reserve_entry(dictionary, err) ||
         !texts_intern(&dictionary->seen, data, bytes, out_place, out_new, err)) {
         return false;
     }
+    *recent = *out_place;
     if (*out_new) {
         dictionary->entry[*out_place] = (struct packer_entry){.known = PACKER_UNKNOWN};
     }
     return true;
+}
+
+static uint64_t key_of_text(const char *text, size_t bytes)
+{
+    return bytes > 0 ? (unsigned char)text[0] * 31U + (unsigned char)text[bytes - 1] * 7U + bytes
+                     : 0;
 }
 
 // The code that the batch gives to what stands at a place and was not written yet.
@@ -218,7 +235,7 @@ static bool see_name(struct packer *packer, const char *text, size_t bytes, uint
     struct packer_dictionary *names = &packer->names;
     bool is_new;
 
-    if (!see(names, text, bytes, out_place, &is_new, err)) {
+    if (!see(names, key_of_text(text, bytes), text, bytes, out_place, &is_new, err)) {
         return false;
     }
     if (is_new) {
@@ -232,13 +249,17 @@ static bool see_values(struct packer *packer, size_t measures_count, uint64_t re
                        const int64_t *measures, uint32_t *out_place, struct tally_err *err)
 {
     struct packer_dictionary *dictionary = &packer->values;
-    int64_t values[1 + SHAPE_MEASURES_MAX] = {(int64_t)reported};
+    int64_t values[1 + SHAPE_MEASURES_MAX];
+    uint64_t key = reported;
     bool is_new;
 
+    values[0] = (int64_t)reported;
     for (size_t i = 0; i < measures_count; i++) {
         values[1 + i] = measures[i];
+        key = key * 13 + (uint64_t)measures[i];
     }
-    if (!see(dictionary, values, (1 + measures_count) * sizeof *values, out_place, &is_new, err)) {
+    if (!see(dictionary, key, values, (1 + measures_count) * sizeof *values, out_place, &is_new,
+             err)) {
         return false;
     }
     if (is_new) {
@@ -372,7 +393,7 @@ static bool see_text(struct packer *packer, const char *text, size_t bytes, uint
 {
     bool is_new;
 
-    if (!see(&packer->texts, text, bytes, out_place, &is_new, err)) {
+    if (!see(&packer->texts, key_of_text(text, bytes), text, bytes, out_place, &is_new, err)) {
         return false;
     }
     if (is_new) {

@@ -26,6 +26,8 @@
 
 #define PACKER_UNKNOWN UINT32_MAX // no code: the state does not hold it
 
+enum { PACKER_RECENT = 256 };
+
 struct packer_entry {
     uint32_t known;   // code in the state, or PACKER_UNKNOWN
     uint32_t written; // code in the batch + 1; 0: no row that is written used it yet
@@ -35,6 +37,8 @@ struct packer_entry {
 struct packer_dictionary {
     enum ledger_kind kind;
     struct texts seen; // place <-> bytes
+    uint32_t
+        recent[PACKER_RECENT]; // places seen lately, by a key of a few bits; 0 is the empty text
     struct packer_entry *entry;
     uint32_t capacity;
     uint32_t written;   // codes given in this batch
