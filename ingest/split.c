@@ -1,5 +1,16 @@
 #include "ingest/split.h"
 
+#if defined(SPLIT_FOR_ARM)
+
+const struct split_code *const *split_codes(void)
+{
+    static const struct split_code *const neon[] = {&split_code_portable, &split_code_neon, NULL};
+
+    return neon;
+}
+
+#else
+
 const struct split_code *const *split_codes(void)
 {
     static const struct split_code *const portable[] = {&split_code_portable, NULL};
@@ -16,6 +27,8 @@ const struct split_code *const *split_codes(void)
 #endif
     return portable;
 }
+
+#endif
 
 const struct split_code *split_code(void)
 {

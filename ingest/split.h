@@ -13,8 +13,8 @@
 // it. What fields are worth (blanks, doubled quotes, lengths, their number) is for the caller to
 // see.
 //
-// One source a kind of machine: split_portable.c, split_v3.c, split_v4.c; what they share is
-// split_block.h. All find the same, which tests compare.
+// One source a kind of machine: split_portable.c, split_v3.c, split_v4.c, split_neon.c; what they
+// share is split_block.h. All find the same, which tests compare.
 #ifndef INGEST_SPLIT_H
 #define INGEST_SPLIT_H
 
@@ -50,6 +50,9 @@ extern const struct split_code split_code_portable;
 #ifdef SPLIT_FOR_X86
 extern const struct split_code split_code_v3; // x86-64-v3 with PCLMUL
 extern const struct split_code split_code_v4; // x86-64-v4 with VBMI2
+#endif
+#ifdef SPLIT_FOR_ARM
+extern const struct split_code split_code_neon; // any 64-bit ARM machine
 #endif
 // The fastest that this machine runs.
 const struct split_code *split_code(void);

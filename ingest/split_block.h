@@ -26,6 +26,23 @@ struct split_way {
     void (*put)(uint16_t *out, uint64_t bits, size_t count, size_t base);
 };
 
+// The parities of a machine that has no multiplication without carries.
+static inline uint64_t split_parities(uint64_t bits)
+{
+    for (unsigned width = 1; width < 64; width *= 2) {
+        bits ^= bits << width;
+    }
+    return bits;
+}
+
+// The numbers of a machine that has no instruction to gather them.
+static inline void split_put_numbers(uint16_t *out, uint64_t bits, size_t count, size_t base)
+{
+    for (size_t i = 0; i < count; i++, bits &= bits - 1) {
+        out[i] = (uint16_t)(base + (size_t)__builtin_ctzll(bits));
+    }
+}
+
 #define SPLIT_INLINE static inline __attribute__((always_inline))
 
 static inline size_t split_count(uint64_t bits)

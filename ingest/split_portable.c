@@ -39,25 +39,10 @@ static inline struct split_masks masks_of(const char *block, char delimiter, boo
     return masks;
 }
 
-static inline uint64_t parities_of(uint64_t bits)
-{
-    for (unsigned width = 1; width < 64; width *= 2) {
-        bits ^= bits << width;
-    }
-    return bits;
-}
-
-static inline void put_numbers(uint16_t *out, uint64_t bits, size_t count, size_t base)
-{
-    for (size_t i = 0; i < count; i++, bits &= bits - 1) {
-        out[i] = (uint16_t)(base + (size_t)__builtin_ctzll(bits));
-    }
-}
-
 static void run(struct split *split, const char *text, size_t bytes)
 {
     static const struct split_way way = {
-        .masks = masks_of, .parities = parities_of, .put = put_numbers};
+        .masks = masks_of, .parities = split_parities, .put = split_put_numbers};
 
     split_run(&way, split, text, bytes);
 }
