@@ -4,7 +4,8 @@ Why the comparison is fair:
 - Each rival runs as a process of its own, from an empty directory, with the CSV in the page cache
   and nothing else waiting to be written; its time counts from its start to its end.
 - Each ends with its results safe from a power cut: tallyd, DuckDB's database file and SQLite sync
-  by themselves; Parquet files are synced by sql.mjs before it ends.
+  by themselves, ClickHouse syncs what it inserts where it is told to; Parquet files are synced by
+  sql.mjs before it ends.
 - Each gets the types of the columns told and reads only what it needs. Of the ways to do the whole
   job that were tried for a rival, the quickest stands here. Two ways of DuckDB's job L are quicker
   by doing less: a key added after the load saves 5 to 15 %, and fails on a repeated id; one row an
@@ -170,6 +171,49 @@ class DuckdbL(Duckdb):
         return self.figures(work / "job.duckdb", statements.duckdb_l_check(), work / "check.sql")
 
 
+class Clickhouse(Rival):
+    def missing(self):
+        if shutil.which("node") is None:
+            return "node is not installed"
+        if not (BENCH / "clickhouse" / "node_modules" / "chdb").exists():
+            return "ClickHouse is not installed (script/bench --clickhouse)"
+        return ""
+
+    def command(self, work, queries, script, *written):
+        script.write_text("\n;\n".join(queries))
+        files = [str(name) for name in (script, *written)]
+        return ["node", str(BENCH / "clickhouse" / "sql.mjs"), str(work / "clickhouse"), *files]
+
+    def figures(self, work, queries):
+        row = json.loads(output(self.command(work, queries, work / "check.sql")))[0]
+        return {name: int(value) for name, value in row.items()}
+
+
+class ClickhouseA(Clickhouse):
+    name = "clickhouse-a"
+    does = "ClickHouse, 2 threads: cells and windows to Parquet, no incidents kept"
+
+    def prepare(self, shape, data, work):
+        files = (work / "cells.parquet", work / "windows.parquet")
+        queries = statements.clickhouse_a(shape, data, *files)
+        return self.command(work, queries, work / "job.sql", *files), ""
+
+    def result(self, work):
+        files = (work / "cells.parquet", work / "windows.parquet")
+        return self.figures(work, statements.clickhouse_a_check(*files))
+
+
+class ClickhouseL(Clickhouse):
+    name = "clickhouse-l"
+    does = "ClickHouse, 2 threads: incidents in a ReplacingMergeTree, cells and windows of FINAL"
+
+    def prepare(self, shape, data, work):
+        return self.command(work, statements.clickhouse_l(shape, data), work / "job.sql"), ""
+
+    def result(self, work):
+        return self.figures(work, statements.clickhouse_l_check())
+
+
 class Sqlite(Rival):
     name = "sqlite"
     does = "SQLite: incidents by primary key, cells and windows in its file, synchronous = FULL"
@@ -205,4 +249,4 @@ class Read(Libcsv):
     does = "ceiling: read(2) of the file through one buffer, nothing looked at"
 
 
-RIVALS = (Tallyd, TallydPreset, DuckdbA, DuckdbL, Sqlite, Libcsv, Read)
+RIVALS = (Tallyd, TallydPreset, DuckdbA, DuckdbL, ClickhouseA, ClickhouseL, Sqlite, Libcsv, Read)

@@ -7,6 +7,7 @@ windows  the same columns: the exact sums of the 50 days that end on each of tho
 from shapes import GROUP, WINDOW_DAYS
 
 GROUP_LIST = ", ".join(GROUP)
+CLICKHOUSE_THREADS = 2
 
 
 def windows_query(days_before):
@@ -127,6 +128,60 @@ def duckdb_revisions(shape, base, files):
 
 def duckdb_l_check():
     return [check_queries("cells", "windows", "day")]
+
+
+def clickhouse_type(shape, column):
+    if column == shape.date_column:
+        return "Date"
+    return "Int64" if column in shape.integers else "String"
+
+
+def clickhouse_read(shape, csv):
+    columns = ", ".join(f"{name} {clickhouse_type(shape, name)}" for name in shape.columns)
+    return f"file('{csv}', 'CSVWithNames', '{columns}')"
+
+
+def clickhouse_cells(source, day, killed):
+    return (
+        f"SELECT {GROUP_LIST}, {day} AS day, count() AS incidents, sum({killed}) AS killed"
+        f" FROM {source} GROUP BY {GROUP_LIST}, day"
+    )
+
+
+CLICKHOUSE_TABLE = "ENGINE = MergeTree ORDER BY tuple() SETTINGS fsync_after_insert = 1"
+
+
+def clickhouse_a(shape, csv, cells_file, windows_file):
+    column = dict(shape.kept)
+    cells = clickhouse_cells(clickhouse_read(shape, csv), column["day"], column["killed"])
+    return [
+        f"SET max_threads = {CLICKHOUSE_THREADS}",
+        f"CREATE TABLE cells ENGINE = Memory AS {cells}",
+        f"INSERT INTO FUNCTION file('{cells_file}', 'Parquet') SELECT * FROM cells",
+        f"INSERT INTO FUNCTION file('{windows_file}', 'Parquet') {windows_query(WINDOW_DAYS - 1)}",
+    ]
+
+
+def clickhouse_a_check(cells_file, windows_file):
+    return [check_queries(f"file('{cells_file}')", f"file('{windows_file}')", "day")]
+
+
+def clickhouse_l(shape, csv):
+    declared = ", ".join(f"{name} {clickhouse_type(shape, column)}" for name, column in shape.kept)
+    chosen = ", ".join(f"{column} AS {name}" for name, column in shape.kept)
+    cells = clickhouse_cells("incidents FINAL", "day", "killed")
+    return [
+        f"SET max_threads = {CLICKHOUSE_THREADS}",
+        f"CREATE TABLE incidents ({declared}) ENGINE = ReplacingMergeTree({shape.revision})"
+        " ORDER BY id SETTINGS fsync_after_insert = 1",
+        f"INSERT INTO incidents SELECT {chosen} FROM {clickhouse_read(shape, csv)}",
+        f"CREATE TABLE cells {CLICKHOUSE_TABLE} AS {cells}",
+        f"CREATE TABLE windows {CLICKHOUSE_TABLE} AS {windows_query(WINDOW_DAYS - 1)}",
+    ]
+
+
+def clickhouse_l_check():
+    return duckdb_l_check()
 
 
 def sqlite_type(shape, column):
