@@ -22,8 +22,7 @@ struct cells {
     struct rollup_def def;
     struct shape_map *map; // by shape of the state
     size_t maps_count;
-    uint8_t *verdict[ROLLUP_FILTERS_MAX]; // by text code
-    uint32_t verdicts_count[ROLLUP_FILTERS_MAX];
+    struct cells_verdicts verdicts;
     struct cells_groups groups;
     struct cells_base base;
 };
@@ -52,23 +51,20 @@ static void make_map(const struct rollup_def *def, const struct shape *shape, st
     }
 }
 
-static const struct shape_map *map_of(struct cells *cells, const struct state *state,
-                                      const struct incident *incident, struct tally_err *err)
+bool cells_know_shapes(struct cells *cells, const struct state *state, struct tally_err *err)
 {
-    uint32_t shape = incident->shape;
-
-    if (shape >= cells->maps_count) {
-        struct shape_map *map = realloc(cells->map, state->shapes_count * sizeof *map);
-        if (!map) {
-            err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", cells->def.name);
-            return NULL;
-        }
-        cells->map = map;
-        for (; cells->maps_count < state->shapes_count; cells->maps_count++) {
-            make_map(&cells->def, state->shape[cells->maps_count], &map[cells->maps_count]);
-        }
+    if (cells->maps_count == state->shapes_count) {
+        return true;
     }
-    return &cells->map[shape];
+    struct shape_map *map = realloc(cells->map, state->shapes_count * sizeof *map);
+    if (!map) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", cells->def.name);
+    }
+    cells->map = map;
+    for (; cells->maps_count < state->shapes_count; cells->maps_count++) {
+        make_map(&cells->def, state->shape[cells->maps_count], &map[cells->maps_count]);
+    }
+    return true;
 }
 
 static uint32_t code_at(const struct state *state, const struct incident *incident, int source)
@@ -78,46 +74,66 @@ static uint32_t code_at(const struct state *state, const struct incident *incide
                                      : incident_dims(state, incident)[source];
 }
 
-static bool ask_filter(struct cells *cells, size_t filter, const struct state *state, uint32_t code,
-                       bool *out_passes, struct tally_err *err)
+void cells_verdicts_done(struct cells_verdicts *verdicts)
 {
-    if (code >= cells->verdicts_count[filter]) {
-        uint32_t count = state->texts.capacity;
-        uint8_t *verdict = realloc(cells->verdict[filter], count);
-        if (!verdict) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for a filter of %s", cells->def.name);
-        }
-        memset(verdict + cells->verdicts_count[filter], VERDICT_OPEN,
-               count - cells->verdicts_count[filter]);
-        cells->verdict[filter] = verdict;
-        cells->verdicts_count[filter] = count;
+    for (size_t i = 0; i < ROLLUP_FILTERS_MAX; i++) {
+        free(verdicts->of[i]);
     }
-    uint8_t *verdict = &cells->verdict[filter][code];
+    *verdicts = (struct cells_verdicts){0};
+}
+
+static bool ask_filter(const struct rollup_def *def, const struct state *state, size_t filter,
+                       uint32_t code, struct cells_verdicts *verdicts, bool *out_passes,
+                       struct tally_err *err)
+{
+    uint32_t known = verdicts->count[filter];
+
+    if (code >= known) {
+        uint32_t count = state->texts.capacity;
+        uint8_t *of = realloc(verdicts->of[filter], count);
+        if (!of) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for a filter of %s", def->name);
+        }
+        memset(of + known, VERDICT_OPEN, count - known);
+        verdicts->of[filter] = of;
+        verdicts->count[filter] = count;
+    }
+    uint8_t *verdict = &verdicts->of[filter][code];
     if (*verdict == VERDICT_OPEN) {
         const struct texts_entry *text = texts_get(&state->texts, code);
-        bool passes = filter_matches(&cells->def.filters[filter], text->text, text->bytes);
+        bool passes = filter_matches(&def->filters[filter], text->text, text->bytes);
         *verdict = passes ? VERDICT_YES : VERDICT_NO;
     }
     *out_passes = *verdict == VERDICT_YES;
     return true;
 }
 
-// *out_in: the incident belongs to the rollup.
-static bool match(struct cells *cells, const struct state *state, const struct incident *incident,
-                  const struct shape_map *map, uint32_t *out_codes, bool *out_in,
-                  struct tally_err *err)
+bool cells_match(const struct cells *cells, const struct state *state,
+                 struct cells_verdicts *verdicts, const struct incident *incident,
+                 uint32_t *out_codes, bool *out_in, struct tally_err *err)
 {
+    const struct shape_map *map = &cells->map[incident->shape];
+    const struct rollup_def *def = &cells->def;
+
     *out_in = map->included;
-    for (size_t i = 0; *out_in && i < cells->def.filters_count; i++) {
+    for (size_t i = 0; *out_in && i < def->filters_count; i++) {
         uint32_t code = code_at(state, incident, map->filter[i]);
-        if (!ask_filter(cells, i, state, code, out_in, err)) {
+        if (!ask_filter(def, state, i, code, verdicts, out_in, err)) {
             return false;
         }
     }
-    for (size_t i = 0; out_codes && i < cells->def.dims_count; i++) {
+    for (size_t i = 0; out_codes && i < def->dims_count; i++) {
         out_codes[i] = code_at(state, incident, map->dim[i]);
     }
     return true;
+}
+
+// As cells_match, with what the cells know of shapes and filters growing along.
+static bool match(struct cells *cells, const struct state *state, const struct incident *incident,
+                  uint32_t *out_codes, bool *out_in, struct tally_err *err)
+{
+    return cells_know_shapes(cells, state, err) &&
+           cells_match(cells, state, &cells->verdicts, incident, out_codes, out_in, err);
 }
 
 bool cells_matches(struct cells *cells, const struct state *state, const struct incident *incident,
@@ -126,8 +142,7 @@ bool cells_matches(struct cells *cells, const struct state *state, const struct 
     bool in = false;
 
     err->code = TALLY_OK;
-    const struct shape_map *map = map_of(cells, state, incident, err);
-    return map && match(cells, state, incident, map, out_codes, &in, err) && in;
+    return match(cells, state, incident, out_codes, &in, err) && in;
 }
 
 void cells_change_of(const struct cells *cells, const struct state *state,
@@ -155,12 +170,11 @@ static bool on_change(void *context, const struct state *state, const struct inc
                       int sign, struct tally_err *err)
 {
     struct cells *cells = context;
-    const struct shape_map *map = map_of(cells, state, incident, err);
     uint32_t codes[ROLLUP_DIMS_MAX];
     struct cells_change change;
     bool in;
 
-    if (!map || !match(cells, state, incident, map, codes, &in, err)) {
+    if (!match(cells, state, incident, codes, &in, err)) {
         return false;
     }
     if (!in) {
@@ -205,9 +219,7 @@ void cells_close(struct cells *cells)
     if (!cells) {
         return;
     }
-    for (size_t i = 0; i < ROLLUP_FILTERS_MAX; i++) {
-        free(cells->verdict[i]);
-    }
+    cells_verdicts_done(&cells->verdicts);
     for (size_t i = 0; i < ROLLUP_DIMS_MAX; i++) {
         free(cells->base.texts[i]);
     }

@@ -20,7 +20,7 @@ struct gathering {
     uint32_t *number; // scratch: text code -> number + 1 within the dimension at hand
     struct dictionary_text *texts[ROLLUP_DIMS_MAX];
     uint32_t texts_count[ROLLUP_DIMS_MAX];
-    const struct cells_list *list; // of the group at hand, oldest first
+    struct cells_columns columns; // of the group at hand, oldest first
 };
 
 // ---- dictionaries -------------------------------------------------------------------------
@@ -165,16 +165,18 @@ static uint32_t open_group(void *context, bool spans, uint32_t group)
 {
     struct gathering *gathering = context;
 
-    gathering->list = list_of(gathering, spans, group);
-    return gathering->list->count;
+    cells_list_open(gathering->groups, list_of(gathering, spans, group), &gathering->columns);
+    return gathering->columns.count;
 }
 
 static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
 {
     const struct gathering *gathering = context;
-    const struct cells_list *list = gathering->list;
-    const struct cells_entry *entry =
-        cells_entry_at(gathering->groups, list->data, list->count - 1 - index);
+    const struct cells_columns *columns = &gathering->columns;
+    struct cells_room room;
+    const struct cells_entry *entry = &room.entry;
+
+    cells_list_get(gathering->groups, columns, columns->count - 1 - index, &room.entry);
 
     out->first_day = entry->first_day;
     out->last_day = entry->last_day;

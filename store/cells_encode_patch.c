@@ -57,7 +57,7 @@ static int compare_fresh(const void *left, const void *right, void *context)
     const uint32_t *a = cells_group_codes(patching->groups, *(const uint32_t *)left);
     const uint32_t *b = cells_group_codes(patching->groups, *(const uint32_t *)right);
 
-    for (size_t dim = 0; dim < patching->groups->dims_count; dim++) {
+    for (size_t dim = 0; dim < patching->groups->keys.dims_count; dim++) {
         if (a[dim] != b[dim]) {
             const struct texts_entry *one = texts_get(patching->texts, a[dim]);
             const struct texts_entry *other = texts_get(patching->texts, b[dim]);

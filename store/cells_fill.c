@@ -1,313 +1,383 @@
 // store/cells_fill.c - the day cells of all that a state holds, at once (contracts in
 // cells_group.h).
 //
-//   incidents, as they stand --group of each--> counted --> scattered by group
-//   one group:   its days as a page, each used day marked   -->  list of cells in order of days
-//                its lasting incidents sorted               -->  list of spans
+//   slice of the incidents --> groups that it meets, counted ---+
+//   slice of the incidents --> groups that it meets, counted ---+--> where each slice goes on in
+//                                                               |    each group
+//   slice --> its incidents behind those of earlier slices <----+
+//
+//   range of the groups --> pages --> lists                                        cells_page.c
 //
 // Nothing is compared for the cells and no list grows: a start, and a batch that is most of what is
 // kept, cost a few passes over the incidents. A group whose days lie too far apart for a page has
 // its incidents put as changes, which are sorted.
-#include "store/cells_group.h"
+//
+// Slices, and later ranges, are worked on at the same time and write to nothing in common. Memory
+// meanwhile: 4 bytes an incident for its group, 8 for what a cell needs to know of it, and 16 more
+// where it lasts.
+#include "store/cells_fill.h"
 
 #include "base/pages.h"
+#include "base/team.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_DAYS = 1 << 15, WORD_BITS = 64, GROUP_NONE = -1 };
+enum {
+    INCIDENTS_LEAST = 1 << 15, // of a slice: they take some milliseconds
+    MET_FIRST = 64,
+};
+#define GROUP_NONE UINT32_MAX
 
-// What a cell needs to know of an incident.
-struct told {
-    int32_t first_day;
+// What a slice knows of a group that it met.
+struct met {
+    uint32_t incidents;
+    uint32_t lasting;
+    int32_t first_day; // the first and the last first day
     int32_t last_day;
-    uint32_t values; // code of the state
-    uint32_t shape;
+    uint32_t told_at; // where its next incident goes
+    uint32_t lasting_at;
+    bool far;
+};
+
+struct slice {
+    struct filling *filling;
+    uint64_t begin; // incidents, in order of the walk
+    uint64_t end;
+    uint64_t matched;
+    struct cells_keys keys;
+    struct met *met; // by number of the slice's own
+    uint32_t met_count;
+    uint32_t met_capacity;
+    uint32_t *group; // of all, by number of the slice's own
+    struct cells_verdicts verdicts;
+    struct tally_err err;
+    bool ok;
 };
 
 struct filling {
     struct cells *cells;
     struct cells_groups *groups;
     const struct state *state;
-    int32_t *group_of; // each incident's, in order of the walk; GROUP_NONE: of none
-    uint32_t *end;     // by group: where its incidents end in `told`
-    struct told *told;
-    unsigned char *page;                  // an entry a day
-    uint64_t used[PAGE_DAYS / WORD_BITS]; // a bit a day of the page
-    const struct told **lasting;          // scratch
+    uint32_t *met_of; // each incident's group, by number of its slice; GROUP_NONE: of none
+    struct met *all;  // by group
+    bool any_far;
+    unsigned slices_count;
+    struct slice slice[TEAM_PARTS_MAX];
+    struct cells_sorted sorted;
 };
 
-// ---- incidents to their groups ------------------------------------------------------------
-
-static bool choose_groups(struct filling *filling, struct tally_err *err)
+static bool no_memory(struct tally_err *err)
 {
-    uint32_t codes[ROLLUP_DIMS_MAX];
-    struct state_walk walk = {0};
-    const struct incident *incident;
-    uint32_t group;
-
-    err->code = TALLY_OK;
-    for (size_t i = 0; (incident = state_next(filling->state, &walk)) != NULL; i++) {
-        filling->group_of[i] = GROUP_NONE;
-        if (!incident_is_live(incident) ||
-            !cells_matches(filling->cells, filling->state, incident, codes, err)) {
-            if (err->code != TALLY_OK) {
-                return false;
-            }
-            continue;
-        }
-        if (!cells_groups_find(filling->groups, codes, &group, err)) {
-            return false;
-        }
-        filling->groups->group[group].incidents++;
-        filling->group_of[i] = (int32_t)group;
-    }
-    return true;
+    return err_set(err, TALLY_NO_MEMORY, "no memory to add up incidents");
 }
 
-static void scatter(struct filling *filling)
+// ---- 1: groups ----------------------------------------------------------------------------
+
+static bool reserve_met(struct slice *slice)
 {
-    const struct cells_groups *groups = filling->groups;
-    struct state_walk walk = {0};
-    const struct incident *incident;
-    uint32_t sum = 0;
-
-    for (uint32_t group = 0; group < groups->count; group++) {
-        filling->end[group] = sum;
-        sum += groups->group[group].incidents;
-    }
-    for (size_t i = 0; (incident = state_next(filling->state, &walk)) != NULL; i++) {
-        if (filling->group_of[i] != GROUP_NONE) {
-            filling->told[filling->end[filling->group_of[i]]++] =
-                (struct told){.first_day = incident_first_day(incident),
-                              .last_day = incident_last_day(incident),
-                              .values = incident->values,
-                              .shape = incident->shape};
-        }
-    }
-}
-
-// ---- one group ----------------------------------------------------------------------------
-
-static void add_told(struct filling *filling, const struct told *told, struct cells_entry *to)
-{
-    const int *source = cells_measures_of(filling->cells, told->shape);
-    const struct incident as_kept = {.values = told->values};
-    uint64_t reported = incident_reported(filling->state, &as_kept);
-    const int64_t *measures = incident_measures(filling->state, &as_kept);
-
-    to->incidents++;
-    for (size_t m = 0; m < filling->groups->measures_count; m++) {
-        if (source[m] >= 0 && reported >> source[m] & 1) {
-            cells_entry_add_one(filling->groups, to, m, measures[source[m]]);
-        }
-    }
-}
-
-static struct cells_entry *fresh_entry(const struct cells_groups *groups, unsigned char *at,
-                                       int32_t first_day, int32_t last_day)
-{
-    struct cells_entry *entry = (struct cells_entry *)(void *)at;
-
-    memset(entry, 0, groups->stride);
-    entry->first_day = first_day;
-    entry->last_day = last_day;
-    return entry;
-}
-
-static bool find_days(const struct told *told, uint32_t count, int32_t *out_first_day)
-{
-    int32_t first_day = told[0].first_day;
-    int32_t last_day = first_day;
-
-    for (uint32_t i = 1; i < count; i++) {
-        first_day = told[i].first_day < first_day ? told[i].first_day : first_day;
-        last_day = told[i].first_day > last_day ? told[i].first_day : last_day;
-    }
-    *out_first_day = first_day;
-    return last_day - first_day < PAGE_DAYS;
-}
-
-static uint32_t fill_page(struct filling *filling, const struct told *told, uint32_t count,
-                          int32_t first_day)
-{
-    const struct cells_groups *groups = filling->groups;
-    uint32_t days = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t day = (uint32_t)(told[i].first_day - first_day);
-        unsigned char *at = filling->page + day * groups->stride;
-        uint64_t bit = (uint64_t)1 << day % WORD_BITS;
-        if (!(filling->used[day / WORD_BITS] & bit)) {
-            filling->used[day / WORD_BITS] |= bit;
-            fresh_entry(groups, at, told[i].first_day, told[i].first_day);
-            days++;
-        }
-        add_told(filling, &told[i], (struct cells_entry *)(void *)at);
-    }
-    return days;
-}
-
-// Copies the days that are used and forgets them.
-static void take_page(struct filling *filling, uint32_t days, unsigned char *out)
-{
-    size_t stride = filling->groups->stride;
-
-    for (uint32_t word = 0; days > 0; word++) {
-        for (uint64_t used = filling->used[word]; used != 0; used &= used - 1, days--) {
-            uint32_t day = word * WORD_BITS + (uint32_t)__builtin_ctzll(used);
-            memcpy(out, filling->page + day * stride, stride);
-            out += stride;
-        }
-        filling->used[word] = 0;
-    }
-}
-
-static bool fill_cells(struct filling *filling, const struct told *told, uint32_t count,
-                       int32_t first_day, struct cells_list *out, struct tally_err *err)
-{
-    uint32_t days = fill_page(filling, told, count, first_day);
-    unsigned char *data = malloc(days * filling->groups->stride);
-
-    if (!data) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
-    }
-    take_page(filling, days, data);
-    *out = (struct cells_list){.data = data, .count = days};
-    return true;
-}
-
-static int compare_lasting(const void *left, const void *right)
-{
-    const struct told *a = *(const struct told *const *)left;
-    const struct told *b = *(const struct told *const *)right;
-
-    return cells_compare_days(a->first_day, a->last_day, b->first_day, b->last_day);
-}
-
-static bool fill_spans(struct filling *filling, const struct told *told, uint32_t count,
-                       struct cells_list *out, struct tally_err *err)
-{
-    const struct cells_groups *groups = filling->groups;
-    struct cells_entry *entry = NULL;
-    uint32_t lasting = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (told[i].last_day > told[i].first_day) {
-            filling->lasting[lasting++] = &told[i];
-        }
-    }
-    if (lasting == 0) {
+    if (slice->met_count < slice->met_capacity) {
         return true;
     }
-    qsort(filling->lasting, lasting, sizeof(struct told *), compare_lasting);
-    out->data = malloc(lasting * groups->stride);
-    if (!out->data) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for spans");
+    uint32_t capacity = slice->met_capacity ? slice->met_capacity * 2 : MET_FIRST;
+    struct met *met = realloc(slice->met, capacity * sizeof *met);
+    if (!met) {
+        return no_memory(&slice->err);
     }
-    for (uint32_t i = 0; i < lasting; i++) {
-        const struct told *one = filling->lasting[i];
-        if (!entry || cells_compare_days(entry->first_day, entry->last_day, one->first_day,
-                                         one->last_day) != 0) {
-            entry = fresh_entry(groups, out->data + out->count++ * groups->stride, one->first_day,
-                                one->last_day);
-        }
-        add_told(filling, one, entry);
-    }
+    slice->met = met;
+    slice->met_capacity = capacity;
     return true;
 }
 
-// Too far apart for a page: as changes, which settling sorts.
-static bool put_changes(struct filling *filling, uint32_t group, const struct told *told,
-                        uint32_t count, struct tally_err *err)
+static bool meet(struct slice *slice, const uint32_t *codes, const struct incident *incident,
+                 uint32_t *out_number)
 {
-    filling->groups->group[group].incidents = 0; // counted again one by one
-    for (uint32_t i = 0; i < count; i++) {
-        struct cells_change change;
-        const struct incident as_kept = {
-            .shape = told[i].shape,
-            .values = told[i].values,
-            .days = incident_days(told[i].first_day, told[i].last_day, 0, 0)};
-        cells_change_of(filling->cells, filling->state, &as_kept, 1, &change);
-        if (!cells_groups_change(filling->groups, cells_group_codes(filling->groups, group),
-                                 &change, err)) {
-            return false;
-        }
-    }
-    return true;
-}
+    int32_t day = incident_first_day(incident);
 
-static bool fill_group(struct filling *filling, uint32_t group, const struct told *told,
-                       uint32_t count, struct tally_err *err)
-{
-    struct cells_group *of = &filling->groups->group[group];
-    int32_t first_day;
-
-    if (count == 0) {
-        return true;
-    }
-    if (!find_days(told, count, &first_day)) {
-        return put_changes(filling, group, told, count, err);
-    }
-    if (!fill_cells(filling, told, count, first_day, &of->cells, err) ||
-        !fill_spans(filling, told, count, &of->spans, err)) {
+    if (!reserve_met(slice) || !cells_keys_find(&slice->keys, codes, out_number, &slice->err)) {
         return false;
     }
-    filling->groups->entries += (uint64_t)of->cells.count + of->spans.count;
+    struct met *met = &slice->met[*out_number];
+    if (*out_number == slice->met_count) {
+        slice->met_count++;
+        *met = (struct met){.first_day = day, .last_day = day};
+    }
+    met->first_day = day < met->first_day ? day : met->first_day;
+    met->last_day = day > met->last_day ? day : met->last_day;
+    met->incidents++;
+    met->lasting += incident_last_day(incident) > day;
+    return true;
+}
+
+static bool meet_groups(struct slice *slice)
+{
+    const struct filling *filling = slice->filling;
+    struct state_walk walk = state_walk_from(filling->state, slice->begin);
+    uint32_t codes[ROLLUP_DIMS_MAX];
+
+    for (uint64_t i = slice->begin; i < slice->end; i++) {
+        const struct incident *incident = state_next(filling->state, &walk);
+        bool in = incident_is_live(incident);
+        if (in && !cells_match(filling->cells, filling->state, &slice->verdicts, incident, codes,
+                               &in, &slice->err)) {
+            return false;
+        }
+        filling->met_of[i] = GROUP_NONE;
+        if (in && !meet(slice, codes, incident, &filling->met_of[i])) {
+            return false;
+        }
+        slice->matched += in;
+    }
+    return true;
+}
+
+static void meet_part(void *context, unsigned part)
+{
+    struct filling *filling = context;
+    struct slice *slice = &filling->slice[part];
+
+    slice->ok = cells_keys_init(&slice->keys, filling->groups->keys.dims_count, &slice->err) &&
+                meet_groups(slice);
+    cells_verdicts_done(&slice->verdicts);
+}
+
+// ---- joining ------------------------------------------------------------------------------
+
+static void join_met(struct met *to, const struct met *from)
+{
+    if (to->incidents == 0) {
+        to->first_day = from->first_day;
+        to->last_day = from->last_day;
+    }
+    to->first_day = from->first_day < to->first_day ? from->first_day : to->first_day;
+    to->last_day = from->last_day > to->last_day ? from->last_day : to->last_day;
+    to->incidents += from->incidents;
+    to->lasting += from->lasting;
+}
+
+// Numbers the groups of all slices in order of arrival.
+static bool number_groups(struct filling *filling, struct tally_err *err)
+{
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        struct slice *slice = &filling->slice[s];
+        slice->group = malloc((slice->met_count + (size_t)1) * sizeof *slice->group);
+        if (!slice->group) {
+            return no_memory(err);
+        }
+        for (uint32_t i = 0; i < slice->met_count; i++) {
+            if (!cells_groups_find(filling->groups, cells_keys_codes(&slice->keys, i),
+                                   &slice->group[i], err)) {
+                return false;
+            }
+        }
+        cells_keys_done(&slice->keys);
+    }
+    return true;
+}
+
+// Where each group begins and ends. Of those that are too far apart nothing is put in order.
+static void place_groups(struct filling *filling)
+{
+    struct cells_groups *groups = filling->groups;
+    struct cells_sorted *sorted = &filling->sorted;
+    uint32_t told = 0;
+    uint32_t lasting = 0;
+
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        const struct slice *slice = &filling->slice[s];
+        for (uint32_t i = 0; i < slice->met_count; i++) {
+            join_met(&filling->all[slice->group[i]], &slice->met[i]);
+        }
+    }
+    for (uint32_t group = 0; group < groups->count; group++) {
+        struct met *met = &filling->all[group];
+        met->far = met->last_day - met->first_day >= CELLS_PAGE_DAYS;
+        filling->any_far = filling->any_far || met->far;
+        met->told_at = told;
+        met->lasting_at = lasting;
+        if (!met->far) {
+            groups->group[group].incidents = met->incidents;
+            told += met->incidents;
+            lasting += met->lasting;
+        }
+        sorted->first_day[group] = met->first_day;
+        sorted->told_end[group] = told;
+        sorted->lasting_end[group] = lasting;
+    }
+}
+
+// Where each slice goes on in each group, behind the slices before it.
+static void place_slices(struct filling *filling)
+{
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        const struct slice *slice = &filling->slice[s];
+        for (uint32_t i = 0; i < slice->met_count; i++) {
+            struct met *met = &slice->met[i];
+            struct met *all = &filling->all[slice->group[i]];
+            met->first_day = all->first_day;
+            met->far = all->far;
+            met->told_at = all->told_at;
+            met->lasting_at = all->lasting_at;
+            all->told_at += met->incidents;
+            all->lasting_at += met->lasting;
+        }
+    }
+}
+
+static bool reserve_sorted(struct filling *filling, struct tally_err *err)
+{
+    struct cells_sorted *sorted = &filling->sorted;
+    size_t groups = (size_t)filling->groups->count + 1;
+    uint64_t told = 0;
+    uint64_t lasting = 0;
+
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        told += filling->slice[s].matched;
+        for (uint32_t i = 0; i < filling->slice[s].met_count; i++) {
+            lasting += filling->slice[s].met[i].lasting;
+        }
+    }
+    if (told > UINT32_MAX) {
+        return err_set(err, TALLY_LIMIT, "more than %u incidents in one rollup", UINT32_MAX);
+    }
+    filling->all = calloc(groups, sizeof *filling->all);
+    sorted->told_end = malloc(groups * sizeof *sorted->told_end);
+    sorted->lasting_end = malloc(groups * sizeof *sorted->lasting_end);
+    sorted->first_day = malloc(groups * sizeof *sorted->first_day);
+    sorted->told = malloc((told + 1) * sizeof *sorted->told);
+    sorted->lasting = malloc((lasting + 1) * sizeof *sorted->lasting);
+    if (!filling->all || !sorted->told_end || !sorted->lasting_end || !sorted->first_day ||
+        !sorted->told || !sorted->lasting) {
+        return no_memory(err);
+    }
+    pages_advise_large(sorted->told, told * sizeof *sorted->told);
+    return true;
+}
+
+// ---- in order of groups -------------------------------------------------------------------
+
+static void sort_part(void *context, unsigned part)
+{
+    const struct filling *filling = context;
+    const struct slice *slice = &filling->slice[part];
+    struct state_walk walk = state_walk_from(filling->state, slice->begin);
+
+    for (uint64_t i = slice->begin; i < slice->end; i++) {
+        const struct incident *incident = state_next(filling->state, &walk);
+        struct met *met = filling->met_of[i] != GROUP_NONE ? &slice->met[filling->met_of[i]] : NULL;
+        if (!met || met->far) {
+            continue;
+        }
+        int32_t first_day = incident_first_day(incident);
+        int32_t last_day = incident_last_day(incident);
+        filling->sorted.told[met->told_at++] =
+            (struct cells_told){.values = incident->values,
+                                .day = (uint16_t)(first_day - met->first_day),
+                                .shape = (uint16_t)incident->shape};
+        if (last_day > first_day) {
+            filling->sorted.lasting[met->lasting_at++] =
+                (struct cells_lasting){.first_day = first_day,
+                                       .last_day = last_day,
+                                       .values = incident->values,
+                                       .shape = (uint16_t)incident->shape};
+        }
+    }
+}
+
+// Of groups that are too far apart for a page: as changes, which settling sorts.
+static bool put_far(struct filling *filling, struct tally_err *err)
+{
+    for (unsigned s = 0; filling->any_far && s < filling->slices_count; s++) {
+        const struct slice *slice = &filling->slice[s];
+        struct state_walk walk = state_walk_from(filling->state, slice->begin);
+        for (uint64_t i = slice->begin; i < slice->end; i++) {
+            const struct incident *incident = state_next(filling->state, &walk);
+            uint32_t number = filling->met_of[i];
+            if (number == GROUP_NONE || !slice->met[number].far) {
+                continue;
+            }
+            struct cells_change change;
+            cells_change_of(filling->cells, filling->state, incident, 1, &change);
+            if (!cells_groups_put(filling->groups, slice->group[number], &change, err)) {
+                return false;
+            }
+        }
+    }
     return true;
 }
 
 // ---- all ----------------------------------------------------------------------------------
 
-static bool fill_groups(struct filling *filling, struct tally_err *err)
+static bool find_groups(struct filling *filling, struct tally_err *err)
 {
-    uint32_t groups = filling->groups->count;
-    uint64_t told = 0;
+    uint64_t incidents = state_incidents(filling->state);
 
-    for (uint32_t group = 0; group < groups; group++) {
-        told += filling->groups->group[group].incidents;
+    filling->met_of = malloc((incidents + 1) * sizeof *filling->met_of);
+    if (!filling->met_of) {
+        return no_memory(err);
     }
-    if (told > UINT32_MAX) {
-        return err_set(err, TALLY_LIMIT, "more than %u incidents in one rollup", UINT32_MAX);
+    filling->slices_count = team_parts(incidents, INCIDENTS_LEAST);
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        filling->slice[s] =
+            (struct slice){.filling = filling,
+                           .begin = team_begin(incidents, s, filling->slices_count),
+                           .end = team_begin(incidents, s + 1, filling->slices_count)};
     }
-    filling->end = calloc(groups + (size_t)1, sizeof *filling->end);
-    filling->told = malloc((told + 1) * sizeof *filling->told);
-    filling->lasting = malloc((told + 1) * sizeof *filling->lasting);
-    filling->page = malloc(PAGE_DAYS * filling->groups->stride);
-    if (!filling->end || !filling->told || !filling->lasting || !filling->page) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory to add up %llu incidents",
-                       (unsigned long long)told);
-    }
-    pages_advise_large(filling->told, told * sizeof *filling->told);
-    scatter(filling);
-    for (uint32_t group = 0, from = 0; group < groups; from = filling->end[group++]) {
-        if (!fill_group(filling, group, filling->told + from, filling->end[group] - from, err)) {
+    team_run(meet_part, filling, filling->slices_count);
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        if (!filling->slice[s].ok) {
+            *err = filling->slice[s].err;
             return false;
         }
     }
-    return true;
+    return number_groups(filling, err);
+}
+
+static bool fill(struct filling *filling, struct tally_err *err)
+{
+    if (!cells_know_shapes(filling->cells, filling->state, err) || !find_groups(filling, err) ||
+        !reserve_sorted(filling, err)) {
+        return false;
+    }
+    place_groups(filling);
+    place_slices(filling);
+    team_run(sort_part, filling, filling->slices_count);
+    if (!put_far(filling, err)) {
+        return false;
+    }
+    free(filling->met_of); // before the lists take memory
+    filling->met_of = NULL;
+    return cells_fill_pages(filling->cells, filling->state, &filling->sorted, err);
+}
+
+static void release(struct filling *filling)
+{
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        cells_keys_done(&filling->slice[s].keys);
+        free(filling->slice[s].met);
+        free(filling->slice[s].group);
+    }
+    free(filling->met_of);
+    free(filling->all);
+    free(filling->sorted.told);
+    free(filling->sorted.lasting);
+    free(filling->sorted.told_end);
+    free(filling->sorted.lasting_end);
+    free(filling->sorted.first_day);
+    free(filling);
 }
 
 bool cells_fill(struct cells *cells, const struct state *state, struct tally_err *err)
 {
     struct filling *filling = calloc(1, sizeof *filling);
-    bool ok = filling;
 
-    if (ok) {
-        *filling = (struct filling){.cells = cells, .groups = cells_groups(cells), .state = state};
-        filling->group_of = malloc((state_incidents(state) + 1) * sizeof *filling->group_of);
-        ok = filling->group_of;
+    if (!filling) {
+        return no_memory(err);
     }
-    ok = ok ? choose_groups(filling, err) && fill_groups(filling, err)
-            : err_set(err, TALLY_NO_MEMORY, "no memory to add up incidents");
-    if (filling) {
-        free(filling->group_of);
-        free(filling->end);
-        free(filling->told);
-        free(filling->lasting);
-        free(filling->page);
-    }
-    free(filling);
+    filling->cells = cells;
+    filling->groups = cells_groups(cells);
+    filling->state = state;
+    bool ok = fill(filling, err);
+    release(filling);
     return ok;
 }

@@ -22,26 +22,19 @@ struct gathering {
 
 // ---- what an entry says -------------------------------------------------------------------
 
-// The entry with these days in a group's list; NULL: it has none.
-static const struct cells_entry *find_entry(const struct cells_groups *groups,
-                                            const struct cells_list *list, int32_t first_day,
-                                            int32_t last_day)
+// The entry with these days in a group's list. False: it has none.
+static bool find_entry(const struct cells_groups *groups, const struct cells_list *list,
+                       int32_t first_day, int32_t last_day, struct cells_entry *out)
 {
-    uint32_t from = 0;
+    struct cells_columns columns;
+    uint32_t index;
 
-    for (uint32_t left = list->count; left > 0;) { // the first that does not stand before them
-        uint32_t half = left / 2;
-        const struct cells_entry *at = cells_entry_at(groups, list->data, from + half);
-        if (cells_compare_days(at->first_day, at->last_day, first_day, last_day) < 0) {
-            from += half + 1;
-            left -= half + 1;
-        } else {
-            left = half;
-        }
+    cells_list_open(groups, list, &columns);
+    if (!cells_list_find(&columns, first_day, last_day, &index)) {
+        return false;
     }
-    const struct cells_entry *at =
-        from < list->count ? cells_entry_at(groups, list->data, from) : NULL;
-    return at && at->first_day == first_day && at->last_day == last_day ? at : NULL;
+    cells_list_get(groups, &columns, index, out);
+    return true;
 }
 
 // An entry of the base and its difference, added; either may be NULL.
@@ -87,7 +80,7 @@ static struct digest digest_of_group(struct gathering *gathering, uint32_t group
     if (!of->digested) {
         const uint32_t *codes = cells_group_codes(groups, group);
         bytes_clear(&gathering->piece);
-        for (size_t dim = 0; dim < groups->dims_count; dim++) {
+        for (size_t dim = 0; dim < groups->keys.dims_count; dim++) {
             const struct texts_entry *text = texts_get(gathering->texts, codes[dim]);
             bytes_put_text(&gathering->piece, text->text, text->bytes);
         }
@@ -140,9 +133,12 @@ static void note_difference(struct gathering *gathering, const struct cells_entr
 {
     const struct cells_groups *groups = gathering->groups;
     const struct cells_group *group = &groups->group[after->group];
+    struct cells_room room;
     const struct cells_entry *base =
         find_entry(groups, gathering->spans ? &group->spans : &group->cells, after->first_day,
-                   after->last_day);
+                   after->last_day, &room.entry)
+            ? &room.entry
+            : NULL;
     struct rollup_entry was;
     struct rollup_entry is;
 

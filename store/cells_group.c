@@ -1,24 +1,19 @@
 #include "store/cells_group.h"
 
-#include "base/checksum.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 64, SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 64 };
+enum { SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 64, GROUPS_FIRST = 64 };
 
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err)
 {
     size_t stride = sizeof(struct cells_entry) + measures_count * (SUM_BYTES + sizeof(uint32_t));
 
-    *groups = (struct cells_groups){.dims_count = dims_count,
-                                    .measures_count = measures_count,
-                                    .stride = (stride + 7) & ~(size_t)7,
-                                    .slots = SLOTS_FIRST};
-    groups->slot = calloc(groups->slots, sizeof *groups->slot);
-    return groups->slot ? true : err_set(err, TALLY_NO_MEMORY, "no memory for groups");
+    *groups = (struct cells_groups){.measures_count = measures_count,
+                                    .stride = (stride + 7) & ~(size_t)7};
+    return cells_keys_init(&groups->keys, dims_count, err);
 }
 
 void cells_groups_done(struct cells_groups *groups)
@@ -31,8 +26,7 @@ void cells_groups_done(struct cells_groups *groups)
     free(groups->cells.data);
     free(groups->spans.data);
     free(groups->group);
-    free(groups->codes);
-    free(groups->slot);
+    cells_keys_done(&groups->keys);
     *groups = (struct cells_groups){0};
 }
 
@@ -75,6 +69,13 @@ uint32_t cells_entry_reported(const struct cells_groups *groups, const struct ce
     uint32_t reported;
     memcpy(&reported, at + measure * sizeof reported, sizeof reported);
     return reported;
+}
+
+void cells_entry_set(const struct cells_groups *groups, struct cells_entry *entry, size_t measure,
+                     bytes_i128 sum, uint32_t reported)
+{
+    memcpy(sum_at(entry, measure), &sum, sizeof sum);
+    reported_at(groups, entry)[measure] = reported;
 }
 
 void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
@@ -211,24 +212,29 @@ static bool merge_next(const struct merge *merge, const struct cells_entry *from
 static bool merge_list(const struct merge *merge, const struct cells_list *list,
                        struct cells_list *out, struct tally_err *err)
 {
-    size_t stride = merge->groups->stride;
-    unsigned char *data = malloc((list->count + (size_t)merge->count + 1) * stride);
+    const struct cells_groups *groups = merge->groups;
+    unsigned char *data = malloc((list->count + (size_t)merge->count + 1) * groups->stride);
+    struct cells_columns columns;
+    struct cells_room from;
     uint32_t count = 0;
     uint32_t taken = 0;
 
     if (!data) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
     }
+    cells_list_open(groups, list, &columns);
     for (uint32_t at = 0; at < merge->count || taken < list->count;) {
-        const struct cells_entry *from =
-            taken < list->count ? cells_entry_at(merge->groups, list->data, taken) : NULL;
         bool used;
-        count += merge_next(merge, from, &at, entry_at(merge->groups, data, count), &used);
+        if (taken < list->count) {
+            cells_list_get(groups, &columns, taken, &from.entry);
+        }
+        count += merge_next(merge, taken < list->count ? &from.entry : NULL, &at,
+                            entry_at(groups, data, count), &used);
         taken += used;
     }
-    unsigned char *fitted = realloc(data, count > 0 ? count * stride : 1);
-    *out = (struct cells_list){.data = fitted ? fitted : data, .count = count};
-    return true;
+    bool ok = cells_list_pack(groups, data, NULL, count, out, err);
+    free(data);
+    return ok;
 }
 
 // Both lists or, after a failure, neither.
@@ -388,74 +394,33 @@ static bool reserve_pending(struct cells_groups *groups, struct tally_err *err)
 
 const uint32_t *cells_group_codes(const struct cells_groups *groups, uint32_t group)
 {
-    return groups->codes + group * groups->dims_count;
-}
-
-static void place(struct cells_groups *groups, uint32_t group)
-{
-    uint32_t mask = groups->slots - 1;
-    uint32_t at = groups->group[group].hash & mask;
-
-    while (groups->slot[at] != 0) {
-        at = (at + 1) & mask;
-    }
-    groups->slot[at] = group + 1;
+    return cells_keys_codes(&groups->keys, group);
 }
 
 static bool reserve_group(struct cells_groups *groups, struct tally_err *err)
 {
-    if (groups->count == groups->capacity) {
-        uint32_t capacity = groups->capacity ? groups->capacity * 2 : 64;
-        size_t codes_bytes = capacity * groups->dims_count * sizeof(uint32_t);
-        struct cells_group *group = realloc(groups->group, capacity * sizeof *group);
-        groups->group = group ? group : groups->group;
-        uint32_t *codes = realloc(groups->codes, codes_bytes ? codes_bytes : 1);
-        groups->codes = codes ? codes : groups->codes;
-        if (!group || !codes) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for groups");
-        }
-        groups->capacity = capacity;
-    }
-    if (groups->count < groups->slots / 2) {
+    if (groups->count < groups->capacity) {
         return true;
     }
-    uint32_t *slot = calloc(groups->slots * (size_t)2, sizeof *slot);
-    if (!slot) {
+    uint32_t capacity = groups->capacity ? groups->capacity * 2 : GROUPS_FIRST;
+    struct cells_group *group = realloc(groups->group, capacity * sizeof *group);
+    if (!group) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for groups");
     }
-    free(groups->slot);
-    groups->slot = slot;
-    groups->slots *= 2;
-    for (uint32_t i = 0; i < groups->count; i++) {
-        place(groups, i);
-    }
+    groups->group = group;
+    groups->capacity = capacity;
     return true;
 }
 
 bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
                        struct tally_err *err)
 {
-    size_t codes_bytes = groups->dims_count * sizeof *codes;
-    uint32_t hash = (uint32_t)checksum64(codes, codes_bytes, 0);
-    uint32_t mask = groups->slots - 1;
-
-    for (uint32_t at = hash & mask; groups->slot[at] != 0; at = (at + 1) & mask) {
-        uint32_t group = groups->slot[at] - 1;
-        if (groups->group[group].hash == hash &&
-            memcmp(cells_group_codes(groups, group), codes, codes_bytes) == 0) {
-            *out_group = group;
-            return true;
-        }
-    }
-    if (!reserve_group(groups, err)) {
+    if (!reserve_group(groups, err) || !cells_keys_find(&groups->keys, codes, out_group, err)) {
         return false;
     }
-    uint32_t group = groups->count;
-    groups->group[group] = (struct cells_group){.hash = hash, .base = CELLS_NO_BASE};
-    memcpy(groups->codes + group * groups->dims_count, codes, codes_bytes);
-    place(groups, group);
-    groups->count++;
-    *out_group = group;
+    if (*out_group == groups->count) {
+        groups->group[groups->count++] = (struct cells_group){.base = CELLS_NO_BASE};
+    }
     return true;
 }
 
@@ -478,16 +443,23 @@ static void put_pending(struct cells_groups *groups, uint32_t group,
     }
 }
 
-bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
-                         const struct cells_change *change, struct tally_err *err)
+bool cells_groups_put(struct cells_groups *groups, uint32_t group,
+                      const struct cells_change *change, struct tally_err *err)
 {
-    uint32_t group;
-
-    if (!reserve_pending(groups, err) || !cells_groups_find(groups, codes, &group, err)) {
+    if (!reserve_pending(groups, err)) {
         return false;
     }
     assert(change->sign > 0 || groups->group[group].incidents > 0);
     groups->group[group].incidents += change->sign > 0 ? 1 : UINT32_MAX;
     put_pending(groups, group, change);
     return true;
+}
+
+bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
+                         const struct cells_change *change, struct tally_err *err)
+{
+    uint32_t group;
+
+    return cells_groups_find(groups, codes, &group, err) &&
+           cells_groups_put(groups, group, change, err);
 }

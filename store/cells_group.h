@@ -13,15 +13,26 @@
 //
 //   what counts = lists + differences + pending
 //
-// All of these are entries of one kind, of a stride that depends on the number of measures:
+// Differences and changes are entries of one kind, of a stride that depends on the number of
+// measures:
 //
 //   [struct cells_entry][sum 16 bytes] x measures [reported u32] x measures
+//
+// Lists, which are most of the memory, hold the same numbers column by column, each column as wide
+// as the widest number of the group needs:
+//
+//   [width u8] x columns [day - first day]... [last day - day]... [incidents]...
+//                        {[sum]... [incidents that lack it]...} x measures
+//
+// Memory: some 5 bytes an entry of one measure, where entries of one kind take 40; and as many as
+// it takes where sums need 128 bits.
 #ifndef STORE_CELLS_GROUP_H
 #define STORE_CELLS_GROUP_H
 
 #include "base/bytes.h"
 #include "base/err.h"
 #include "store/cells.h"
+#include "store/cells_keys.h"
 #include "store/rollup_def.h"
 #include "store/rollup_format.h"
 
@@ -35,9 +46,17 @@ struct cells_entry {
     uint32_t group;     // of changes and differences
 };
 
+// An entry with room for all measures that there can be.
+struct cells_room {
+    struct cells_entry entry;
+    unsigned char sums[ROLLUP_MEASURES_MAX * (sizeof(bytes_i128) + sizeof(uint32_t))];
+};
+
+// Packed, oldest entry first.
 struct cells_list {
-    unsigned char *data;
+    unsigned char *data; // NULL: it has none
     uint32_t count;
+    int32_t first_day; // of the oldest entry
 };
 
 // A list of changes or differences that grows.
@@ -50,7 +69,6 @@ struct cells_run {
 #define CELLS_NO_BASE UINT32_MAX
 
 struct cells_group {
-    uint32_t hash;
     uint32_t incidents;      // in all cells; 0: the group is left out
     uint32_t base;           // its number in the base file; CELLS_NO_BASE: it is not there
     bool digested;           // `digest` is known
@@ -60,20 +78,17 @@ struct cells_group {
 };
 
 struct cells_groups {
-    size_t dims_count;
     size_t measures_count;
     size_t stride;            // bytes an entry
     struct cells_run pending; // a cell, and a span where it lasts
     struct cells_run cells;   // differences, sorted by group and days, none of them nothing
     struct cells_run spans;
-    uint64_t entries; // in all lists
-    bool moved;       // the lists are no longer what the base file says
+    uint64_t entries;       // in all lists
+    bool moved;             // the lists are no longer what the base file says
+    struct cells_keys keys; // the number of each group
     struct cells_group *group;
-    uint32_t *codes; // [count][dims_count]
-    uint32_t *slot;  // group + 1; 0 is free
     uint32_t count;
     uint32_t capacity;
-    uint32_t slots; // power of two
 };
 
 struct cells_change {
@@ -89,6 +104,9 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
 void cells_groups_done(struct cells_groups *groups);
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err);
+// The same for a group that is known.
+bool cells_groups_put(struct cells_groups *groups, uint32_t group,
+                      const struct cells_change *change, struct tally_err *err);
 // The group of these codes, added when new.
 bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
                        struct tally_err *err);
@@ -109,6 +127,32 @@ bytes_i128 cells_entry_sum(const struct cells_entry *entry, size_t measure);
 uint32_t cells_entry_reported(const struct cells_groups *groups, const struct cells_entry *entry,
                               size_t measure);
 
+// ---- packed lists -------------------------------------------------------------------------
+
+enum { CELLS_COLUMNS_MAX = 3 + 2 * ROLLUP_MEASURES_MAX };
+
+// A list that is being read: where its columns stand.
+struct cells_columns {
+    uint32_t count;
+    int32_t first_day;
+    const unsigned char *at[CELLS_COLUMNS_MAX];
+    uint8_t width[CELLS_COLUMNS_MAX];
+};
+
+// The entries at positions `order` of `data`, or as they stand where `order` is NULL, which are
+// sorted by days. Errors: TALLY_NO_MEMORY.
+bool cells_list_pack(const struct cells_groups *groups, const unsigned char *data,
+                     const uint32_t *order, uint32_t count, struct cells_list *out,
+                     struct tally_err *err);
+void cells_list_open(const struct cells_groups *groups, const struct cells_list *list,
+                     struct cells_columns *out);
+// `out` has room for the groups' stride.
+void cells_list_get(const struct cells_groups *groups, const struct cells_columns *columns,
+                    uint32_t index, struct cells_entry *out);
+// The entry with these days. False: there is none.
+bool cells_list_find(const struct cells_columns *columns, int32_t first_day, int32_t last_day,
+                     uint32_t *out_index);
+
 // ---- between the files that know entries --------------------------------------------------
 
 // < 0: a stands before b.
@@ -119,6 +163,8 @@ void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
 // Adds one reported value of a measure.
 void cells_entry_add_one(const struct cells_groups *groups, struct cells_entry *to, size_t measure,
                          int64_t value);
+void cells_entry_set(const struct cells_groups *groups, struct cells_entry *entry, size_t measure,
+                     bytes_i128 sum, uint32_t reported);
 // Positions of pending changes, by group, then by days: those of group g stand from end[g - 1] to
 // end[g]. The caller's zeroed memory: a number a group, and one a change.
 void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32_t *order);
@@ -137,10 +183,24 @@ struct cells_base {
     uint32_t texts_count[ROLLUP_DIMS_MAX];
 };
 
-// Takes in all that counts in a state. Requires: nothing is there yet.
+// Takes in all that counts in a state. Requires: nothing is there yet. Threads: shared out.
 bool cells_fill(struct cells *cells, const struct state *state, struct tally_err *err);
-// Which measure of a shape each of the rollup's is; < 0: it has none. Requires: an incident of this
-// shape has been matched.
+
+// What each filter said of each text code, asked once. Zeroed: nothing yet.
+struct cells_verdicts {
+    uint8_t *of[ROLLUP_FILTERS_MAX];
+    uint32_t count[ROLLUP_FILTERS_MAX];
+};
+void cells_verdicts_done(struct cells_verdicts *verdicts);
+
+// Before incidents of all shapes of a state are matched.
+bool cells_know_shapes(struct cells *cells, const struct state *state, struct tally_err *err);
+// cells_matches without writing to the cells: *out_in says whether it belongs there. Threads: any
+// number, each with verdicts of its own. Requires: the shapes are known.
+bool cells_match(const struct cells *cells, const struct state *state,
+                 struct cells_verdicts *verdicts, const struct incident *incident,
+                 uint32_t *out_codes, bool *out_in, struct tally_err *err);
+// Which measure of a shape each of the rollup's is; < 0: it has none. Requires: the shape is known.
 const int *cells_measures_of(const struct cells *cells, uint32_t shape);
 void cells_change_of(const struct cells *cells, const struct state *state,
                      const struct incident *incident, int sign, struct cells_change *out);

@@ -358,6 +358,17 @@ struct incident *state_next(const struct state *state, struct state_walk *walk)
     return NULL;
 }
 
+struct state_walk state_walk_from(const struct state *state, uint64_t index)
+{
+    struct state_walk walk = {0};
+
+    while (walk.feed < state->feeds_count && index >= state->feed[walk.feed].incidents.count) {
+        index -= state->feed[walk.feed++].incidents.count;
+    }
+    walk.row = (uint32_t)index;
+    return walk;
+}
+
 uint64_t state_incidents(const struct state *state)
 {
     uint64_t count = 0;

@@ -139,6 +139,8 @@ struct state_walk {
     uint32_t row;
 };
 struct incident *state_next(const struct state *state, struct state_walk *walk);
+// A walk whose next incident is the one behind the first `index` of all.
+struct state_walk state_walk_from(const struct state *state, uint64_t index);
 
 // One row of a committed batch.
 struct state_batch {

@@ -398,6 +398,43 @@ static void all_at_once_equals_one_by_one(void **state)
     }
 }
 
+// So many that slices of them are taken in beside each other, each of which meets most groups.
+static void many_at_once_equal_one_by_one(void **state)
+{
+    static const char *const actors[] = {"army", "police", "", "crowd"};
+    struct fixture fixture;
+    char id[16];
+    char country[16];
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *early = open_cells(&fixture);
+    for (int i = 0; i < 140000; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        snprintf(country, sizeof country, "%d", i / 3 % 250);
+        struct fixture_incident one =
+            incident(id, i * 7919 % 1500, country, i % 5 ? i % 40 : FIXTURE_UNKNOWN);
+        one.actor = actors[i % 4];
+        one.first_day += i % 1000 == 3 ? 40000 : 0; // a few groups are too far apart for a page
+        one.last_day = one.first_day + (i % 9 == 0 ? i % 20 : 0);
+        one.killed = i % 30000 == 7 ? INT64_MAX - i : i % 30011 == 9 ? INT64_MIN + i : one.killed;
+        one.feed = i % 3 == 0;
+        put(&fixture, one);
+        if (i % 101 == 0) {
+            one.revision = 2;
+            withdraw(&fixture, one);
+        }
+    }
+    struct cells *late = open_cells(&fixture);
+    same_bytes(encode(&fixture, early), encode(&fixture, late));
+    struct rollup *rollup = read_back(&fixture, late);
+    assert_true(rollup_groups(rollup) >= 1000);
+    rollup_close(rollup);
+    cells_close(early);
+    cells_close(late);
+    fixture_close(&fixture);
+}
+
 static void dimension_that_came_later_is_unknown_in_older_incidents(void **state)
 {
     static const char *const narrow[] = {"country"};
@@ -469,6 +506,7 @@ int main(void)
         cmocka_unit_test(feeds_do_not_mix),
         cmocka_unit_test(late_cells_equal_those_that_watched_from_the_start),
         cmocka_unit_test(all_at_once_equals_one_by_one),
+        cmocka_unit_test(many_at_once_equal_one_by_one),
         cmocka_unit_test(dimension_that_came_later_is_unknown_in_older_incidents),
         cmocka_unit_test(rollup_without_dimensions_and_measures_counts_in_one_group),
     };

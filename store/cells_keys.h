@@ -1,0 +1,36 @@
+// store/cells_keys.h - groups by the codes of their dimension values (private to store/).
+//
+//   (17, 4, 230) --hash--> slot [hash 32][number + 1, 32] --> codes [number]: 17 4 230
+//
+// Numbers count from 0 in order of arrival. Cost: one slot and one key looked at, mostly.
+#ifndef STORE_CELLS_KEYS_H
+#define STORE_CELLS_KEYS_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cells_keys {
+    size_t dims_count;
+    uint32_t *codes; // [count][dims_count]
+    uint64_t *slot;  // 0 is free
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t slots; // power of two
+};
+
+// Errors: TALLY_NO_MEMORY.
+bool cells_keys_init(struct cells_keys *keys, size_t dims_count, struct tally_err *err);
+void cells_keys_done(struct cells_keys *keys); // zeroed is allowed
+
+// The number of these codes, added when new. Errors: TALLY_NO_MEMORY.
+bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
+                     struct tally_err *err);
+
+static inline const uint32_t *cells_keys_codes(const struct cells_keys *keys, uint32_t number)
+{
+    return keys->codes + number * keys->dims_count;
+}
+
+#endif
