@@ -26,6 +26,13 @@ void bits_put_unary(struct bits_writer *writer, uint64_t zeros)
 
 void bits_put_rice(struct bits_writer *writer, uint64_t value, uint32_t parameter)
 {
+    uint64_t zeros = value >> parameter;
+
+    if (zeros + 1 + parameter <= BITS_AT_ONCE) { // the whole code at once
+        uint64_t code = (UINT64_C(1) | bits_low(value, parameter) << 1) << zeros;
+        bits_put(writer, code, (uint32_t)zeros + 1 + parameter);
+        return;
+    }
     bits_put_unary(writer, value >> parameter);
     bits_put(writer, bits_low(value, parameter), parameter);
 }
@@ -36,6 +43,12 @@ void bits_put_golomb(struct bits_writer *writer, bits_u128 value, uint32_t param
     uint32_t more = bits_length_wide(head) - 1;
 
     assert(head > 0 && more < 128);
+    if (2 * more + 1 + parameter <= BITS_AT_ONCE) { // the whole code at once
+        uint64_t low = bits_low((uint64_t)value, parameter) << more;
+        uint64_t code = ((bits_low((uint64_t)head, more) | low) << 1 | 1) << more;
+        bits_put(writer, code, 2 * more + 1 + parameter);
+        return;
+    }
     bits_put_unary(writer, more);
     bits_put_wide(writer, head & (((bits_u128)1 << more) - 1), more);
     bits_put(writer, bits_low((uint64_t)value, parameter), parameter);

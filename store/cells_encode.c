@@ -20,7 +20,6 @@ struct gathering {
     uint32_t *number; // scratch: text code -> number + 1 within the dimension at hand
     struct dictionary_text *texts[ROLLUP_DIMS_MAX];
     uint32_t texts_count[ROLLUP_DIMS_MAX];
-    struct cells_columns columns; // of the group at hand, oldest first
 };
 
 // ---- dictionaries -------------------------------------------------------------------------
@@ -161,30 +160,19 @@ static const struct cells_list *list_of(const struct gathering *gathering, bool 
     return spans ? &of->spans : &of->cells;
 }
 
-static uint32_t open_group(void *context, bool spans, uint32_t group)
+static uint32_t count_entries(const void *context, bool spans, uint32_t group)
 {
-    struct gathering *gathering = context;
-
-    cells_list_open(gathering->groups, list_of(gathering, spans, group), &gathering->columns);
-    return gathering->columns.count;
+    return list_of(context, spans, group)->count;
 }
 
-static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
+static void take_entries(const void *context, bool spans, uint32_t group, uint32_t first,
+                         uint32_t count, struct entries_plain *out)
 {
     const struct gathering *gathering = context;
-    const struct cells_columns *columns = &gathering->columns;
-    struct cells_room room;
-    const struct cells_entry *entry = &room.entry;
+    struct cells_columns columns;
 
-    cells_list_get(gathering->groups, columns, columns->count - 1 - index, &room.entry);
-
-    out->first_day = entry->first_day;
-    out->last_day = entry->last_day;
-    out->sums.incidents = entry->incidents;
-    for (size_t m = 0; m < gathering->def->measures_count; m++) {
-        out->sums.measure[m].sum = cells_entry_sum(entry, m);
-        out->sums.measure[m].reported = cells_entry_reported(gathering->groups, entry, m);
-    }
+    cells_list_open(gathering->groups, list_of(gathering, spans, group), &columns);
+    cells_list_take(gathering->groups, &columns, first, count, out);
 }
 
 // ---- the file -----------------------------------------------------------------------------
@@ -219,8 +207,8 @@ static bool encode(struct gathering *gathering, const struct cells_provenance *p
     content.source = (struct entries_source){.context = gathering,
                                              .groups = gathering->order_count,
                                              .measures = (uint32_t)def->measures_count,
-                                             .open_group = open_group,
-                                             .entry = take_entry};
+                                             .count = count_entries,
+                                             .take = take_entries};
     for (size_t dim = 0; dim < def->dims_count; dim++) {
         content.texts[dim] = gathering->texts[dim];
         content.texts_count[dim] = gathering->texts_count[dim];

@@ -149,6 +149,9 @@ void cells_list_open(const struct cells_groups *groups, const struct cells_list 
 // `out` has room for the groups' stride.
 void cells_list_get(const struct cells_groups *groups, const struct cells_columns *columns,
                     uint32_t index, struct cells_entry *out);
+// `count` of them in plain numbers, the newest first, of which `first` are left out.
+void cells_list_take(const struct cells_groups *groups, const struct cells_columns *columns,
+                     uint32_t first, uint32_t count, struct entries_plain *out);
 // The entry with these days. False: there is none.
 bool cells_list_find(const struct cells_columns *columns, int32_t first_day, int32_t last_day,
                      uint32_t *out_index);

@@ -247,6 +247,68 @@ void cells_list_get(const struct cells_groups *groups, const struct cells_column
     }
 }
 
+// Numbers of a column from position `last` back to older ones.
+static void take_counts(const struct cells_columns *columns, size_t column, uint32_t last,
+                        uint32_t count, uint32_t *out)
+{
+    const unsigned char *at = columns->at[column];
+    uint32_t i = 0;
+
+    switch (columns->width[column]) {
+    case 0:
+        memset(out, 0, count * sizeof *out);
+        break;
+    case 1:
+        for (; i < count; i++) {
+            out[i] = at[last - i];
+        }
+        break;
+    default:
+        for (; i < count; i++) {
+            out[i] = count_at(columns, column, last - i);
+        }
+    }
+}
+
+static void take_sums(const struct cells_columns *columns, size_t column, uint32_t last,
+                      uint32_t count, bytes_i128 *out)
+{
+    const unsigned char *at = columns->at[column];
+    uint32_t i = 0;
+
+    switch (columns->width[column]) {
+    case 1:
+        for (; i < count; i++) {
+            out[i] = (int8_t)at[last - i];
+        }
+        break;
+    default:
+        for (; i < count; i++) {
+            out[i] = sum_at(columns, column, last - i);
+        }
+    }
+}
+
+void cells_list_take(const struct cells_groups *groups, const struct cells_columns *columns,
+                     uint32_t first, uint32_t count, struct entries_plain *out)
+{
+    uint32_t last = columns->count - 1 - first;
+    uint32_t day[ENTRIES_BLOCK];
+    uint32_t lasts[ENTRIES_BLOCK];
+
+    take_counts(columns, COLUMN_DAY, last, count, day);
+    take_counts(columns, COLUMN_LASTS, last, count, lasts);
+    for (uint32_t i = 0; i < count; i++) {
+        out->first_day[i] = columns->first_day + (int32_t)day[i];
+        out->last_day[i] = out->first_day[i] + (int32_t)lasts[i];
+    }
+    take_counts(columns, COLUMN_INCIDENTS, last, count, out->incidents);
+    for (size_t m = 0; m < groups->measures_count; m++) {
+        take_sums(columns, COLUMN_MEASURES + 2 * m, last, count, out->sum[m]);
+        take_counts(columns, COLUMN_MEASURES + 2 * m + 1, last, count, out->missing[m]);
+    }
+}
+
 bool cells_list_find(const struct cells_columns *columns, int32_t first_day, int32_t last_day,
                      uint32_t *out_index)
 {

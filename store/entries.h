@@ -30,6 +30,7 @@
 #include "base/bits.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/team.h"
 #include "store/monotone.h"
 #include "store/rollup_sums.h"
 
@@ -102,17 +103,42 @@ static inline bytes_i128 entries_unzigzag(bits_u128 value)
 
 // ---- writing ------------------------------------------------------------------------------
 
-// Where the entries come from: group after group, each group's newest first, without empty ones.
+// Entries of one group in plain numbers, newest first.
+struct entries_plain {
+    int32_t first_day[ENTRIES_BLOCK];
+    int32_t last_day[ENTRIES_BLOCK];
+    uint32_t incidents[ENTRIES_BLOCK];
+    uint32_t missing[ROLLUP_MEASURES_MAX][ENTRIES_BLOCK]; // incidents that lack the measure
+    bytes_i128 sum[ROLLUP_MEASURES_MAX][ENTRIES_BLOCK];
+};
+void entries_plain_get(const struct entries_plain *plain, uint32_t measures, uint32_t index,
+                       struct rollup_entry *out);
+void entries_plain_put(struct entries_plain *plain, uint32_t measures, uint32_t index,
+                       const struct rollup_entry *entry);
+
+// Where the entries come from: group by group, each group's newest first, without empty ones.
+// Threads: both are called by several at once.
 struct entries_source {
-    void *context;
+    const void *context;
     uint32_t groups;
     uint32_t measures;
     bool spans;
-    uint32_t (*open_group)(void *context, bool spans, uint32_t group); // how many it has
-    void (*entry)(void *context, uint32_t index, struct rollup_entry *out);
+    uint32_t (*count)(const void *context, bool spans, uint32_t group); // how many it has
+    // `count` of them from `first` on, at most ENTRIES_BLOCK.
+    void (*take)(const void *context, bool spans, uint32_t group, uint32_t first, uint32_t count,
+                 struct entries_plain *out);
 };
 
-// Appends the section. Errors: TALLY_NO_MEMORY. Memory: 16 bytes a group, some 20 a block.
+// Ranges of groups with about as many entries each, for team_run: part i has the groups from
+// begin[i] to begin[i + 1].
+struct entries_shares {
+    unsigned parts;
+    uint32_t begin[TEAM_PARTS_MAX + 1];
+};
+void entries_share(const struct entries_source *source, struct entries_shares *out);
+
+// Appends the section: the same bytes, however many parts it is shared out among. Errors:
+// TALLY_NO_MEMORY. Memory: 16 bytes a group, some 20 a block, at most 250 KiB a part.
 bool entries_encode(struct bytes *out, const struct entries_source *source, struct tally_err *err);
 
 // ---- reading ------------------------------------------------------------------------------
@@ -147,11 +173,9 @@ struct entries_block {
     bits_u128 column[ENTRIES_COLUMNS_MAX][ENTRIES_BLOCK];
 };
 
-// One entry of a block in plain numbers, and back. Requires: put is given what get may give.
+// One entry of a block in plain numbers.
 void entries_block_get(const struct entries *entries, const struct entries_block *block,
                        uint32_t index, struct rollup_entry *out);
-void entries_block_put(const struct entries *entries, struct entries_block *block, uint32_t index,
-                       const struct rollup_entry *entry);
 
 // What a skip entry says: adds a block of cells to the totals of all columns, modulo 2^128; how a
 // total is stored.

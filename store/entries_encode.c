@@ -2,82 +2,175 @@
 //
 // In order of execution: what bounds the numbers; how often which number occurs, by class, which
 // decides the parameters; the blocks, with offsets and skip entries on the side; the section.
-#include "store/entries.h"
+//
+//   part 0: groups 0 .. a   bounds -+      numbers -+               blocks -+
+//   part 1: groups a .. b   bounds -+-->   numbers -+--> codes -->  blocks -+--> section
+//
+// The first three are shared out by ranges of groups, and joined in their order.
+#include "store/entries_tally.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-// How often each small number occurs; great ones by their length.
-enum { NUMBERS_SMALL = 64, NUMBERS_LENGTHS = 129 };
-struct numbers {
-    uint64_t small[NUMBERS_SMALL];
-    uint64_t length[NUMBERS_LENGTHS];
+enum {
+    WORD_BITS = 64,
+    ENTRIES_LEAST = 1 << 14, // of a part: they take some milliseconds
 };
 
-// What decides how one column of one class is written.
-struct tally {
-    struct numbers all;   // every number
-    struct numbers above; // those that are not 0, less 1
-    uint64_t gap[ENTRIES_BLOCK + 1];
-};
+struct encoder;
 
-struct parameters {
-    uint8_t gap;
-    uint8_t value;
+// What one part of the team works with, on groups of its own.
+struct part {
+    const struct encoder *encoder;
+    uint32_t begin; // groups
+    uint32_t end;
+    struct entries bounds;         // what bounds the numbers of these groups
+    struct entries_tally *tallies; // [ENTRIES_CLASSES_MAX][columns]
+    struct entries_plain plain;
+    struct entries_block block;
+    uint32_t gap[ENTRIES_BLOCK]; // before each entry of the block but the first
+    struct bytes blocks;
+    bits_u128 *skip; // [skips_count][fields]
+    size_t skips_count;
+    size_t skips_capacity;
+    bits_u128 total[ENTRIES_COLUMNS_MAX]; // of the group's entries so far, modulo 2^128
+    bool ok;                              // false: no memory
 };
 
 struct encoder {
     const struct entries_source *source;
-    struct entries entries;        // what is known of the section so far
-    struct parameters *parameters; // [ENTRIES_CLASSES_MAX][columns]
-    struct entries_block block;
-    struct rollup_entry entry;
-    struct bytes blocks;
-    struct bits_writer writer; // to blocks
-    struct bytes list;         // one list, where its length is asked for
-    uint64_t *offsets;         // groups + 1
-    uint64_t *skips;           // groups + 1
-    bits_u128 *skip;           // [skips_count][fields]
-    size_t skips_count;
-    size_t skips_capacity;
-    bits_u128 total[ENTRIES_COLUMNS_MAX]; // of the group's entries so far, modulo 2^128
+    struct entries entries;                // what is known of the section so far
+    struct entries_parameters *parameters; // [ENTRIES_CLASSES_MAX][columns]
+    uint64_t *offsets;                     // groups + 1; of a part's own, until they are joined
+    uint64_t *skips;                       // groups + 1; the same
+    struct entries_shares shares;
+    struct part *part;
 };
+
+// ---- plain numbers ------------------------------------------------------------------------
+
+void entries_plain_get(const struct entries_plain *plain, uint32_t measures, uint32_t index,
+                       struct rollup_entry *out)
+{
+    out->first_day = plain->first_day[index];
+    out->last_day = plain->last_day[index];
+    out->sums.incidents = plain->incidents[index];
+    for (uint32_t m = 0; m < measures; m++) {
+        out->sums.measure[m].sum = plain->sum[m][index];
+        out->sums.measure[m].reported = plain->incidents[index] - plain->missing[m][index];
+    }
+}
+
+void entries_plain_put(struct entries_plain *plain, uint32_t measures, uint32_t index,
+                       const struct rollup_entry *entry)
+{
+    plain->first_day[index] = entry->first_day;
+    plain->last_day[index] = entry->last_day;
+    plain->incidents[index] = (uint32_t)entry->sums.incidents;
+    for (uint32_t m = 0; m < measures; m++) {
+        plain->sum[m][index] = entry->sums.measure[m].sum;
+        plain->missing[m][index] =
+            (uint32_t)(entry->sums.incidents - entry->sums.measure[m].reported);
+    }
+}
+
+// ---- sharing out --------------------------------------------------------------------------
+
+static uint32_t count_of(const struct entries_source *source, uint32_t group)
+{
+    return source->count(source->context, source->spans, group);
+}
+
+void entries_share(const struct entries_source *source, struct entries_shares *out)
+{
+    uint64_t all = 0;
+    uint64_t before = 0;
+    uint32_t group = 0;
+
+    for (uint32_t i = 0; i < source->groups; i++) {
+        all += count_of(source, i);
+    }
+    out->parts = team_parts(all, ENTRIES_LEAST);
+    for (unsigned part = 0; part < out->parts; part++) {
+        out->begin[part] = group;
+        for (; group < source->groups && before < team_begin(all, part + 1, out->parts); group++) {
+            before += count_of(source, group);
+        }
+    }
+    out->begin[out->parts] = source->groups;
+}
+
+static void take(struct part *part, uint32_t group, uint32_t first, uint32_t count)
+{
+    const struct entries_source *source = part->encoder->source;
+    uint32_t left = count - first;
+
+    part->block.count = left < ENTRIES_BLOCK ? left : ENTRIES_BLOCK;
+    source->take(source->context, source->spans, group, first, part->block.count, &part->plain);
+}
 
 // ---- what bounds the numbers --------------------------------------------------------------
 
-static void widen(struct encoder *encoder)
+static void widen(struct part *part)
 {
-    struct entries *entries = &encoder->entries;
-    const struct rollup_entry *entry = &encoder->entry;
-    uint32_t lasts = (uint32_t)(entry->last_day - entry->first_day);
+    const struct entries_plain *plain = &part->plain;
+    struct entries *bounds = &part->bounds;
+    uint32_t count = part->block.count;
+    int32_t newest = plain->first_day[0];
+    int32_t oldest = plain->first_day[count - 1];
 
-    assert(entries->measures <= ROLLUP_MEASURES_MAX);
-    if (entries->count == 0) {
-        entries->newest = entries->oldest = entry->first_day;
+    if (bounds->count == 0) {
+        bounds->newest = newest;
+        bounds->oldest = oldest;
     }
-    entries->newest = entry->first_day > entries->newest ? entry->first_day : entries->newest;
-    entries->oldest = entry->first_day < entries->oldest ? entry->first_day : entries->oldest;
-    entries->longest = lasts > entries->longest ? lasts : entries->longest;
-    for (uint32_t m = 0; m < entries->measures; m++) {
-        entries->zigzag |= (uint64_t)(entry->sums.measure[m].sum < 0) << m;
+    bounds->count += count;
+    bounds->newest = newest > bounds->newest ? newest : bounds->newest;
+    bounds->oldest = oldest < bounds->oldest ? oldest : bounds->oldest;
+    for (uint32_t i = 0; bounds->spans && i < count; i++) {
+        uint32_t lasts = (uint32_t)(plain->last_day[i] - plain->first_day[i]);
+        bounds->longest = lasts > bounds->longest ? lasts : bounds->longest;
     }
-    entries->count++;
+    for (uint32_t m = 0; m < bounds->measures; m++) {
+        uint64_t negative = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            negative |= plain->sum[m][i] < 0;
+        }
+        bounds->zigzag |= negative << m;
+    }
+}
+
+static void bound_part(void *context, unsigned number)
+{
+    struct encoder *encoder = context;
+    struct part *part = &encoder->part[number];
+
+    for (uint32_t group = part->begin; group < part->end; group++) {
+        uint32_t count = count_of(encoder->source, group);
+        for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
+            take(part, group, first, count);
+            widen(part);
+        }
+    }
 }
 
 static void find_bounds(struct encoder *encoder)
 {
-    const struct entries_source *source = encoder->source;
+    struct entries *entries = &encoder->entries;
 
-    for (uint32_t group = 0; group < source->groups; group++) {
-        uint32_t count = source->open_group(source->context, source->spans, group);
-        for (uint32_t i = 0; i < count; i++) {
-            source->entry(source->context, i, &encoder->entry);
-            widen(encoder);
+    team_run(bound_part, encoder, encoder->shares.parts);
+    for (unsigned i = 0; i < encoder->shares.parts; i++) {
+        const struct entries *of = &encoder->part[i].bounds;
+        bool first = entries->count == 0;
+        if (of->count > 0) {
+            entries->newest = first || of->newest > entries->newest ? of->newest : entries->newest;
+            entries->oldest = first || of->oldest < entries->oldest ? of->oldest : entries->oldest;
+            entries->longest = of->longest > entries->longest ? of->longest : entries->longest;
+            entries->zigzag |= of->zigzag;
+            entries->count += of->count;
         }
     }
-    int64_t ages = (int64_t)encoder->entries.newest - encoder->entries.oldest;
-    encoder->entries.age_bits = bits_length((uint64_t)ages);
+    entries->age_bits = bits_length((uint64_t)((int64_t)entries->newest - entries->oldest));
 }
 
 static uint32_t blocks_of(uint32_t count)
@@ -91,168 +184,114 @@ static uint32_t class_of(uint32_t count)
     return bits_length(blocks <= 1 ? count : (blocks - 1) * (uint64_t)ENTRIES_BLOCK);
 }
 
-static void load_block(struct encoder *encoder, uint32_t first, uint32_t count)
+// The next block of a group, as it is stored.
+static void load_block(struct part *part, uint32_t group, uint32_t first, uint32_t count)
 {
-    const struct entries_source *source = encoder->source;
+    const struct entries *entries = &part->encoder->entries;
+    const struct entries_plain *plain = &part->plain;
+    struct entries_block *block = &part->block;
+    bits_u128(*column)[ENTRIES_BLOCK] = block->column;
 
-    encoder->block.count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        source->entry(source->context, first + i, &encoder->entry);
-        entries_block_put(&encoder->entries, &encoder->block, i, &encoder->entry);
+    take(part, group, first, count);
+    for (uint32_t i = 0; i < block->count; i++) {
+        block->age[i] = (uint32_t)((int64_t)entries->newest - plain->first_day[i]);
+    }
+    for (uint32_t i = 0; entries->spans && i < block->count; i++) {
+        column[0][i] = (uint32_t)(plain->last_day[i] - plain->first_day[i] - 1);
+    }
+    column += entries->spans;
+    for (uint32_t i = 0; i < block->count; i++) {
+        column[0][i] = plain->incidents[i] - 1;
+    }
+    column++;
+    for (uint32_t m = 0; m < entries->measures; m++, column += 2) {
+        bool zigzag = entries_is_zigzag(entries, m);
+        for (uint32_t i = 0; i < block->count; i++) {
+            column[0][i] = zigzag ? entries_zigzag(plain->sum[m][i]) : (bits_u128)plain->sum[m][i];
+            column[1][i] = plain->missing[m][i];
+        }
     }
 }
 
 // ---- parameters ---------------------------------------------------------------------------
 
-static void count_number(struct numbers *numbers, bits_u128 value)
+static void count_part(void *context, unsigned number)
 {
-    if (value < NUMBERS_SMALL) {
-        numbers->small[value]++;
-    } else {
-        numbers->length[bits_length_wide(value)]++;
-    }
-}
-
-static void count_column(struct tally *tally, const bits_u128 *column, uint32_t count)
-{
-    uint32_t last = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        count_number(&tally->all, column[i]);
-        if (column[i] > 0) {
-            count_number(&tally->above, column[i] - 1);
-            tally->gap[i - last]++;
-            last = i + 1;
-        }
-    }
-    if (last < count) {
-        tally->gap[count - last]++;
-    }
-}
-
-static uint64_t cost_of(const struct numbers *numbers, uint32_t parameter)
-{
-    uint64_t cost = 0;
-
-    for (uint32_t value = 0; value < NUMBERS_SMALL; value++) {
-        cost += numbers->small[value] * bits_golomb_cost(value, parameter);
-    }
-    for (uint32_t length = 1; length < NUMBERS_LENGTHS; length++) {
-        if (numbers->length[length] > 0) {
-            bits_u128 middle = (bits_u128)3 << (length - 1) >> 1;
-            cost += numbers->length[length] * bits_golomb_cost(middle, parameter);
-        }
-    }
-    return cost;
-}
-
-static uint64_t best_golomb(const struct numbers *numbers, uint8_t *out_parameter)
-{
-    uint64_t best = UINT64_MAX;
-
-    for (uint32_t parameter = 0; parameter <= BITS_GOLOMB_MAX; parameter++) {
-        uint64_t cost = cost_of(numbers, parameter);
-        if (cost < best) {
-            best = cost;
-            *out_parameter = (uint8_t)parameter;
-        }
-    }
-    return best;
-}
-
-static uint64_t best_rice(const uint64_t gap[ENTRIES_BLOCK + 1], uint8_t *out_parameter)
-{
-    uint64_t best = UINT64_MAX;
-
-    for (uint32_t parameter = 0; parameter <= ENTRIES_GAP_MAX; parameter++) {
-        uint64_t cost = 0;
-        for (uint32_t i = 0; i <= ENTRIES_BLOCK; i++) {
-            cost += gap[i] * bits_rice_cost(i, parameter);
-        }
-        if (cost < best) {
-            best = cost;
-            *out_parameter = (uint8_t)parameter;
-        }
-    }
-    return best;
-}
-
-static struct parameters choose(const struct tally *tally)
-{
-    struct parameters dense = {.gap = ENTRIES_DENSE};
-    struct parameters sparse = {.gap = 0};
-    uint64_t numbers = 0;
-
-    for (size_t i = 1; i < NUMBERS_SMALL; i++) {
-        numbers += tally->all.small[i];
-    }
-    for (size_t i = 0; i < NUMBERS_LENGTHS; i++) {
-        numbers += tally->all.length[i];
-    }
-    if (numbers == 0) {
-        return (struct parameters){.gap = ENTRIES_EMPTY};
-    }
-    uint64_t dense_cost = best_golomb(&tally->all, &dense.value);
-    uint64_t sparse_cost =
-        best_golomb(&tally->above, &sparse.value) + best_rice(tally->gap, &sparse.gap);
-    return dense_cost < sparse_cost ? dense : sparse;
-}
-
-static void count_group(struct encoder *encoder, struct tally *tallies, uint32_t count)
-{
+    struct encoder *encoder = context;
+    struct part *part = &encoder->part[number];
     uint32_t columns = encoder->entries.columns;
-    struct tally *tally = tallies + (size_t)class_of(count) * columns;
 
-    for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
-        uint32_t left = count - first;
-        load_block(encoder, first, left < ENTRIES_BLOCK ? left : ENTRIES_BLOCK);
-        for (uint32_t c = 0; c < columns; c++) {
-            count_column(&tally[c], encoder->block.column[c], encoder->block.count);
+    part->tallies = calloc(ENTRIES_CLASSES_MAX * (size_t)columns, sizeof *part->tallies);
+    part->ok = part->tallies;
+    for (uint32_t group = part->begin; part->ok && group < part->end; group++) {
+        uint32_t count = count_of(encoder->source, group);
+        struct entries_tally *tally = part->tallies + (size_t)class_of(count) * columns;
+        uint32_t above = count > 0 ? class_of(count) + 1 : 0;
+        part->bounds.classes = above > part->bounds.classes ? above : part->bounds.classes;
+        for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
+            load_block(part, group, first, count);
+            for (uint32_t c = 0; c < columns; c++) {
+                entries_tally_count(&tally[c], part->block.column[c], part->block.count);
+            }
         }
     }
+}
+
+static bool parts_hold(const struct encoder *encoder, struct tally_err *err)
+{
+    bool ok = true;
+
+    for (unsigned i = 0; i < encoder->shares.parts; i++) {
+        ok = ok && encoder->part[i].ok;
+    }
+    return ok || err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
 }
 
 static bool choose_parameters(struct encoder *encoder, struct tally_err *err)
 {
-    const struct entries_source *source = encoder->source;
-    size_t columns = encoder->entries.columns;
-    struct tally *tallies = calloc(ENTRIES_CLASSES_MAX * columns, sizeof *tallies);
+    struct part *part = encoder->part;
 
-    if (!tallies) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory to choose codes");
+    team_run(count_part, encoder, encoder->shares.parts);
+    if (!parts_hold(encoder, err)) {
+        return false;
     }
-    for (uint32_t group = 0; group < source->groups; group++) {
-        uint32_t count = source->open_group(source->context, source->spans, group);
-        uint32_t above = count > 0 ? class_of(count) + 1 : 0;
+    for (unsigned i = 0; i < encoder->shares.parts; i++) {
+        uint32_t classes = part[i].bounds.classes;
         encoder->entries.classes =
-            above > encoder->entries.classes ? above : encoder->entries.classes;
-        count_group(encoder, tallies, count);
+            classes > encoder->entries.classes ? classes : encoder->entries.classes;
+        for (size_t at = 0; i > 0 && at < (size_t)classes * encoder->entries.columns; at++) {
+            entries_tally_add(&part->tallies[at], &part[i].tallies[at]);
+        }
     }
-    for (size_t i = 0; i < encoder->entries.classes * columns; i++) {
-        encoder->parameters[i] = choose(&tallies[i]);
+    for (size_t at = 0; at < (size_t)encoder->entries.classes * encoder->entries.columns; at++) {
+        encoder->parameters[at] = entries_tally_choose(&part->tallies[at]);
     }
-    free(tallies);
     return true;
 }
 
 // ---- blocks -------------------------------------------------------------------------------
 
-static uint32_t gap_before(const struct encoder *encoder, uint32_t index)
+static void find_gaps(struct part *part)
 {
-    const uint32_t *age = encoder->block.age;
-    return age[index] - age[index - 1] - !encoder->entries.spans; // no two cells of one day
+    const uint32_t *age = part->block.age;
+    bool cells = !part->encoder->entries.spans; // no two of one day
+
+    for (uint32_t i = 1; i < part->block.count; i++) {
+        part->gap[i] = age[i] - age[i - 1] - cells;
+    }
 }
 
-static uint32_t best_low(const struct encoder *encoder)
+static uint32_t best_low(const struct part *part)
 {
     uint64_t best = UINT64_MAX;
     uint32_t best_low = 0;
 
     for (uint32_t low = 0; low < 1U << ENTRIES_LOW_BITS; low++) {
         uint64_t cost = 0;
-        for (uint32_t i = 1; i < encoder->block.count; i++) {
-            cost += bits_rice_cost(gap_before(encoder, i), low);
+        for (uint32_t i = 1; i < part->block.count; i++) {
+            cost += part->gap[i] >> low;
         }
+        cost += (uint64_t)(part->block.count - 1) * (1 + low);
         if (cost >= best) {
             break; // the cost falls, then rises
         }
@@ -262,19 +301,56 @@ static uint32_t best_low(const struct encoder *encoder)
     return best_low;
 }
 
+// A bit for each number that is not 0.
+struct used {
+    uint64_t word[ENTRIES_BLOCK / WORD_BITS];
+};
+
+static struct used find_used(const bits_u128 *column, uint32_t count)
+{
+    struct used used = {0};
+
+    for (uint32_t i = 0; i < count; i++) {
+        used.word[i / WORD_BITS] |= (uint64_t)(column[i] != 0) << i % WORD_BITS;
+    }
+    return used;
+}
+
+// How many bits put_list puts.
+static uint64_t length_of_list(const bits_u128 *column, uint32_t count,
+                               struct entries_parameters parameters)
+{
+    uint64_t length = 0;
+    uint32_t last = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (parameters.gap == ENTRIES_DENSE) {
+            length += bits_golomb_cost(column[i], parameters.value);
+            last = i + 1;
+        } else if (column[i] > 0) {
+            length += bits_rice_cost(i - last, parameters.gap) +
+                      bits_golomb_cost(column[i] - 1, parameters.value);
+            last = i + 1;
+        }
+    }
+    return last < count ? length + bits_rice_cost(count - last, parameters.gap) : length;
+}
+
 static void put_list(struct bits_writer *writer, const bits_u128 *column, uint32_t count,
-                     struct parameters parameters)
+                     struct entries_parameters parameters)
 {
     uint32_t last = 0;
 
-    if (parameters.gap == ENTRIES_EMPTY) {
+    if (parameters.gap == ENTRIES_DENSE) {
+        for (uint32_t i = 0; i < count; i++) {
+            bits_put_golomb(writer, column[i], parameters.value);
+        }
         return;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (parameters.gap == ENTRIES_DENSE) {
-            bits_put_golomb(writer, column[i], parameters.value);
-            last = i + 1;
-        } else if (column[i] > 0) {
+    struct used used = find_used(column, count);
+    for (uint32_t word = 0; word < ENTRIES_BLOCK / WORD_BITS; word++) {
+        for (uint64_t bits = used.word[word]; bits != 0; bits &= bits - 1) {
+            uint32_t i = word * WORD_BITS + (uint32_t)__builtin_ctzll(bits);
             bits_put_rice(writer, i - last, parameters.gap);
             bits_put_golomb(writer, column[i] - 1, parameters.value);
             last = i + 1;
@@ -285,107 +361,128 @@ static void put_list(struct bits_writer *writer, const bits_u128 *column, uint32
     }
 }
 
-// How many bits the list to come has: look-ups that end early go on behind it.
-static void put_length(struct encoder *encoder, const bits_u128 *column,
-                       struct parameters parameters)
+static void put_lists(const struct part *part, const struct entries_parameters *parameters,
+                      struct bits_writer *writer)
 {
-    struct bits_writer writer = bits_writer(&encoder->list);
+    const struct entries_block *block = &part->block;
+    uint32_t columns = part->encoder->entries.columns;
 
-    bytes_clear(&encoder->list);
-    put_list(&writer, column, encoder->block.count, parameters);
-    bits_put_golomb(&encoder->writer, encoder->list.count * 8 + writer.count,
-                    ENTRIES_LENGTH_PARAMETER);
-    encoder->blocks.ok = encoder->blocks.ok && encoder->list.ok;
-}
-
-static void put_block(struct encoder *encoder, const struct parameters *parameters, bool first)
-{
-    const struct entries_block *block = &encoder->block;
-    struct bits_writer *writer = &encoder->writer;
-    uint32_t low = best_low(encoder);
-
-    bits_put(writer, block->count - 1, ENTRIES_COUNT_BITS);
-    bits_put(writer, low, ENTRIES_LOW_BITS);
-    if (first) {
-        bits_put(writer, block->age[0], encoder->entries.age_bits);
-    }
-    for (uint32_t i = 1; i < block->count; i++) {
-        bits_put(writer, bits_low(gap_before(encoder, i), low), low);
-    }
-    for (uint32_t i = 1; i < block->count; i++) {
-        bits_put_unary(writer, gap_before(encoder, i) >> low);
-    }
-    for (uint32_t c = 0; c < encoder->entries.columns; c++) {
-        if (block->count > ENTRIES_SHORT && c + 1 < encoder->entries.columns &&
-            parameters[c].gap != ENTRIES_EMPTY) {
-            put_length(encoder, block->column[c], parameters[c]);
+    for (uint32_t c = 0; c < columns; c++) {
+        if (parameters[c].gap == ENTRIES_EMPTY) {
+            continue;
+        }
+        // Look-ups that end early go on behind the list.
+        if (block->count > ENTRIES_SHORT && c + 1 < columns) {
+            bits_put_golomb(writer, length_of_list(block->column[c], block->count, parameters[c]),
+                            ENTRIES_LENGTH_PARAMETER);
         }
         put_list(writer, block->column[c], block->count, parameters[c]);
     }
-    bits_align(writer);
+}
+
+static void put_block(struct part *part, const struct entries_parameters *parameters, bool first)
+{
+    const struct entries_block *block = &part->block;
+    struct bits_writer writer = bits_writer(&part->blocks);
+
+    find_gaps(part);
+    uint32_t low = best_low(part);
+    bits_put(&writer, block->count - 1, ENTRIES_COUNT_BITS);
+    bits_put(&writer, low, ENTRIES_LOW_BITS);
+    if (first) {
+        bits_put(&writer, block->age[0], part->encoder->entries.age_bits);
+    }
+    for (uint32_t i = 1; i < block->count; i++) {
+        bits_put(&writer, bits_low(part->gap[i], low), low);
+    }
+    for (uint32_t i = 1; i < block->count; i++) {
+        bits_put_unary(&writer, part->gap[i] >> low);
+    }
+    put_lists(part, parameters, &writer);
+    bits_align(&writer);
 }
 
 // Offset, age, and of cells what is newer: the total of each column, incidents in full.
-static bool add_skip(struct encoder *encoder, uint64_t group_begin, struct tally_err *err)
+static bool add_skip(struct part *part, uint64_t group_begin)
 {
-    size_t fields = encoder->entries.fields;
+    const struct entries *entries = &part->encoder->entries;
+    size_t fields = entries->fields;
 
-    if (encoder->skips_count == encoder->skips_capacity) {
-        size_t capacity = encoder->skips_capacity * 2 + 64;
-        bits_u128 *skip = realloc(encoder->skip, capacity * fields * sizeof *skip);
+    if (part->skips_count == part->skips_capacity) {
+        size_t capacity = part->skips_capacity * 2 + 64;
+        bits_u128 *skip = realloc(part->skip, capacity * fields * sizeof *skip);
         if (!skip) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for skip entries");
+            return false;
         }
-        encoder->skip = skip;
-        encoder->skips_capacity = capacity;
+        part->skip = skip;
+        part->skips_capacity = capacity;
     }
-    bits_u128 *skip = encoder->skip + encoder->skips_count++ * fields;
-    skip[ENTRIES_FIELD_OFFSET] = encoder->blocks.count - group_begin;
-    skip[ENTRIES_FIELD_AGE] = encoder->block.age[0];
+    bits_u128 *skip = part->skip + part->skips_count++ * fields;
+    skip[ENTRIES_FIELD_OFFSET] = part->blocks.count - group_begin;
+    skip[ENTRIES_FIELD_AGE] = part->block.age[0];
     for (size_t i = ENTRIES_FIELD_TOTALS; i < fields; i++) {
         uint32_t column = (uint32_t)(i - ENTRIES_FIELD_TOTALS);
-        skip[i] = entries_stored_total(&encoder->entries, column, encoder->total[column]);
+        skip[i] = entries_stored_total(entries, column, part->total[column]);
     }
     return true;
 }
 
-static bool put_group(struct encoder *encoder, uint32_t count, struct tally_err *err)
+static bool put_group(struct part *part, uint32_t group, uint32_t count)
 {
-    const struct parameters *parameters =
+    const struct encoder *encoder = part->encoder;
+    const struct entries_parameters *parameters =
         encoder->parameters + (size_t)class_of(count) * encoder->entries.columns;
-    uint64_t begin = encoder->blocks.count;
+    uint64_t begin = part->blocks.count;
 
-    memset(encoder->total, 0, sizeof encoder->total);
+    memset(part->total, 0, sizeof part->total);
     for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
-        uint32_t left = count - first;
-        load_block(encoder, first, left < ENTRIES_BLOCK ? left : ENTRIES_BLOCK);
-        if (first > 0 && !add_skip(encoder, begin, err)) {
+        load_block(part, group, first, count);
+        if (first > 0 && !add_skip(part, begin)) {
             return false;
         }
-        put_block(encoder, parameters, first == 0);
-        if (!encoder->entries.spans) {
-            entries_add_totals(&encoder->entries, &encoder->block, encoder->total);
+        put_block(part, parameters, first == 0);
+        if (!encoder->entries.spans && count - first > ENTRIES_BLOCK) {
+            entries_add_totals(&encoder->entries, &part->block, part->total);
         }
     }
-    return true;
+    return part->blocks.ok;
 }
 
+static void put_part(void *context, unsigned number)
+{
+    struct encoder *encoder = context;
+    struct part *part = &encoder->part[number];
+
+    part->ok = true;
+    for (uint32_t group = part->begin; part->ok && group < part->end; group++) {
+        encoder->offsets[group] = part->blocks.count;
+        encoder->skips[group] = part->skips_count;
+        part->ok = put_group(part, group, count_of(encoder->source, group));
+    }
+}
+
+// Offsets and skips count on from those of earlier parts.
 static bool put_blocks(struct encoder *encoder, struct tally_err *err)
 {
-    const struct entries_source *source = encoder->source;
+    uint64_t offset = 0;
+    uint64_t skips = 0;
 
-    encoder->writer = bits_writer(&encoder->blocks);
-    for (uint32_t group = 0; group < source->groups; group++) {
-        encoder->offsets[group] = encoder->blocks.count;
-        encoder->skips[group] = encoder->skips_count;
-        uint32_t count = source->open_group(source->context, source->spans, group);
-        if (!put_group(encoder, count, err)) {
-            return false;
-        }
+    team_run(put_part, encoder, encoder->shares.parts);
+    if (!parts_hold(encoder, err)) {
+        return false;
     }
-    encoder->offsets[source->groups] = encoder->blocks.count;
-    encoder->skips[source->groups] = encoder->skips_count;
-    return encoder->blocks.ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
+    for (unsigned i = 0; i < encoder->shares.parts; i++) {
+        const struct part *part = &encoder->part[i];
+        for (uint32_t group = part->begin; group < part->end; group++) {
+            encoder->offsets[group] += offset;
+            encoder->skips[group] += skips;
+        }
+        offset += part->blocks.count;
+        skips += part->skips_count;
+    }
+    encoder->offsets[encoder->source->groups] = offset;
+    encoder->skips[encoder->source->groups] = skips;
+    return true;
 }
 
 // ---- the section --------------------------------------------------------------------------
@@ -394,10 +491,13 @@ static void find_widths(struct encoder *encoder)
 {
     struct entries *entries = &encoder->entries;
 
-    for (size_t i = 0; i < encoder->skips_count * entries->fields; i++) {
-        uint8_t *width = &entries->width[i % entries->fields];
-        uint32_t needs = bits_length_wide(encoder->skip[i]);
-        *width = needs > *width ? (uint8_t)needs : *width;
+    for (unsigned part = 0; part < encoder->shares.parts; part++) {
+        const struct part *of = &encoder->part[part];
+        for (size_t i = 0; i < of->skips_count * entries->fields; i++) {
+            uint8_t *width = &entries->width[i % entries->fields];
+            uint32_t needs = bits_length_wide(of->skip[i]);
+            *width = needs > *width ? (uint8_t)needs : *width;
+        }
     }
 }
 
@@ -420,10 +520,23 @@ static void put_head(const struct encoder *encoder, struct bytes *out, size_t st
     bytes_put_filling(out, start);
 }
 
+static void put_skips(const struct encoder *encoder, struct bytes *out)
+{
+    const struct entries *entries = &encoder->entries;
+    struct bits_writer writer = bits_writer(out);
+
+    for (unsigned part = 0; part < encoder->shares.parts; part++) {
+        const struct part *of = &encoder->part[part];
+        for (size_t i = 0; i < of->skips_count * entries->fields; i++) {
+            bits_put_wide(&writer, of->skip[i], entries->width[i % entries->fields]);
+        }
+    }
+    bits_align(&writer);
+}
+
 static void put_section(struct encoder *encoder, struct bytes *out)
 {
     struct entries *entries = &encoder->entries;
-    struct bits_writer writer = bits_writer(out);
     size_t start = out->count;
 
     find_widths(encoder);
@@ -433,24 +546,42 @@ static void put_section(struct encoder *encoder, struct bytes *out)
     }
     monotone_encode(out, encoder->offsets, entries->groups + 1);
     monotone_encode(out, encoder->skips, entries->groups + 1);
-    for (size_t i = 0; i < encoder->skips_count * entries->fields; i++) {
-        bits_put_wide(&writer, encoder->skip[i], entries->width[i % entries->fields]);
-    }
-    bits_align(&writer);
+    put_skips(encoder, out);
     bytes_put_filling(out, start);
-    bytes_put(out, encoder->blocks.data, encoder->blocks.count);
+    for (unsigned part = 0; part < encoder->shares.parts; part++) {
+        bytes_put(out, encoder->part[part].blocks.data, encoder->part[part].blocks.count);
+    }
 }
 
-static bool encode(struct encoder *encoder, struct bytes *out, struct tally_err *err)
+static bool reserve(struct encoder *encoder, struct tally_err *err)
 {
     size_t groups = (size_t)encoder->source->groups + 1;
 
+    entries_share(encoder->source, &encoder->shares);
     encoder->offsets = calloc(groups, sizeof *encoder->offsets);
     encoder->skips = calloc(groups, sizeof *encoder->skips);
     encoder->parameters =
         calloc((size_t)ENTRIES_CLASSES_MAX * encoder->entries.columns, sizeof *encoder->parameters);
-    if (!encoder->offsets || !encoder->skips || !encoder->parameters) {
+    encoder->part = calloc(encoder->shares.parts, sizeof *encoder->part);
+    if (!encoder->offsets || !encoder->skips || !encoder->parameters || !encoder->part) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu groups", groups - 1);
+    }
+    for (unsigned i = 0; i < encoder->shares.parts; i++) {
+        struct part *part = &encoder->part[i];
+        part->encoder = encoder;
+        part->begin = encoder->shares.begin[i];
+        part->end = encoder->shares.begin[i + 1];
+        part->bounds.spans = encoder->entries.spans;
+        part->bounds.measures = encoder->entries.measures;
+        bytes_init(&part->blocks);
+    }
+    return true;
+}
+
+static bool encode(struct encoder *encoder, struct bytes *out, struct tally_err *err)
+{
+    if (!reserve(encoder, err)) {
+        return false;
     }
     find_bounds(encoder);
     if (!choose_parameters(encoder, err) || !put_blocks(encoder, err)) {
@@ -460,6 +591,20 @@ static bool encode(struct encoder *encoder, struct bytes *out, struct tally_err 
     return out->ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
 }
 
+static void release(struct encoder *encoder)
+{
+    for (unsigned i = 0; encoder->part && i < encoder->shares.parts; i++) {
+        free(encoder->part[i].tallies);
+        free(encoder->part[i].skip);
+        bytes_done(&encoder->part[i].blocks);
+    }
+    free(encoder->part);
+    free(encoder->offsets);
+    free(encoder->skips);
+    free(encoder->parameters);
+    free(encoder);
+}
+
 bool entries_encode(struct bytes *out, const struct entries_source *source, struct tally_err *err)
 {
     struct encoder *encoder = calloc(1, sizeof *encoder);
@@ -467,21 +612,14 @@ bool entries_encode(struct bytes *out, const struct entries_source *source, stru
     if (!encoder) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
     }
+    assert(source->measures <= ROLLUP_MEASURES_MAX);
     encoder->source = source;
+    encoder->entries.columns = source->spans + 1 + 2 * source->measures;
     encoder->entries.spans = source->spans;
     encoder->entries.measures = source->measures;
     encoder->entries.groups = source->groups;
-    encoder->entries.columns = source->spans + 1 + 2 * source->measures;
     encoder->entries.fields = ENTRIES_FIELD_TOTALS + (source->spans ? 0 : encoder->entries.columns);
-    bytes_init(&encoder->blocks);
-    bytes_init(&encoder->list);
     bool ok = encode(encoder, out, err);
-    bytes_done(&encoder->blocks);
-    bytes_done(&encoder->list);
-    free(encoder->offsets);
-    free(encoder->skips);
-    free(encoder->skip);
-    free(encoder->parameters);
-    free(encoder);
+    release(encoder);
     return ok;
 }

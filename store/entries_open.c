@@ -169,24 +169,6 @@ void entries_block_get(const struct entries *entries, const struct entries_block
     }
 }
 
-void entries_block_put(const struct entries *entries, struct entries_block *block, uint32_t index,
-                       const struct rollup_entry *entry)
-{
-    bits_u128(*column)[ENTRIES_BLOCK] = block->column;
-
-    block->age[index] = (uint32_t)((int64_t)entries->newest - entry->first_day);
-    if (entries->spans) {
-        (*column++)[index] = (bits_u128)(entry->last_day - entry->first_day - 1);
-    }
-    (*column++)[index] = entry->sums.incidents - 1;
-    for (uint32_t m = 0; m < entries->measures; m++) {
-        const struct rollup_measure_sum *measure = &entry->sums.measure[m];
-        (*column++)[index] =
-            entries_is_zigzag(entries, m) ? entries_zigzag(measure->sum) : (bits_u128)measure->sum;
-        (*column++)[index] = entry->sums.incidents - measure->reported;
-    }
-}
-
 void entries_add_totals(const struct entries *entries, const struct entries_block *block,
                         bits_u128 total[ENTRIES_COLUMNS_MAX])
 {

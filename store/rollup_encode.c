@@ -1,16 +1,32 @@
 // store/rollup_encode.c - the bytes of a rollup file (contracts in rollup_format.h).
 //
-// In order of execution: write the sections; put a draft of the file together and read it with the
-// ordinary reader, for its headline and digest; put the file together.
+// In order of execution: add up days, counts and digests of the entries; write the sections; put
+// the file together. Digest and headline come from the entries as they are handed on, not from what
+// was packed: rollup_verify, which reads, comes to the same only if packing lost nothing.
 #include "store/rollup_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+struct encoding;
+
+// What one part of the team finds out, of groups of its own.
+struct part {
+    struct encoding *encoding;
+    struct entries_plain plain;
+    struct bytes piece; // texts of a group
+    uint64_t cells;
+    uint64_t spans;
+    struct rollup_days days;
+    struct rollup_digest_sums sums;
+};
+
 struct encoding {
     const struct rollup_content *content;
     struct rollup_frame frame;
     struct rollup_made made;
+    struct entries_shares shares; // by cells
+    struct part *part;
 };
 
 static bool no_memory(const struct encoding *encoding, struct tally_err *err)
@@ -90,41 +106,175 @@ void rollup_days_add(struct rollup_days *days, int32_t first_day, int32_t last_d
     }
 }
 
-static void find_days(struct encoding *encoding)
+void rollup_days_join(struct rollup_days *days, const struct rollup_days *more)
 {
-    const struct entries_source *source = &encoding->content->source;
-    struct rollup_made *made = &encoding->made;
+    if (more->first_day > more->last_day) {
+        return;
+    }
+    bool any = days->first_day <= days->last_day;
+    if (!any || more->first_day < days->first_day) {
+        days->first_day = more->first_day;
+        days->first_count = 0;
+    }
+    if (!any || more->last_day > days->last_day) {
+        days->last_day = more->last_day;
+        days->last_count = 0;
+    }
+    days->first_count += days->first_day == more->first_day ? more->first_count : 0;
+    days->last_count += days->last_day == more->last_day ? more->last_count : 0;
+}
+
+// ---- what the entries add up to -----------------------------------------------------------
+
+static struct digest digest_of_group(struct part *part, uint32_t group)
+{
+    const struct rollup_content *content = part->encoding->content;
+    size_t dims = content->def->dims_count;
+
+    bytes_clear(&part->piece);
+    for (size_t dim = 0; dim < dims; dim++) {
+        const struct dictionary_text *text =
+            &content->texts[dim][content->values[group * dims + dim]];
+        bytes_put_text(&part->piece, text->text, text->bytes);
+    }
+    return digest_of(part->piece.data, part->piece.count);
+}
+
+static void add_entries(struct part *part, bool spans, uint32_t group, struct digest of_group)
+{
+    const struct entries_source *source = &part->encoding->content->source;
+    struct digest *sum = spans ? &part->sums.spans : &part->sums.cells;
+    uint32_t count = source->count(source->context, spans, group);
     struct rollup_entry entry;
 
+    *(spans ? &part->spans : &part->cells) += count;
+    for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
+        uint32_t left = count - first;
+        uint32_t taken = left < ENTRIES_BLOCK ? left : ENTRIES_BLOCK;
+        source->take(source->context, spans, group, first, taken, &part->plain);
+        for (uint32_t i = 0; i < taken; i++) {
+            entries_plain_get(&part->plain, source->measures, i, &entry);
+            rollup_days_add(&part->days, entry.first_day, entry.last_day);
+            *sum = digest_add(*sum, rollup_entry_digest(of_group, &entry, source->measures));
+        }
+    }
+}
+
+static void add_up_part(void *context, unsigned number)
+{
+    struct encoding *encoding = context;
+    struct part *part = &encoding->part[number];
+
+    for (uint32_t group = encoding->shares.begin[number];
+         group < encoding->shares.begin[number + 1]; group++) {
+        struct digest of_group = digest_of_group(part, group);
+        add_entries(part, false, group, of_group);
+        add_entries(part, true, group, of_group);
+    }
+}
+
+// Days, counts and digests.
+static bool add_up(struct encoding *encoding, struct tally_err *err)
+{
+    struct rollup_made *made = &encoding->made;
+    bool ok = true;
+
     made->days = (struct rollup_days){.first_day = 1, .last_day = 0};
-    for (int spans = 0; spans <= 1; spans++) {
-        for (uint32_t group = 0; group < source->groups; group++) {
-            uint32_t count = source->open_group(source->context, spans, group);
-            *(spans ? &made->spans : &made->cells) += count;
-            for (uint32_t i = 0; i < count; i++) {
-                source->entry(source->context, i, &entry);
-                rollup_days_add(&made->days, entry.first_day, entry.last_day);
+    team_run(add_up_part, encoding, encoding->shares.parts);
+    for (unsigned i = 0; i < encoding->shares.parts; i++) {
+        const struct part *part = &encoding->part[i];
+        made->cells += part->cells;
+        made->spans += part->spans;
+        rollup_days_join(&made->days, &part->days);
+        made->sums.cells = digest_add(made->sums.cells, part->sums.cells);
+        made->sums.spans = digest_add(made->sums.spans, part->sums.spans);
+        ok = ok && part->piece.ok;
+    }
+    return (ok || no_memory(encoding, err)) &&
+           rollup_digest_of_sums(encoding->content->def, &made->sums, &encoding->frame.digest, err);
+}
+
+// ---- headline -----------------------------------------------------------------------------
+
+// From the newest entry on, until one is older than the window.
+static void add_window(struct part *part, uint32_t group, int32_t first_day, int32_t last_day,
+                       struct rollup_sums *sums)
+{
+    const struct entries_source *source = &part->encoding->content->source;
+    const struct entries_plain *plain = &part->plain;
+    uint32_t count = source->count(source->context, false, group);
+
+    rollup_sums_clear(sums, source->measures);
+    for (uint32_t first = 0; first < count; first += ENTRIES_BLOCK) {
+        uint32_t left = count - first;
+        uint32_t taken = left < ENTRIES_BLOCK ? left : ENTRIES_BLOCK;
+        source->take(source->context, false, group, first, taken, &part->plain);
+        for (uint32_t i = 0; i < taken; i++) {
+            if (plain->first_day[i] < first_day) {
+                return;
+            }
+            if (plain->first_day[i] > last_day) {
+                continue;
+            }
+            sums->incidents += plain->incidents[i];
+            for (uint32_t m = 0; m < source->measures; m++) {
+                sums->measure[m].sum += plain->sum[m][i];
+                sums->measure[m].reported += plain->incidents[i] - plain->missing[m][i];
             }
         }
     }
 }
 
-// Reads the draft, which has neither headline nor digest, and learns both from it.
-static bool read_draft(struct encoding *encoding, struct bytes *draft, struct tally_err *err)
-{
-    struct rollup *rollup = rollup_open_memory(draft->data, draft->count, err);
+// One window of all groups that is being filled.
+struct window {
+    struct encoding *encoding;
+    const struct headline *headline;
+    int32_t first_day;
+    int32_t last_day;
+    int64_t *number;
+};
 
-    bytes_init(draft); // its memory is the rollup's now
-    if (!rollup) {
-        return err_wrap(err, "read back %s", encoding->content->def->name);
+static void fill_part(void *context, unsigned number)
+{
+    const struct window *window = context;
+    struct part *part = &window->encoding->part[number];
+    const struct entries_shares *shares = &window->encoding->shares;
+    struct rollup_sums sums;
+
+    for (uint32_t group = shares->begin[number]; group < shares->begin[number + 1]; group++) {
+        add_window(part, group, window->first_day, window->last_day, &sums);
+        headline_put(window->headline, group, &sums, window->number);
     }
-    bool ok =
-        rollup_encode_headline(rollup, &encoding->frame.section[ROLLUP_HEADLINE], err) &&
-        rollup_content_sums(rollup, &encoding->made.sums, err) &&
-        rollup_digest_of_sums(&rollup->def, &encoding->made.sums, &encoding->frame.digest, err);
-    rollup_close(rollup);
-    return ok;
 }
+
+static bool fill_window(const struct headline *headline, int32_t first_day, int32_t last_day,
+                        int64_t *number, struct tally_err *err)
+{
+    struct encoding *encoding = headline->context;
+    struct window window = {.encoding = encoding,
+                            .headline = headline,
+                            .first_day = first_day,
+                            .last_day = last_day,
+                            .number = number};
+
+    (void)err; // nothing is reserved
+    team_run(fill_part, &window, encoding->shares.parts);
+    return true;
+}
+
+static bool put_headline(struct encoding *encoding, struct tally_err *err)
+{
+    const struct rollup_content *content = encoding->content;
+    struct headline headline = {.context = encoding,
+                                .def = content->def,
+                                .coverage = content->coverage,
+                                .groups = content->source.groups,
+                                .fill = fill_window};
+
+    return headline_encode(&headline, &encoding->frame.section[ROLLUP_HEADLINE], err);
+}
+
+// ---- the file -----------------------------------------------------------------------------
 
 static bool put_file(struct encoding *encoding, struct bytes *out, struct tally_err *err)
 {
@@ -132,18 +282,35 @@ static bool put_file(struct encoding *encoding, struct bytes *out, struct tally_
            no_memory(encoding, err);
 }
 
+static bool reserve(struct encoding *encoding, struct tally_err *err)
+{
+    entries_share(&encoding->content->source, &encoding->shares);
+    encoding->part = calloc(encoding->shares.parts, sizeof *encoding->part);
+    if (!encoding->part) {
+        return no_memory(encoding, err);
+    }
+    for (unsigned i = 0; i < encoding->shares.parts; i++) {
+        encoding->part[i].encoding = encoding;
+        encoding->part[i].days = (struct rollup_days){.first_day = 1, .last_day = 0};
+        bytes_init(&encoding->part[i].piece);
+    }
+    return true;
+}
+
 static bool encode(struct encoding *encoding, struct bytes *out, struct tally_err *err)
 {
     struct rollup_frame *frame = &encoding->frame;
 
-    find_days(encoding);
+    if (!reserve(encoding, err) || !add_up(encoding, err)) {
+        return false;
+    }
     frame->generation = encoding->content->generation;
     frame->first_day = encoding->made.days.first_day;
     frame->last_day = encoding->made.days.last_day;
     rollup_encode_sayings(encoding->content, frame);
-    return put_groups(encoding, err) && put_entries(encoding, false, err) &&
-           put_entries(encoding, true, err) && put_file(encoding, out, err) &&
-           read_draft(encoding, out, err) && put_file(encoding, out, err);
+    return put_groups(encoding, err) && put_headline(encoding, err) &&
+           put_entries(encoding, false, err) && put_entries(encoding, true, err) &&
+           put_file(encoding, out, err);
 }
 
 bool rollup_encode(const struct rollup_content *content, struct rollup_made *out_made,
@@ -154,6 +321,10 @@ bool rollup_encode(const struct rollup_content *content, struct rollup_made *out
     rollup_frame_init(&encoding.frame);
     bool ok = encode(&encoding, out, err);
     rollup_frame_done(&encoding.frame);
+    for (unsigned i = 0; encoding.part && i < encoding.shares.parts; i++) {
+        bytes_done(&encoding.part[i].piece);
+    }
+    free(encoding.part);
     if (ok && out_made) {
         *out_made = encoding.made;
     }

@@ -62,6 +62,7 @@ struct rollup_days {
     uint64_t last_count;
 };
 void rollup_days_add(struct rollup_days *days, int32_t first_day, int32_t last_day);
+void rollup_days_join(struct rollup_days *days, const struct rollup_days *more);
 
 // What the content digest adds up.
 struct rollup_digest_sums {
@@ -89,7 +90,7 @@ bool rollup_encode_groups(struct bytes *out, size_t dims, const uint32_t *texts_
 
 // ---- reading ------------------------------------------------------------------------------
 
-// Bytes of the headline for these cells: what the writer writes and verify expects.
+// Bytes of the headline for these cells: what verify expects.
 bool rollup_encode_headline(const struct rollup *rollup, struct bytes *out, struct tally_err *err);
 
 // Whether the headline section is there, whole, and says what the cells say.
@@ -98,8 +99,6 @@ bool rollup_verify_headline(const struct rollup *rollup, struct tally_err *err);
 // The digest of what the rollup says, independent of how it is packed.
 bool rollup_content_digest(const struct rollup *rollup, struct digest *out_digest,
                            struct tally_err *err);
-bool rollup_content_sums(const struct rollup *rollup, struct rollup_digest_sums *out_sums,
-                         struct tally_err *err);
 bool rollup_digest_of_sums(const struct rollup_def *def, const struct rollup_digest_sums *sums,
                            struct digest *out_digest, struct tally_err *err);
 // Of one entry; `group`: the digest of its group's texts.

@@ -1,16 +1,18 @@
 // store/rollup_headline.c - the totals of the configured windows, plain: written and proved.
+//
+// The writer takes them from what it packs (rollup_encode.c), the proof from what is read.
 #include "store/rollup_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 // The last day that any feed of the rollup covers; false when none does.
-static bool covered_through(const struct rollup *rollup, int32_t *out_day)
+static bool covered_through(const struct headline *headline, int32_t *out_day)
 {
     bool any = false;
 
-    for (size_t i = 0; i < rollup->def.feeds_count; i++) {
-        struct rollup_coverage coverage = rollup->coverage[i];
+    for (size_t i = 0; i < headline->def->feeds_count; i++) {
+        struct rollup_coverage coverage = headline->coverage[i];
         if (coverage.any && (!any || coverage.last_day > *out_day)) {
             *out_day = coverage.last_day;
             any = true;
@@ -19,39 +21,21 @@ static bool covered_through(const struct rollup *rollup, int32_t *out_day)
     return any;
 }
 
-// One window of all groups, column by column: [columns][groups].
-struct window {
-    const struct rollup *rollup;
-    size_t columns;
-    int64_t *number;
-};
-
 static int64_t narrow(bytes_i128 sum)
 {
     return sum > INT64_MIN && sum <= INT64_MAX ? (int64_t)sum : INT64_MIN;
 }
 
-static bool fill_window(struct window *window, int32_t first_day, int32_t last_day,
-                        struct tally_err *err)
+void headline_put(const struct headline *headline, uint32_t group, const struct rollup_sums *sums,
+                  int64_t *number)
 {
-    const struct rollup *rollup = window->rollup;
-    struct rollup_cursor cursor = {0};
-    size_t groups = rollup->groups;
+    size_t groups = headline->groups;
 
-    for (size_t group = 0; group < groups; group++) {
-        struct rollup_sums sums;
-        rollup_sums_clear(&sums, rollup->def.measures_count);
-        if (!rollup_add_window(rollup, &cursor, group, BASIS_START, first_day, last_day, &sums,
-                               err)) {
-            return false;
-        }
-        window->number[group] = (int64_t)sums.incidents;
-        for (size_t m = 0; m < rollup->def.measures_count; m++) {
-            window->number[(1 + 2 * m) * groups + group] = narrow(sums.measure[m].sum);
-            window->number[(2 + 2 * m) * groups + group] = (int64_t)sums.measure[m].reported;
-        }
+    number[group] = (int64_t)sums->incidents;
+    for (size_t m = 0; m < headline->def->measures_count; m++) {
+        number[(1 + 2 * m) * groups + group] = narrow(sums->measure[m].sum);
+        number[(2 + 2 * m) * groups + group] = (int64_t)sums->measure[m].reported;
     }
-    return true;
 }
 
 // Narrowest width that holds every number of a column.
@@ -68,13 +52,12 @@ static uint32_t width_of(const int64_t *number, size_t count)
     return width;
 }
 
-static void put_column(const struct window *window, size_t column, struct bytes *out)
+static void put_column(const int64_t *numbers, size_t groups, size_t column, struct bytes *out)
 {
-    size_t groups = window->rollup->groups;
-    const int64_t *number = window->number + column * groups;
+    const int64_t *number = numbers + column * groups;
     bool reported = column > 0 && column % 2 == 0;
     // Width 0: all incidents of every group reported the measure.
-    bool all = reported && memcmp(number, window->number, groups * sizeof *number) == 0;
+    bool all = reported && memcmp(number, numbers, groups * sizeof *number) == 0;
     uint32_t width = all ? 0 : width_of(number, groups);
 
     bytes_put_u32(out, width);
@@ -87,36 +70,68 @@ static void put_column(const struct window *window, size_t column, struct bytes 
     bytes_put_filling(out, 0);
 }
 
-static bool put_windows(const struct rollup *rollup, int32_t end, struct bytes *out,
+static bool put_windows(const struct headline *headline, int32_t end, struct bytes *out,
                         struct tally_err *err)
 {
-    struct window window = {.rollup = rollup, .columns = 1 + 2 * rollup->def.measures_count};
+    const struct rollup_def *def = headline->def;
+    size_t columns = 1 + 2 * def->measures_count;
+    int64_t *number = calloc(columns * ((size_t)headline->groups + 1), sizeof *number);
     bool ok = true;
 
-    window.number = calloc(window.columns * ((size_t)rollup->groups + 1), sizeof *window.number);
-    if (!window.number) {
+    if (!number) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for the headline");
     }
-    for (size_t i = 0; ok && i < 2 * rollup->def.windows_count; i++) {
-        int32_t days = (int32_t)rollup->def.windows[i / 2];
+    for (size_t i = 0; ok && i < 2 * def->windows_count; i++) {
+        int32_t days = (int32_t)def->windows[i / 2];
         int32_t last_day = i % 2 == 0 ? end : end - days;
-        ok = fill_window(&window, last_day - days + 1, last_day, err);
-        for (size_t column = 0; ok && column < window.columns; column++) {
-            put_column(&window, column, out);
+        ok = headline->fill(headline, last_day - days + 1, last_day, number, err);
+        for (size_t column = 0; ok && column < columns; column++) {
+            put_column(number, headline->groups, column, out);
         }
     }
-    free(window.number);
+    free(number);
     return ok && (out->ok || err_set(err, TALLY_NO_MEMORY, "no memory for the headline"));
+}
+
+bool headline_encode(const struct headline *headline, struct bytes *out, struct tally_err *err)
+{
+    int32_t end = 0;
+    bool any = covered_through(headline, &end);
+
+    bytes_put_u32(out, any);
+    bytes_put_u32(out, (uint32_t)end);
+    return !any || put_windows(headline, end, out, err);
+}
+
+// ---- of a rollup that is read -------------------------------------------------------------
+
+static bool fill_window(const struct headline *headline, int32_t first_day, int32_t last_day,
+                        int64_t *number, struct tally_err *err)
+{
+    const struct rollup *rollup = headline->context;
+    struct rollup_cursor cursor = {0};
+
+    for (uint32_t group = 0; group < rollup->groups; group++) {
+        struct rollup_sums sums;
+        rollup_sums_clear(&sums, rollup->def.measures_count);
+        if (!rollup_add_window(rollup, &cursor, group, BASIS_START, first_day, last_day, &sums,
+                               err)) {
+            return false;
+        }
+        headline_put(headline, group, &sums, number);
+    }
+    return true;
 }
 
 bool rollup_encode_headline(const struct rollup *rollup, struct bytes *out, struct tally_err *err)
 {
-    int32_t end = 0;
-    bool any = covered_through(rollup, &end);
+    struct headline headline = {.context = (void *)(uintptr_t)rollup,
+                                .def = &rollup->def,
+                                .coverage = rollup->coverage,
+                                .groups = rollup->groups,
+                                .fill = fill_window};
 
-    bytes_put_u32(out, any);
-    bytes_put_u32(out, (uint32_t)end);
-    return !any || put_windows(rollup, end, out, err);
+    return headline_encode(&headline, out, err);
 }
 
 bool rollup_verify_headline(const struct rollup *rollup, struct tally_err *err)

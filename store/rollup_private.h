@@ -81,6 +81,21 @@ void rollup_encode_sayings(const struct rollup_content *content, struct rollup_f
 bool rollup_encode_frame(const struct rollup_frame *frame, enum rollup_kind kind,
                          uint64_t *out_frame, struct bytes *out);
 
+// What the headline is made of: windows of all groups, by first day.
+struct headline {
+    void *context;
+    const struct rollup_def *def;
+    const struct rollup_coverage *coverage;
+    uint32_t groups;
+    // One window, first_day .. last_day, of every group: headline_put of each.
+    bool (*fill)(const struct headline *headline, int32_t first_day, int32_t last_day,
+                 int64_t *number, struct tally_err *err);
+};
+// `number`: [columns][groups]. Threads: any, each with groups of its own.
+void headline_put(const struct headline *headline, uint32_t group, const struct rollup_sums *sums,
+                  int64_t *number);
+bool headline_encode(const struct headline *headline, struct bytes *out, struct tally_err *err);
+
 // ---- reading ------------------------------------------------------------------------------
 
 // Whether `path` is still the name of the file that is open.

@@ -275,21 +275,27 @@ static bool take_entries(struct v1 *v1, enum rollup_section id, struct v1_entrie
 
 // ---- handing on ---------------------------------------------------------------------------
 
-static uint32_t open_group(void *context, bool spans, uint32_t group)
+static uint64_t start_of(const struct v1 *v1, bool spans, uint32_t group)
 {
-    struct v1 *v1 = context;
-    const struct v1_entries *entries = spans ? &v1->spans : &v1->cells;
-    uint64_t end = bytes_get_u64(entries->starts + (group + (size_t)1) * 8);
-
-    v1->open = entries;
-    v1->newest = end - 1;
-    return (uint32_t)(end - bytes_get_u64(entries->starts + group * (size_t)8));
+    return bytes_get_u64((spans ? v1->spans.starts : v1->cells.starts) + group * (size_t)8);
 }
 
-static void take_entry(void *context, uint32_t index, struct rollup_entry *out)
+static uint32_t count_entries(const void *context, bool spans, uint32_t group)
+{
+    return (uint32_t)(start_of(context, spans, group + 1) - start_of(context, spans, group));
+}
+
+static void take_plain(const void *context, bool spans, uint32_t group, uint32_t first,
+                       uint32_t count, struct entries_plain *out)
 {
     const struct v1 *v1 = context;
-    read_entry(v1, v1->open, v1->newest - index, out);
+    uint64_t newest = start_of(v1, spans, group + 1) - 1 - first;
+    struct rollup_entry entry;
+
+    for (uint32_t i = 0; i < count; i++) {
+        read_entry(v1, spans ? &v1->spans : &v1->cells, newest - i, &entry);
+        entries_plain_put(out, (uint32_t)v1->def.measures_count, i, &entry);
+    }
 }
 
 static bool convert(struct v1 *v1, struct bytes *out, struct tally_err *err)
@@ -310,8 +316,8 @@ static bool convert(struct v1 *v1, struct bytes *out, struct tally_err *err)
     content->def = &v1->def;
     content->source.context = v1;
     content->source.measures = (uint32_t)v1->def.measures_count;
-    content->source.open_group = open_group;
-    content->source.entry = take_entry;
+    content->source.count = count_entries;
+    content->source.take = take_plain;
     content->generation = v1->rollup->generation;
     content->batches = v1->provenance.batches;
     content->sources = v1->provenance.source;

@@ -116,7 +116,7 @@ static bool sum_all(struct digesting *digesting, struct rollup_digest_sums *out_
             err_set(err, TALLY_NO_MEMORY, "no memory for a content digest"));
 }
 
-bool rollup_content_sums(const struct rollup *rollup, struct rollup_digest_sums *out_sums,
+static bool content_sums(const struct rollup *rollup, struct rollup_digest_sums *out_sums,
                          struct tally_err *err)
 {
     struct digesting digesting = {.rollup = rollup};
@@ -146,7 +146,7 @@ bool rollup_content_digest(const struct rollup *rollup, struct digest *out_diges
 {
     struct rollup_digest_sums sums;
 
-    return rollup_content_sums(rollup, &sums, err) &&
+    return content_sums(rollup, &sums, err) &&
            rollup_digest_of_sums(&rollup->def, &sums, out_digest, err);
 }
 

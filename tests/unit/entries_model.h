@@ -21,7 +21,6 @@ struct model {
     struct rollup_entry *entry[MODEL_GROUPS_MAX]; // newest first, into `all`
     struct rollup_entry all[MODEL_ENTRIES_MAX];
     uint32_t used;
-    uint32_t open; // group
     int32_t first_day;
     int32_t last_day;
     uint64_t seed;
@@ -88,21 +87,23 @@ static inline void model_add_group(struct model *model, uint32_t count, uint32_t
     model->used += count;
 }
 
-static inline uint32_t model_open_group(void *context, bool spans, uint32_t group)
-{
-    struct model *model = context;
-
-    assert_true(spans == model->spans && group < model->groups);
-    model->open = group;
-    return model->count[group];
-}
-
-static inline void model_take_entry(void *context, uint32_t index, struct rollup_entry *out)
+static inline uint32_t model_count(const void *context, bool spans, uint32_t group)
 {
     const struct model *model = context;
 
-    assert_true(index < model->count[model->open]);
-    *out = model->entry[model->open][index];
+    assert_true(spans == model->spans && group < model->groups);
+    return model->count[group];
+}
+
+static inline void model_take(const void *context, bool spans, uint32_t group, uint32_t first,
+                              uint32_t count, struct entries_plain *out)
+{
+    const struct model *model = context;
+
+    assert_true(spans == model->spans && first + count <= model->count[group]);
+    for (uint32_t i = 0; i < count; i++) {
+        entries_plain_put(out, model->measures, i, &model->entry[group][first + i]);
+    }
 }
 
 static inline void model_init(struct model *model, bool spans, uint32_t measures, uint64_t seed)
@@ -127,8 +128,8 @@ static inline void model_encode(struct model *model)
                                     .groups = model->groups,
                                     .measures = model->measures,
                                     .spans = model->spans,
-                                    .open_group = model_open_group,
-                                    .entry = model_take_entry};
+                                    .count = model_count,
+                                    .take = model_take};
     struct tally_err err;
 
     bytes_init(&model->bytes);

@@ -4,6 +4,7 @@
 #include "tests/unit/report_fixture.h"
 #include "tests/unit/rollup_look.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 static struct fixture_incident incident(const char *id, int32_t day, const char *country,
@@ -398,6 +399,43 @@ static void all_at_once_equals_one_by_one(void **state)
     }
 }
 
+// Work of this thread is no longer shared out; put back by sched_setaffinity.
+static cpu_set_t use_one_core(void)
+{
+    cpu_set_t all;
+    cpu_set_t one;
+
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    for (size_t i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &all)) {
+            CPU_ZERO(&one);
+            CPU_SET(i, &one);
+        }
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    return all;
+}
+
+// All that counts, headline too, taken in and packed by one core and by all that there are.
+static void any_number_of_cores_writes_the_same(struct fixture *fixture)
+{
+    size_t count;
+    size_t count_alone;
+    unsigned char *file = fixture_encode(fixture, &count);
+    cpu_set_t all = use_one_core();
+    unsigned char *alone = fixture_encode(fixture, &count_alone);
+
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    assert_int_equal(count, count_alone);
+    assert_memory_equal(file, alone, count);
+    free(alone);
+    struct rollup *rollup = rollup_open_memory(file, count, &fixture->err);
+    assert_non_null(rollup);
+    assert_true(rollup_coverage(rollup, 0).any);
+    assert_true(rollup_verify(rollup, &fixture->err));
+    rollup_close(rollup);
+}
+
 // So many that slices of them are taken in beside each other, each of which meets most groups.
 static void many_at_once_equal_one_by_one(void **state)
 {
@@ -425,6 +463,7 @@ static void many_at_once_equal_one_by_one(void **state)
             withdraw(&fixture, one);
         }
     }
+    any_number_of_cores_writes_the_same(&fixture);
     struct cells *late = open_cells(&fixture);
     same_bytes(encode(&fixture, early), encode(&fixture, late));
     struct rollup *rollup = read_back(&fixture, late);

@@ -1,4 +1,5 @@
 // The rollup file: the same bytes for the same incidents, and no damage that goes unseen.
+#include "store/rollup_format.h"
 #include "store/rollup_read.h"
 
 #include "tests/unit/report_fixture.h"
@@ -326,6 +327,33 @@ static void bases_have_names(void **state)
     assert_false(basis_parse("", &basis));
 }
 
+// However the entries are shared out; entries that begin or end on the outermost days are counted.
+static void days_of_parts_join_to_those_of_all(void **state)
+{
+    static const int32_t first_days[] = {5, -3, 5, 7, -3, -3, 20};
+    static const int32_t lasts[] = {2, 0, 15, 13, 23, 1, 0};
+    enum { DAYS = sizeof first_days / sizeof *first_days };
+
+    (void)state;
+    for (int cut = 0; cut <= DAYS; cut++) {
+        struct rollup_days all = {.first_day = 1, .last_day = 0};
+        struct rollup_days part[2] = {all, all};
+        struct rollup_days joined = all;
+        for (int i = 0; i < DAYS; i++) {
+            rollup_days_add(&all, first_days[i], first_days[i] + lasts[i]);
+            rollup_days_add(&part[i >= cut], first_days[i], first_days[i] + lasts[i]);
+        }
+        rollup_days_join(&joined, &part[0]);
+        rollup_days_join(&joined, &part[1]);
+        assert_int_equal(joined.first_day, all.first_day);
+        assert_int_equal(joined.last_day, all.last_day);
+        assert_int_equal(joined.first_count, all.first_count);
+        assert_int_equal(joined.last_count, all.last_count);
+        assert_int_equal(joined.first_count, 3);
+        assert_int_equal(joined.last_count, 4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +368,7 @@ int main(void)
         cmocka_unit_test(digest_leaves_out_generation_and_provenance),
         cmocka_unit_test(digest_tells_any_other_content_apart),
         cmocka_unit_test(bases_have_names),
+        cmocka_unit_test(days_of_parts_join_to_those_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
