@@ -49,7 +49,8 @@ enum {
     ENTRIES_CLASSES_MAX = 34,
     ENTRIES_PASS_BITS = 10,
     ENTRIES_PASSES = ENTRIES_GAP_MAX + 1,
-    ENTRIES_PASS_NONE = 0xfff0, // more entries than a block has
+    ENTRIES_PASS_USED = 6,      // a number of so many bits says how many a passage takes
+    ENTRIES_PASS_NONE = 0xffc0, // more entries than a block has
     ENTRIES_COLUMNS_MAX = 2 + 2 * ROLLUP_MEASURES_MAX,
     ENTRIES_FIELDS_MAX = 2 + ENTRIES_COLUMNS_MAX, // of a skip entry: offset, age, totals
 };
@@ -80,7 +81,7 @@ struct entries {
     const unsigned char *blocks;
     // How reading passes over what a window does not count: of each sparse list with value
     // parameter 0, by its gap parameter. Index: bits of the list with a one behind them. What they
-    // hold whole, entries * 16 + bits; ENTRIES_PASS_NONE: not one number.
+    // hold whole, entries * 64 + bits; ENTRIES_PASS_NONE: not one number.
     uint16_t pass[ENTRIES_PASSES][2 << ENTRIES_PASS_BITS];
 };
 

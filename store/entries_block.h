@@ -153,8 +153,7 @@ static inline struct ages take_ages_one_by_one(const struct block *block, uint32
 #ifdef __AVX512VBMI2__
 enum {
     LANES = 32,
-    LANES_LEAST = 20, // entries of a block below which lanes gain nothing
-    POSITIONS_MAX = ENTRIES_BLOCK + BITS_AT_ONCE + 2 * LANES,
+    POSITIONS_MAX = ENTRIES_BLOCK + 64 + 2 * LANES,
     LANES_LOW_MAX = 8, // low parts of 32 gaps fit in one load, and each with its shift in a lane
     // No age of such a block is beyond 16 bits, however damaged it is: 127 low parts and steps add
     // up to 127 * 256 at most, what stands in front and the high part to twice this.
@@ -179,15 +178,19 @@ static inline bool find_ones(const struct block *block, uint32_t count, uint16_t
         63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
         40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
         17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    uint64_t at = block->high;
-    uint32_t base = 0;
+    // 64 bits at a time from a whole byte on; of the first, those before the high parts do not
+    // count.
+    const unsigned char *at = block->data + block->high / 8;
+    const unsigned char *limit = block->data + block->limit / 8;
+    uint64_t word = ~UINT64_C(0) << block->high % 8;
+    uint32_t base = 0 - (uint32_t)(block->high % 8);
 
     // High parts add up to an age at most.
-    for (uint32_t found = 0; found < count; base += BITS_AT_ONCE, at += BITS_AT_ONCE) {
-        if (at > block->limit || base > block->age_most + ENTRIES_BLOCK) {
+    for (uint32_t found = 0; found < count; base += 64, at += sizeof word, word = ~UINT64_C(0)) {
+        if (at > limit || (int32_t)base > (int32_t)(block->age_most + ENTRIES_BLOCK)) {
             return false;
         }
-        uint64_t word = bits_get(block->data, at, BITS_AT_ONCE);
+        word &= bytes_get_u64(at);
         __m512i packed = _mm512_maskz_compress_epi8(word, bytes);
         __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(packed));
         __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(packed, 1));
@@ -308,8 +311,7 @@ static inline struct ages take_ages(const struct block *block, uint32_t least, u
                                     bool same_day, uint32_t *out)
 {
 #ifdef __AVX512VBMI2__
-    if (block->count > LANES_LEAST && block->low_bits <= LANES_LOW_MAX &&
-        block->age_most <= LANES_AGE_MAX) {
+    if (block->count > 1 && block->low_bits <= LANES_LOW_MAX && block->age_most <= LANES_AGE_MAX) {
         return take_ages_by_lanes(block, least, most, same_day, out);
     }
 #endif

@@ -69,7 +69,9 @@ static uint16_t pass_of(const uint16_t *pass, uint32_t gap, uint32_t bits)
         return ENTRIES_PASS_NONE;
     }
     uint32_t rest = pass[bits >> used];
-    return (uint16_t)((rest == ENTRIES_PASS_NONE ? 0 : rest) + (skipped + 1) * 16 + used);
+    uint32_t all = rest == ENTRIES_PASS_NONE ? 0 : rest;
+    all += ((skipped + 1) << ENTRIES_PASS_USED) + used;
+    return (uint16_t)(all < ENTRIES_PASS_NONE ? all : ENTRIES_PASS_NONE);
 }
 
 static void fill_passes(struct entries *entries)
