@@ -15,6 +15,7 @@ struct part {
     struct encoding *encoding;
     struct entries_plain plain;
     struct bytes piece; // texts of a group
+    bool no_memory;     // for one of the pieces
     uint64_t cells;
     uint64_t spans;
     struct rollup_days days;
@@ -137,6 +138,7 @@ static struct digest digest_of_group(struct part *part, uint32_t group)
             &content->texts[dim][content->values[group * dims + dim]];
         bytes_put_text(&part->piece, text->text, text->bytes);
     }
+    part->no_memory = part->no_memory || !part->piece.ok; // clearing forgets it
     return digest_of(part->piece.data, part->piece.count);
 }
 
@@ -188,7 +190,7 @@ static bool add_up(struct encoding *encoding, struct tally_err *err)
         rollup_days_join(&made->days, &part->days);
         made->sums.cells = digest_add(made->sums.cells, part->sums.cells);
         made->sums.spans = digest_add(made->sums.spans, part->sums.spans);
-        ok = ok && part->piece.ok;
+        ok = ok && !part->no_memory;
     }
     return (ok || no_memory(encoding, err)) &&
            rollup_digest_of_sums(encoding->content->def, &made->sums, &encoding->frame.digest, err);
