@@ -1,5 +1,6 @@
 #include "base/day.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,40 +50,72 @@ struct day_civil day_to_civil(int32_t day)
     return civil;
 }
 
-// The number that `count` digits make. *wrong: set where one is none.
-static inline int digits_at(const char *at, int count, bool *wrong)
+static inline uint64_t word_at(const char *at)
 {
-    int value = 0;
+    uint64_t word;
 
-    for (int i = 0; i < count; i++) {
-        unsigned digit = (unsigned)(unsigned char)at[i] - '0';
-        *wrong = *wrong | (digit > 9);
-        value = value * 10 + (int)digit;
-    }
-    return value;
+    memcpy(&word, at, sizeof word);
+    return le64toh(word);
 }
 
+// Byte i of the word, which is the i-th byte of the text.
+static inline uint32_t byte_of(uint64_t word, int i)
+{
+    return (uint32_t)(word >> (8 * i)) & 0xff;
+}
+
+// Whether a byte is above 9, or above 0 where `wrong_from` asks for it: added to that it reaches
+// 0x80.
+static inline bool has_other(uint64_t bytes, uint64_t wrong_from)
+{
+    return ((bytes + wrong_from) | bytes) & UINT64_C(0x8080808080808080);
+}
+
+// The day of a civil date that may be none; years from -10000 on. False: it is none.
+static inline bool day_of_parts(int year, uint32_t month, uint32_t day, int32_t *out_day)
+{
+    static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const uint16_t days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    // So many years later the calendar is the same, and no year is below 0.
+    uint32_t later = (uint32_t)(year + 10000);
+    const int32_t later_days = 25 * 146097;
+    const int32_t days_before_1970 = 719528;
+
+    if (month - 1 > 11) {
+        return false;
+    }
+    bool leap = later % 4 == 0 && (later % 100 != 0 || later % 400 == 0);
+    if (day - 1 >= month_days[month - 1] + (uint32_t)(leap && month == 2)) {
+        return false;
+    }
+    uint32_t days = later * 365 + (later + 3) / 4 - (later + 99) / 100 + (later + 399) / 400 +
+                    days_before[month - 1] + (leap && month > 2) + day - 1;
+    *out_day = (int32_t)days - later_days - days_before_1970;
+    return true;
+}
+
+// All digits at once, and never a struct: what was just written in pieces and is read as a whole
+// waits until all writes before it have reached the cache.
 bool day_parse_iso(const char *text, size_t count, int32_t *out_day)
 {
     bool before_year_0 = count > 0 && text[0] == '-';
-    bool wrong = false;
 
     text += before_year_0;
     if (count - before_year_0 != strlen("2020-10-24")) {
         return false;
     }
-    struct day_civil civil = {.year = digits_at(text, 4, &wrong),
-                              .month = digits_at(text + 5, 2, &wrong),
-                              .day = digits_at(text + 8, 2, &wrong)};
-    if (wrong || text[4] != '-' || text[7] != '-') {
+    // "2020-10-" and "20-10-24", less what stands where in a date of zeros.
+    uint64_t first = word_at(text) ^ UINT64_C(0x2d30302d30303030);
+    uint64_t last = word_at(text + 2) ^ UINT64_C(0x30302d30302d3030);
+    if (has_other(first, UINT64_C(0x7f76767f76767676)) |
+        has_other(last, UINT64_C(0x76767f76767f7676))) {
         return false;
     }
-    civil.year = before_year_0 ? -civil.year : civil.year;
-    if (!day_is_valid(civil)) {
-        return false;
-    }
-    *out_day = day_from_civil(civil);
-    return true;
+    int year = (int)(byte_of(first, 0) * 1000 + byte_of(first, 1) * 100 + byte_of(first, 2) * 10 +
+                     byte_of(first, 3));
+    uint32_t month = byte_of(first, 5) * 10 + byte_of(first, 6);
+    uint32_t day = byte_of(last, 6) * 10 + byte_of(last, 7);
+    return day_of_parts(before_year_0 ? -year : year, month, day, out_day);
 }
 
 const char *day_format_iso(int32_t day, char text[DAY_TEXT_BYTES])

@@ -114,6 +114,56 @@ static void every_day_there_is_follows_its_yesterday(void **state)
     }
 }
 
+static void put_digits(char *at, int count, int number)
+{
+    for (int i = count - 1; i >= 0; i--, number /= 10) {
+        at[i] = (char)('0' + number % 10);
+    }
+}
+
+static void every_day_there_is_is_read(void **state)
+{
+    char text[DAY_TEXT_BYTES] = "-0000-00-00";
+
+    (void)state;
+    for (int32_t want = DAY_MIN; want <= DAY_MAX; want++) {
+        struct day_civil civil = day_to_civil(want);
+        bool before_year_0 = civil.year < 0;
+        int32_t day = 0;
+        put_digits(text + 1, 4, before_year_0 ? -civil.year : civil.year);
+        put_digits(text + 6, 2, civil.month);
+        put_digits(text + 9, 2, civil.day);
+        if (!day_parse_iso(text + !before_year_0, strlen(text) - !before_year_0, &day) ||
+            day != want) {
+            fail_msg("%s is day %d, not %d", text, want, day);
+        }
+    }
+}
+
+// Each byte there is at each place, beside a reading of one byte after the other.
+static void any_other_byte_is_rejected(void **state)
+{
+    static const char date[] = "2020-10-24";
+
+    (void)state;
+    for (size_t at = 0; at < strlen(date); at++) {
+        for (int byte = 0; byte < 256; byte++) {
+            char text[sizeof date];
+            int32_t day = 0;
+            memcpy(text, date, sizeof date);
+            text[at] = (char)byte;
+            bool digit = byte >= '0' && byte <= '9';
+            struct day_civil civil = {.year = (text[0] - '0') * 1000 + (text[1] - '0') * 100 +
+                                              (text[2] - '0') * 10 + text[3] - '0',
+                                      .month = (text[5] - '0') * 10 + text[6] - '0',
+                                      .day = (text[8] - '0') * 10 + text[9] - '0'};
+            bool want = date[at] == '-' ? byte == '-' : digit && day_is_valid(civil);
+            assert_int_equal(day_parse_iso(text, strlen(date), &day), want);
+            assert_int_equal(day, want ? day_from_civil(civil) : 0);
+        }
+    }
+}
+
 static void days_outside_the_calendar_are_not_valid(void **state)
 {
     (void)state;
@@ -141,6 +191,8 @@ int main(void)
         cmocka_unit_test(malformed_dates_are_rejected),
         cmocka_unit_test(text_past_the_count_is_not_read),
         cmocka_unit_test(every_day_there_is_follows_its_yesterday),
+        cmocka_unit_test(every_day_there_is_is_read),
+        cmocka_unit_test(any_other_byte_is_rejected),
         cmocka_unit_test(days_outside_the_calendar_are_not_valid),
         cmocka_unit_test(a_year_ago_is_the_same_date),
     };
