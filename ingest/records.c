@@ -53,7 +53,7 @@ struct records *records_open(struct records_dialect dialect, const struct ingest
     records->window_bytes = WINDOW_BYTES;
     records->next_line = 1;
     records->capacity = PULL_BYTES;
-    records->buffer = malloc(records->capacity);
+    records->buffer = malloc(records->capacity + WORDS_BYTES);
     start_libcsv(records);
     if (!records->buffer) {
         err_set(err, TALLY_NO_MEMORY, "no memory to read records");
@@ -104,7 +104,7 @@ static bool reserve_values(struct records *records, size_t bytes)
     }
     size_t capacity = records->values_capacity ? records->values_capacity * 2 : 4096;
     capacity = capacity < bytes ? bytes : capacity;
-    char *values = malloc(capacity);
+    char *values = malloc(capacity + WORDS_BYTES);
     if (!values) {
         return false;
     }
@@ -170,14 +170,18 @@ static void on_record_parsed(int end, void *context)
 }
 
 // Structure proves nothing of a single column: a blank line is no record.
-static bool open_plain(struct records *records, struct tally_err *err)
+static bool open_plain(struct records *records, size_t slots, struct tally_err *err)
 {
+    size_t bytes_max = records->limits->record_bytes_max;
+
+    bytes_max = bytes_max < records->field_bytes_max ? bytes_max : records->field_bytes_max;
     plain_close(records->plain);
     records->plain = NULL;
     if (records->limits->parser == INGEST_LIBCSV || records->columns < 2) {
         return true;
     }
-    records->plain = plain_open(records->dialect, records->slot, records->columns, err);
+    records->plain =
+        plain_open(records->dialect, records->slot, records->columns, slots, bytes_max, err);
     return records->plain;
 }
 
@@ -194,7 +198,7 @@ bool records_pick(struct records *records, const int32_t *slot, size_t columns, 
     free(records->slot);
     records->slot = copy;
     records->columns = columns;
-    return open_plain(records, err);
+    return open_plain(records, slots, err);
 }
 
 // --- lines ---
@@ -248,7 +252,7 @@ bool records_pull(struct records *records, struct tally_err *err)
     }
     if (records->capacity - records->end < PULL_BYTES / 2) {
         size_t capacity = records->capacity * 2;
-        char *buffer = realloc(records->buffer, capacity);
+        char *buffer = realloc(records->buffer, capacity + WORDS_BYTES);
         if (!buffer) {
             return err_set(err, TALLY_NO_MEMORY, "no memory for a record of %zu bytes", capacity);
         }
@@ -341,7 +345,8 @@ bool records_skip_lines(struct records *records, size_t count, bool *out_ended,
 static bool broken(struct records *records, const char *reason, const char *detail)
 {
     records->record.reason = reason;
-    snprintf(records->record.detail, sizeof records->record.detail, "%s", detail);
+    snprintf(records->detail, sizeof records->detail, "%s", detail);
+    records->record.detail = records->detail;
     return false;
 }
 
@@ -421,23 +426,13 @@ static bool check_record(struct records *records)
     return true;
 }
 
-static struct text without_line_end(const char *at, size_t bytes)
-{
-    if (bytes > 0 && at[bytes - 1] == '\n') {
-        bytes--;
-    }
-    if (bytes > 0 && at[bytes - 1] == '\r') {
-        bytes--;
-    }
-    return (struct text){.at = at, .bytes = bytes};
-}
-
-void records_place(struct records *records, size_t end)
+// Says where the record at hand stands, which ends before `end`.
+static void place_record(struct records *records, size_t end)
 {
     records->record.line = records->record_line;
     records->record.offset = records->buffer_offset + records->record_at;
     records->record.raw =
-        without_line_end(records->buffer + records->record_at, end - records->record_at);
+        records_raw(records->buffer + records->record_at, end - records->record_at);
     records->record.fields = records->fields;
 }
 
@@ -451,7 +446,7 @@ static bool keep_raw(struct records *records, size_t end)
         return false;
     }
     memcpy(records->values, records->buffer + records->record_at, bytes);
-    records->record.raw = without_line_end(records->values, bytes);
+    records->record.raw = records_raw(records->values, bytes);
     return true;
 }
 
@@ -476,7 +471,7 @@ static enum records_step give_broken(struct records *records, size_t end, bool l
     bool several_lines = records->second_at > 0;
     size_t first_end = several_lines ? records->second_at : end;
 
-    records_place(records, first_end);
+    place_record(records, first_end);
     if (!keep_raw(records, first_end)) {
         return out_of_memory(err);
     }
@@ -512,7 +507,7 @@ static enum records_step give_too_long(struct records *records, struct tally_err
     }
     // As much of it as is at hand whatever the blocks in which the text came.
     size_t end = records->record_at + records->limits->record_bytes_max;
-    records_place(records, end);
+    place_record(records, end);
     if (!keep_raw(records, end)) {
         return out_of_memory(err);
     }
@@ -529,7 +524,7 @@ static enum records_step give_record(struct records *records, size_t end, struct
     if (!check_record(records)) {
         return give_broken(records, end, records->record.unterminated, err);
     }
-    records_place(records, end);
+    place_record(records, end);
     records->next_at = end;
     return RECORDS_RECORD;
 }
@@ -548,12 +543,6 @@ static enum records_step finish(struct records *records, size_t end, bool unterm
     return closed ? give_record(records, end, err) : give_broken(records, end, unterminated, err);
 }
 
-// Those of a plain record lie in the buffer.
-static void forget_fields(struct records *records)
-{
-    memset(records->fields, 0, records->fields_capacity * sizeof *records->fields);
-}
-
 static enum records_step next_record(struct records *records, struct tally_err *err)
 {
     records_begin(records);
@@ -562,7 +551,6 @@ static enum records_step next_record(struct records *records, struct tally_err *
         if (step != PLAIN_DOUBTFUL) {
             return step == PLAIN_RECORD ? RECORDS_RECORD : RECORDS_ERROR;
         }
-        forget_fields(records);
     }
     for (;;) {
         size_t end = records->next_at;
@@ -597,18 +585,47 @@ static enum records_step next_record(struct records *records, struct tally_err *
     }
 }
 
-enum records_step records_next(struct records *records, const struct record **out_record,
-                               struct tally_err *err)
+// Those that are plain come from `few`, `count_max` of them at most.
+static enum records_step give(struct records *records, size_t count_max,
+                              const struct record **out_records, size_t *out_count,
+                              struct tally_err *err)
 {
-    if (!records->again) {
+    if (!records->again && records->few_at == records->few_count) {
+        records->few_at = 0;
+        records->few_count = 0;
         records->step = next_record(records, err);
     }
     records->again = false;
     if (records->no_memory) {
         return out_of_memory(err);
     }
-    *out_record = &records->record;
-    return records->step;
+    size_t count = records->few_count - records->few_at;
+    if (count == 0) {
+        *out_records = &records->record;
+        *out_count = 1;
+        return records->step;
+    }
+    const struct record *first = &records->few[records->few_at];
+    *out_records = first;
+    *out_count = count < count_max ? count : count_max;
+    records->few_at += *out_count;
+    records->record_at = (size_t)(first->offset - records->buffer_offset);
+    records->record_line = first->line;
+    return RECORDS_RECORD;
+}
+
+enum records_step records_next(struct records *records, const struct record **out_record,
+                               struct tally_err *err)
+{
+    size_t count;
+
+    return give(records, 1, out_record, &count, err);
+}
+
+enum records_step records_next_few(struct records *records, const struct record **out_records,
+                                   size_t *out_count, struct tally_err *err)
+{
+    return give(records, RECORDS_FEW_MAX, out_records, out_count, err);
 }
 
 uint64_t records_line(const struct records *records)
@@ -624,6 +641,7 @@ void records_again(struct records *records)
         return;
     }
     records->next_line = records->record_line;
+    records->few_at = records->few_count;
     move_back(records, records->record_at);
     restart_libcsv(records);
 }

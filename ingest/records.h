@@ -15,7 +15,7 @@
 
 #include "ingest/decode.h"
 #include "ingest/ingest.h"
-#include "ingest/text.h"
+#include "ingest/words.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +25,7 @@ enum {
     RECORDS_BYTES_HARD_MAX = 256 << 20,
     RECORDS_DETAIL_BYTES = 160,
     RECORDS_RAW_BYTES_MAX = 32 * 1024, // of a record that is set aside
+    RECORDS_FEW_MAX = 16,              // records that are given together
 };
 
 struct records_dialect {
@@ -37,10 +38,10 @@ struct record {
     uint64_t offset; // of its first byte in the text
     struct text raw; // without its last line end; of a broken record its first line, maybe cut
     size_t fields_count;
-    const struct text *fields;         // by slot, see records_pick; all of them before it is called
-    bool unterminated;                 // the last record, without a line end
-    const char *reason;                // of a broken record: code, static
-    char detail[RECORDS_DETAIL_BYTES]; // of a broken record
+    const struct text *fields; // by slot, see records_pick; all of them before it is called. Padded
+    bool unterminated;         // the last record, without a line end
+    const char *reason;        // of a broken record: code, static
+    const char *detail;        // of a broken record, fewer than RECORDS_DETAIL_BYTES
 };
 
 enum records_step {
@@ -68,10 +69,14 @@ bool records_skip_lines(struct records *records, size_t count, bool *out_ended,
 enum records_step records_next(struct records *records, const struct record **out_record,
                                struct tally_err *err);
 
-// Physical line of the record at hand, for messages.
+// The same, as many as are at hand: up to RECORDS_FEW_MAX that were read, or one of any other step.
+enum records_step records_next_few(struct records *records, const struct record **out_records,
+                                   size_t *out_count, struct tally_err *err);
+
+// Physical line of the record at hand, for messages; of several the first.
 uint64_t records_line(const struct records *records);
 
-// The next records_next gives the record at hand once more.
+// The next records_next gives the record at hand once more. Requires: that one gave it, too.
 void records_again(struct records *records);
 
 // From here on records must have `columns` fields, and field c goes to slot[c], or nowhere when

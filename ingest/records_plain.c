@@ -13,15 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct pick {
-    uint32_t column;
-    uint32_t slot;
-};
-
 struct plain {
     size_t columns;
-    struct pick *picks; // fields that are wanted
-    size_t picks_count;
+    size_t bytes_max; // of a record
+    uint32_t *column; // by slot
+    size_t slots;
+    struct text *fields; // of the few records that are given together, by slot
 
     uint64_t offset;   // in the text, of the window's first byte
     size_t bytes;      // of the window
@@ -33,26 +30,29 @@ struct plain {
 };
 
 struct plain *plain_open(struct records_dialect dialect, const int32_t *slot, size_t columns,
-                         struct tally_err *err)
+                         size_t slots, size_t bytes_max, struct tally_err *err)
 {
     struct plain *plain = malloc(sizeof *plain);
-    struct pick *picks = malloc(columns * sizeof *picks + 1);
+    uint32_t *column = calloc(slots + 1, sizeof *column);
+    struct text *fields = calloc(RECORDS_FEW_MAX * slots + 1, sizeof *fields);
 
-    if (!plain || !picks) {
+    if (!plain || !column || !fields) {
         free(plain);
-        free(picks);
+        free(column);
+        free(fields);
         err_set(err, TALLY_NO_MEMORY, "no memory for %zu columns", columns);
         return NULL;
     }
     plain->columns = columns;
-    plain->picks = picks;
-    plain->picks_count = 0;
+    plain->bytes_max = bytes_max;
     for (size_t i = 0; i < columns; i++) {
         if (slot[i] >= 0) {
-            picks[plain->picks_count++] =
-                (struct pick){.column = (uint32_t)i, .slot = (uint32_t)slot[i]};
+            column[slot[i]] = (uint32_t)i;
         }
     }
+    plain->column = column;
+    plain->slots = slots;
+    plain->fields = fields;
     plain->offset = 0;
     plain->bytes = 0;
     plain->bytes_next = 0;
@@ -70,7 +70,8 @@ struct plain *plain_open(struct records_dialect dialect, const int32_t *slot, si
 void plain_close(struct plain *plain)
 {
     if (plain) {
-        free(plain->picks);
+        free(plain->column);
+        free(plain->fields);
         free(plain);
     }
 }
@@ -155,23 +156,22 @@ static enum plain_step find_window(struct records *records, struct tally_err *er
     }
 }
 
-// --- the record ---
+// --- records ---
 
-// Counts the physical lines of the record at hand. False: it holds something doubtful.
-static bool count_lines(const struct plain *plain, size_t end, uint64_t *out_lines)
+// Counts the physical lines of the next record, which ends before `end`, and passes over its marks.
+// False: it holds something doubtful.
+static bool count_lines(struct plain *plain, size_t end, uint64_t *out_lines)
 {
     const struct split *split = &plain->split;
+    size_t mark = plain->mark;
     bool doubtful = false;
     uint64_t lines = 1;
 
-    for (size_t i = plain->mark; i < split->marks_count; i++) {
-        uint16_t mark = split->marks[i];
-        if (mark >> 1 >= end) {
-            break;
-        }
-        doubtful = doubtful || mark & 1;
+    for (; mark < split->marks_count && split->marks[mark] >> 1 < end; mark++) {
+        doubtful = doubtful || split->marks[mark] & 1;
         lines++;
     }
+    plain->mark = doubtful ? plain->mark : mark;
     *out_lines = lines;
     return !doubtful;
 }
@@ -188,47 +188,77 @@ static struct text trim_blanks(struct text text)
     return text;
 }
 
-// What a field is worth. False: quotes are doubled within it.
-static inline bool take_field(const char *at, size_t bytes, bool quoted, struct text *out)
+// A field that is quoted, or has blanks or a CR on either side. False: quotes are doubled within
+// it.
+__attribute__((noinline)) static bool take_odd_field(const struct plain *plain, size_t slot,
+                                                     struct text *field)
 {
-    if (bytes > 0 && quoted && at[0] == '"') { // and the last byte is the quote that closes it
-        *out = (struct text){.at = at + 1, .bytes = bytes - 2};
-        return !memchr(out->at, '"', out->bytes);
+    bool last = plain->column[slot] + 1 == plain->columns;
+    struct text text = *field;
+
+    text.bytes -= last && text.bytes > 0 && text.at[text.bytes - 1] == '\r';
+    if (text.bytes > 0 && plain->split.quoted && text.at[0] == '"') { // and the last byte closes it
+        *field = (struct text){.at = text.at + 1, .bytes = text.bytes - 2};
+        return !memchr(field->at, '"', field->bytes);
     }
-    *out = (struct text){.at = at, .bytes = bytes};
-    if (bytes > 0 && ((unsigned char)at[0] <= ' ' || (unsigned char)at[bytes - 1] <= ' ')) {
-        *out = trim_blanks(*out);
-    }
+    *field = trim_blanks(text);
     return true;
 }
 
-static bool take_fields(struct records *records)
+// Of an empty field the byte behind it is looked at twice, so that it costs no decision.
+static inline bool is_odd(const char *at, size_t bytes)
 {
-    const struct plain *plain = records->plain;
-    const uint16_t *begins = plain->split.begins + plain->begin;
-    const char *window = records->buffer + (plain->offset - records->buffer_offset);
-    // Apart from what is written, so that none of it is looked up again for each field.
-    const struct pick *picks = plain->picks;
-    struct text *fields = records->fields;
-    size_t count = plain->picks_count;
-    size_t last = plain->columns - 1;
-    bool quoted = plain->split.quoted;
+    return (unsigned char)at[0] <= '"' || (unsigned char)at[bytes - (bytes > 0)] <= ' ';
+}
+
+// What the fields are worth. False: quotes are doubled within one.
+static inline bool take_fields(const struct plain *plain, const char *window,
+                               const uint16_t *begins, struct text *fields)
+{
+    const uint32_t *column = plain->column;
+    size_t slots = plain->slots;
     bool taken = true;
 
-    for (size_t i = 0; i < count; i++) {
-        size_t column = picks[i].column;
-        const char *at = window + begins[column];
-        size_t bytes = begins[column + 1] - (size_t)1 - begins[column];
-        bytes -= column == last && bytes > 0 && at[bytes - 1] == '\r';
-        taken = take_field(at, bytes, quoted, &fields[picks[i].slot]) && taken;
+    for (size_t i = 0; i < slots; i++) {
+        const uint16_t *begin = &begins[column[i]];
+        const char *at = window + begin[0];
+        size_t bytes = begin[1] - (size_t)1 - begin[0];
+        fields[i] = (struct text){.at = at, .bytes = bytes};
+        if (is_odd(at, bytes)) {
+            taken = take_odd_field(plain, i, &fields[i]) && taken;
+        }
     }
     return taken;
+}
+
+// Takes the window's next record, as far as it is plain.
+static inline bool take_record(struct plain *plain, const char *window, struct text *fields,
+                               uint64_t line, struct record *out, uint64_t *out_lines)
+{
+    const struct split *split = &plain->split;
+    const uint16_t *begins = split->begins + plain->begin;
+    size_t columns = split->ends[plain->record] - plain->begin;
+    size_t begin = begins[0];
+    size_t end = begins[columns];
+
+    if (columns != plain->columns || end - begin > plain->bytes_max ||
+        !count_lines(plain, end, out_lines) || !take_fields(plain, window, begins, fields)) {
+        return false;
+    }
+    *out = (struct record){
+        .line = line,
+        .offset = plain->offset + begin,
+        .raw = records_raw(window + begin, end - begin),
+        .fields_count = columns,
+        .fields = fields,
+    };
+    pass_record(plain);
+    return true;
 }
 
 enum plain_step plain_next(struct records *records, struct tally_err *err)
 {
     struct plain *plain = records->plain;
-    uint64_t lines;
 
     if (!find_record(plain, records->buffer_offset + records->record_at)) {
         enum plain_step step = find_window(records, err);
@@ -236,18 +266,19 @@ enum plain_step plain_next(struct records *records, struct tally_err *err)
             return step;
         }
     }
-    size_t begin = plain->split.begins[plain->begin];
-    size_t end = plain->split.begins[plain->split.ends[plain->record]];
-    size_t columns = plain->split.ends[plain->record] - plain->begin;
-    if (!count_lines(plain, end, &lines) || columns != plain->columns ||
-        end - begin > records->limits->record_bytes_max ||
-        end - begin > records->limits->field_bytes_max || !take_fields(records)) {
-        return PLAIN_DOUBTFUL;
+    const char *window = records->buffer + (plain->offset - records->buffer_offset);
+    struct text *fields = plain->fields;
+    uint64_t line = records->next_line;
+    uint64_t lines;
+    size_t count = 0;
+    while (count < RECORDS_FEW_MAX && plain->record < plain->split.ends_count &&
+           take_record(plain, window, fields, line, &records->few[count], &lines)) {
+        fields += plain->slots;
+        line += lines;
+        count++;
     }
-    pass_record(plain);
-    records->record.fields_count = columns;
-    records->next_at += end - begin;
-    records->next_line += lines;
-    records_place(records, records->next_at);
-    return PLAIN_RECORD;
+    records->few_count = count;
+    records->next_line = line;
+    records->next_at = (size_t)(window - records->buffer) + plain->split.begins[plain->begin];
+    return count > 0 ? PLAIN_RECORD : PLAIN_DOUBTFUL;
 }

@@ -55,10 +55,14 @@ struct records {
 
     struct plain *plain; // NULL: libcsv reads everything
     const struct split_code *code;
-    size_t window_bytes;    // the least that is divided at once; tests make it small
+    size_t window_bytes;                // the least that is divided at once; tests make it small
+    struct record few[RECORDS_FEW_MAX]; // plain ones, which are given next
+    size_t few_at;
+    size_t few_count;
     enum records_step step; // of the record at hand
     bool again;             // it is to be given once more
-    struct record record;
+    struct record record;   // of libcsv
+    char detail[RECORDS_DETAIL_BYTES];
 };
 
 // ---- records.c ----------------------------------------------------------------------------
@@ -70,8 +74,13 @@ void records_begin(struct records *records);
 // lies in it; the record at hand stays in it.
 bool records_pull(struct records *records, struct tally_err *err);
 
-// Says where the record at hand stands, which ends before `end`.
-void records_place(struct records *records, size_t end);
+// A record without its line end.
+static inline struct text records_raw(const char *at, size_t bytes)
+{
+    bytes -= bytes > 0 && at[bytes - 1] == '\n';
+    bytes -= bytes > 0 && at[bytes - 1] == '\r';
+    return (struct text){.at = at, .bytes = bytes};
+}
 
 // ---- records_plain.c ----------------------------------------------------------------------
 
@@ -81,12 +90,14 @@ enum plain_step {
     PLAIN_ERROR,    // see err
 };
 
-// NULL: TALLY_NO_MEMORY. `slot`: as in records_pick.
+// NULL: TALLY_NO_MEMORY. `slot`: as in records_pick. Of a longer record than `bytes_max` libcsv
+// says what it is.
 struct plain *plain_open(struct records_dialect dialect, const int32_t *slot, size_t columns,
-                         struct tally_err *err);
+                         size_t slots, size_t bytes_max, struct tally_err *err);
 void plain_close(struct plain *plain); // NULL is allowed
 
-// The record that was begun, if it is plain. Pulls text only where libcsv would, too.
+// The record that was begun, if it is plain, and plain ones that follow: records->few. Pulls text
+// only where libcsv would, too.
 enum plain_step plain_next(struct records *records, struct tally_err *err);
 
 #endif

@@ -23,6 +23,7 @@ struct repair {
     struct memory memory;
     struct records *row;  // reads that text
     struct record record; // of the row, with its place in the file
+    char detail[RECORDS_DETAIL_BYTES];
 };
 
 static const struct records_dialect file_dialect = {.delimiter = ',', .quoted = true};
@@ -144,7 +145,8 @@ static enum records_step read_raw(struct repair *repair, struct text raw,
 static enum records_step give_broken(struct repair *repair, const char *reason, const char *detail)
 {
     repair->record.reason = reason;
-    snprintf(repair->record.detail, sizeof repair->record.detail, "%s", detail);
+    snprintf(repair->detail, sizeof repair->detail, "%s", detail);
+    repair->record.detail = repair->detail;
     return RECORDS_BROKEN;
 }
 

@@ -23,6 +23,7 @@ struct input {
     size_t block; // the text comes in pieces of so many bytes
     bool fails;   // reading fails at the end
     bool again;   // now and then a record is asked for once more
+    bool few;     // once columns are picked, records are asked for together
     unsigned columns;
 };
 
@@ -96,6 +97,26 @@ static size_t pick(struct records *records, unsigned pattern, size_t columns)
     return slots;
 }
 
+static enum records_step put_few(struct bytes *out, struct records *records, size_t slots)
+{
+    const struct record *given = NULL;
+    struct tally_err err;
+    size_t count = 1;
+    enum records_step step = records_next_few(records, &given, &count, &err);
+
+    require(count >= 1 && count <= (step == RECORDS_RECORD ? RECORDS_FEW_MAX : 1));
+    for (size_t i = 0; i < count; i++) {
+        bytes_put_u8(out, (uint8_t)step);
+        bytes_put_u64(out, step == RECORDS_RECORD ? given[i].line : records_line(records));
+        if (step == RECORDS_ERROR) {
+            put_text(out, text_of(err.message));
+        } else if (step != RECORDS_END) {
+            put_record(out, &given[i], step, slots);
+        }
+    }
+    return step;
+}
+
 static void read_all(struct records *records, const struct input *input, struct bytes *out)
 {
     const struct record *record = NULL;
@@ -106,6 +127,10 @@ static void read_all(struct records *records, const struct input *input, struct 
     size_t given = 0;
 
     do {
+        if (picked && input->few) {
+            step = put_few(out, records, slots);
+            continue;
+        }
         step = records_next(records, &record, &err);
         given++;
         bytes_put_u8(out, (uint8_t)step);
@@ -169,6 +194,7 @@ static struct input read_choices(const uint8_t *data, size_t bytes)
         .limits = ingest_limits_default,
         .fails = data[0] & 8,
         .again = data[0] & 16,
+        .few = data[0] & 32,
         .block = 1 + (size_t)data[2],
         .columns = data[3],
     };
