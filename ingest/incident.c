@@ -20,35 +20,36 @@ bool incident_is_disordered(const struct feed *feed, const struct incident *inci
     return false;
 }
 
+// Each member goes to its place by itself: a row that is put together elsewhere, in pieces, and
+// then copied waits until all writes before it have reached the cache.
 bool incident_put(const struct incident *incident, struct rows *chunk, struct tally_err *err)
 {
-    struct row row = {
-        .op = incident->op,
-        .record = incident->record,
-        .line = incident->line,
-        .first_day = incident->first_day,
-        .last_day = incident->last_day,
-        .revision_kind = incident->revision.kind,
-        .revision_number = incident->revision.number,
-        .reported = incident->reported,
-    };
-    if (!rows_add_text(chunk, incident->id.at, incident->id.bytes, &row.id, err) ||
+    struct rows_span id;
+    struct rows_span revision = {0};
+
+    if (!rows_add_text(chunk, incident->id.at, incident->id.bytes, &id, err) ||
         (incident->revision.kind == REVISION_TEXT &&
-         !rows_add_text(chunk, incident->revision.text, incident->revision.bytes,
-                        &row.revision_text, err))) {
+         !rows_add_text(chunk, incident->revision.text, incident->revision.bytes, &revision,
+                        err))) {
         return false;
     }
-    struct row *added = rows_add(chunk, err);
-    if (!added) {
+    bool put = incident->op == ROWS_PUT;
+    struct row *row =
+        rows_add_of(chunk, put ? incident->dims : NULL, put ? incident->measures : NULL, err);
+    if (!row) {
         return false;
     }
-    *added = row;
-    if (row.op == ROWS_PUT) {
-        size_t index = chunk->count - 1;
-        memcpy(rows_dims(chunk, index), incident->dims,
-               chunk->shape->dims_count * sizeof *incident->dims);
-        memcpy(rows_measures(chunk, index), incident->measures,
-               chunk->shape->measures_count * sizeof *incident->measures);
-    }
+    row->op = incident->op;
+    row->id.at = id.at;
+    row->id.bytes = id.bytes;
+    row->record = incident->record;
+    row->line = incident->line;
+    row->first_day = incident->first_day;
+    row->last_day = incident->last_day;
+    row->revision_kind = incident->revision.kind;
+    row->revision_number = incident->revision.number;
+    row->revision_text.at = revision.at;
+    row->revision_text.bytes = revision.bytes;
+    row->reported = incident->reported;
     return true;
 }

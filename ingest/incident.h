@@ -17,7 +17,7 @@ struct incident {
     int32_t covered_day; // known to have been reported on: of an imprecise date its first day
     struct revision revision;
     uint64_t reported;
-    uint32_t dims[SHAPE_DIMS_MAX];
+    const uint32_t *dims; // of ROWS_PUT
     int64_t measures[SHAPE_MEASURES_MAX];
 };
 

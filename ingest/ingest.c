@@ -46,6 +46,9 @@ struct ingest {
     struct records *records; // NULL while rejected rows are repaired ...
     struct repair *repair;   // ... and this is NULL else
     struct header_binding binding;
+    const struct record *given; // records that were read together
+    size_t given_count;
+    size_t given_at; // the one at hand
     struct map *map;
     struct victims victims;
     bool victims_ready;
@@ -130,8 +133,10 @@ static enum ingest_step stop(struct ingest *ingest, struct tally_err *err)
     ingest->stage = STAGE_OVER;
     note_read(ingest);
     if (ingest->records || ingest->repair) {
-        uint64_t line =
-            ingest->repair ? repair_line(ingest->repair) : records_line(ingest->records);
+        uint64_t line = ingest->given_at < ingest->given_count
+                            ? ingest->given[ingest->given_at].line
+                        : ingest->repair ? repair_line(ingest->repair)
+                                         : records_line(ingest->records);
         err_place(err, "%.70s:%llu", ingest->name, (unsigned long long)line);
     } else {
         err_place(err, "%.90s", ingest->name);
@@ -429,8 +434,8 @@ static bool take_record(struct ingest *ingest, const struct record *record, stru
     const char *reason = "";
 
     ingest->summary.records++;
-    switch (map_record(ingest->map, record, ingest->summary.records, chunk, &ingest->incident,
-                       &reason, detail, err)) {
+    switch (map_next(ingest->map, ingest->summary.records, chunk, &ingest->incident, &reason,
+                     detail, err)) {
     case MAP_INCIDENT:
         return accept(ingest, record, chunk, err);
     case MAP_REJECTED:
@@ -505,36 +510,53 @@ static bool check_last_character(const struct ingest *ingest, const struct recor
                    (unsigned long long)ingest->summary.records + 1);
 }
 
-static enum records_step next_record(struct ingest *ingest, const struct record **out_record,
-                                     struct tally_err *err)
+static enum records_step read_few(struct ingest *ingest, struct tally_err *err)
 {
-    return ingest->repair ? repair_next(ingest->repair, &ingest->binding, out_record, err)
-                          : records_next(ingest->records, out_record, err);
+    ingest->given_at = 0;
+    ingest->given_count = 1;
+    return ingest->repair
+               ? repair_next(ingest->repair, &ingest->binding, &ingest->given, err)
+               : records_next_few(ingest->records, &ingest->given, &ingest->given_count, err);
+}
+
+static bool take_few(struct ingest *ingest, struct rows *chunk, struct tally_err *err)
+{
+    while (ingest->given_at < ingest->given_count && !is_full(ingest, chunk)) {
+        const struct record *record = &ingest->given[ingest->given_at];
+        ingest->summary.unterminated = record->unterminated;
+        if (!check_records_max(ingest, err) || !check_last_character(ingest, record, err) ||
+            !take_record(ingest, record, chunk, err)) {
+            return false;
+        }
+        ingest->given_at++;
+    }
+    return true;
 }
 
 // Reads until the chunk is full or the records end. *out_ended says which.
 static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_ended,
                          struct tally_err *err)
 {
-    const struct record *record;
-    bool ok = true;
+    bool ok = take_few(ingest, chunk, err);
 
     *out_ended = false;
     while (ok && !*out_ended && !is_full(ingest, chunk)) {
-        switch (next_record(ingest, &record, err)) {
+        switch (read_few(ingest, err)) {
         case RECORDS_RECORD:
-            ingest->summary.unterminated = record->unterminated;
-            ok = check_records_max(ingest, err) && check_last_character(ingest, record, err) &&
-                 take_record(ingest, record, chunk, err);
+            map_begin(ingest->map, ingest->given, ingest->given_count);
+            ok = take_few(ingest, chunk, err);
             break;
         case RECORDS_BROKEN:
-            ok = check_records_max(ingest, err) && take_broken(ingest, record, chunk, err);
+            ok = check_records_max(ingest, err) && take_broken(ingest, ingest->given, chunk, err);
+            ingest->given_at += ok;
             break;
         case RECORDS_CUT_SHORT:
-            return refuse_cut_short(ingest, record, err);
+            return refuse_cut_short(ingest, ingest->given, err);
         case RECORDS_ERROR:
+            ingest->given_count = 0;
             return false;
         case RECORDS_END:
+            ingest->given_count = 0;
             *out_ended = true;
             break;
         }

@@ -23,7 +23,7 @@ static enum integer_status parse_fraction(struct text digits)
 }
 
 // "12" and "0", as nearly all counts are. False: it is none of these.
-static bool parse_plain(struct text text, int64_t *out_number)
+bool integer_parse_plain(struct text text, int64_t *out_number)
 {
     int64_t number = 0;
 
@@ -74,7 +74,8 @@ static enum integer_status parse_any(struct text text, char decimal, int64_t *ou
 
 enum integer_status integer_parse(struct text text, char decimal, int64_t *out_number)
 {
-    return parse_plain(text, out_number) ? INTEGER_OK : parse_any(text, decimal, out_number);
+    return integer_parse_plain(text, out_number) ? INTEGER_OK
+                                                 : parse_any(text, decimal, out_number);
 }
 
 struct text integer_without_zeros(struct text text, char decimal)

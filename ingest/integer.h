@@ -19,6 +19,8 @@ enum integer_status {
 // `decimal`: '.' or ','. Requires: trimmed.
 enum integer_status integer_parse(struct text text, char decimal, int64_t *out_number);
 
+bool integer_parse_plain(struct text text, int64_t *out_number);
+
 // "15960.0" without its ".0", anything else as it is.
 struct text integer_without_zeros(struct text text, char decimal);
 

@@ -1,6 +1,6 @@
 #include "ingest/map.h"
 
-#include "ingest/feed_map.h"
+#include "ingest/codes.h"
 #include "ingest/integer.h"
 
 #include "base/day.h"
@@ -16,13 +16,6 @@ enum {
     DETAIL_PART_BYTES = 20
 };
 
-// The codes of one dimension.
-struct map_dim {
-    struct dict codes;  // of texts as the file has them
-    struct dict mapped; // of texts that a mapping file put in their place
-    uint32_t next_code;
-};
-
 struct map {
     const struct feed *feed;
     const struct header_binding *binding;
@@ -30,14 +23,16 @@ struct map {
     struct date_rules revision_rules;
     bool any_unknown; // texts that mean so
     bool single_days; // a date, and no column for anything else that days are made of
-    size_t bytes_max;
-    size_t dims_bytes; // that the dims take of it
-    struct map_dim *dims;
+    struct codes *codes;
+
+    const struct record *records; // at hand
+    size_t at;                    // the next one
 };
 
 // One record on its way through.
 struct mapping {
     struct map *map;
+    const struct record *record;
     const struct text *fields;
     const int32_t *field_of_role;
     struct rows *chunk;
@@ -63,19 +58,13 @@ static bool has_single_days(const struct feed *feed, const struct header_binding
 struct map *map_open(const struct feed *feed, const struct header_binding *binding,
                      size_t bytes_max, struct tally_err *err)
 {
-    struct map *map = calloc(1, sizeof *map);
-    struct map_dim *dims = calloc(feed->dims_count + 1, sizeof *dims);
+    struct codes *codes = codes_open(feed, binding, bytes_max, err);
+    struct map *map = codes ? calloc(1, sizeof *map) : NULL;
 
-    if (!map || !dims) {
-        free(map);
-        free(dims);
+    if (!map) {
+        codes_close(codes);
         err_set(err, TALLY_NO_MEMORY, "no memory to map rows");
         return NULL;
-    }
-    for (size_t i = 0; i < feed->dims_count; i++) {
-        dict_init(&dims[i].codes);
-        dict_init(&dims[i].mapped);
-        dims[i].next_code = 1;
     }
     *map = (struct map){
         .feed = feed,
@@ -84,8 +73,7 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
         .revision_rules = feed_revision_rules(feed),
         .any_unknown = feed->unknown.count > 0,
         .single_days = has_single_days(feed, binding),
-        .bytes_max = bytes_max,
-        .dims = dims,
+        .codes = codes,
     };
     return map;
 }
@@ -93,12 +81,17 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
 void map_close(struct map *map)
 {
     if (map) {
-        for (size_t i = 0; i < map->feed->dims_count; i++) {
-            dict_done(&map->dims[i].codes);
-            dict_done(&map->dims[i].mapped);
-        }
-        free(map->dims);
+        codes_close(map->codes);
         free(map);
+    }
+}
+
+void map_begin(struct map *map, const struct record *records, size_t count)
+{
+    map->records = records;
+    map->at = 0;
+    if (map->feed->mode != FEED_DELETIONS) {
+        codes_begin(map->codes, records, count);
     }
 }
 
@@ -214,6 +207,12 @@ static bool map_revision(struct mapping *mapping)
         return true;
     }
     if (feed->revision_formats.count == 0) {
+        int64_t number;
+        if (integer_parse_plain(value, &number)) {
+            mapping->out->revision.kind = REVISION_NUMBER;
+            mapping->out->revision.number = number;
+            return true;
+        }
         value = integer_without_zeros(value, feed->decimal);
         if (value.bytes > ID_BYTES_MAX || !text_is_utf8(value)) {
             return reject(mapping, "revision-unreadable", FEED_REVISION, value, "is no revision");
@@ -472,98 +471,19 @@ static bool map_measures(struct mapping *mapping)
     return true;
 }
 
-// Adds a text that is absent, as long as all of them fit in memory.
-static bool add_text(struct mapping *mapping, size_t dim, struct dict *dict, struct text text,
-                     uint32_t code)
-{
-    struct map *map = mapping->map;
-    size_t bytes = dict_bytes(dict);
-
-    if (!dict_add(dict, text, code, mapping->err)) {
-        return false;
-    }
-    map->dims_bytes += dict_bytes(dict) - bytes;
-    return map->dims_bytes <= map->bytes_max ||
-           err_set(mapping->err, TALLY_LIMIT,
-                   "too many different texts for %zu bytes, their share of memory_max; dimension "
-                   "%s has %u",
-                   map->bytes_max, map->feed->dims[dim].name, map->dims[dim].next_code - 1);
-}
-
-static bool add_code(struct mapping *mapping, size_t dim, struct dict *dict, struct text text,
-                     uint32_t *out_code)
-{
-    struct map_dim *map_dim = &mapping->map->dims[dim];
-    struct rows_span span;
-
-    if (!rows_add_text(mapping->chunk, text.at, text.bytes, &span, mapping->err) ||
-        !rows_add_new_text(mapping->chunk, (uint32_t)dim, span, mapping->err) ||
-        !add_text(mapping, dim, dict, text, map_dim->next_code)) {
-        return false;
-    }
-    *out_code = map_dim->next_code++;
-    return true;
-}
-
-// A text that the file did not have before. False: rejected, or failed where reason is NULL.
-static bool map_new_text(struct mapping *mapping, size_t dim, size_t role, struct text text,
-                         uint32_t *out_code)
-{
-    const struct feed *feed = mapping->map->feed;
-    struct map_dim *map_dim = &mapping->map->dims[dim];
-
-    if (!text_is_utf8(text)) {
-        return reject(mapping, "text-encoding", role, text, "is not UTF-8");
-    }
-    if (!feed->dims[dim].map) {
-        return add_code(mapping, dim, &map_dim->codes, text, out_code) || failed(mapping);
-    }
-    struct text meant = feed_map_text(feed->dims[dim].map, text);
-    *out_code = 0;
-    if (meant.bytes > 0 && !dict_find(&map_dim->mapped, meant, out_code) &&
-        !add_code(mapping, dim, &map_dim->mapped, meant, out_code)) {
-        return failed(mapping);
-    }
-    return add_text(mapping, dim, &map_dim->codes, text, *out_code) || failed(mapping);
-}
-
-// The texts of all dimensions are found first: while the last ones are, the places of the first
-// ones come from memory.
-static void find_texts(const struct mapping *mapping, size_t count, struct text *texts,
-                       uint32_t *hashes)
-{
-    const struct feed *feed = mapping->map->feed;
-
-    for (size_t i = 0; i < count; i++) {
-        texts[i] = feed->dims[i].constant;
-        if (!texts[i].at && !find_value(mapping, FEED_FIXED_ROLES + i, &texts[i])) {
-            texts[i].bytes = 0;
-        }
-        hashes[i] = texts[i].bytes > 0 ? dict_hash(texts[i]) : 0;
-        dict_expect(&mapping->map->dims[i].codes, hashes[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        dict_expect_text(&mapping->map->dims[i].codes, hashes[i]);
-    }
-}
-
+// False: rejected, or failed where reason is NULL.
 static bool map_dims(struct mapping *mapping)
 {
-    struct text texts[SHAPE_DIMS_MAX];
-    uint32_t hashes[SHAPE_DIMS_MAX];
-    size_t count = mapping->map->feed->dims_count;
+    struct text odd = {0};
+    size_t dim = 0;
 
-    find_texts(mapping, count, texts, hashes);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t code = 0;
-        if (texts[i].bytes > 0 &&
-            !dict_find_hashed(&mapping->map->dims[i].codes, texts[i], hashes[i], &code) &&
-            !map_new_text(mapping, i, FEED_FIXED_ROLES + i, texts[i], &code)) {
-            return false;
-        }
-        mapping->out->dims[i] = code;
+    mapping->out->dims =
+        codes_of(mapping->map->codes, mapping->map->at, mapping->chunk, &dim, &odd, mapping->err);
+    if (mapping->out->dims) {
+        return true;
     }
-    return true;
+    return odd.at ? reject(mapping, "text-encoding", FEED_FIXED_ROLES + dim, odd, "is not UTF-8")
+                  : failed(mapping);
 }
 
 static bool claim_text(const struct mapping *mapping, enum claim_text which, struct text *out)
@@ -620,13 +540,15 @@ static bool map_claim(struct mapping *mapping)
     return true;
 }
 
-enum map_step map_record(struct map *map, const struct record *record, uint64_t number,
-                         struct rows *chunk, struct incident *out, const char **out_reason,
-                         char detail[RECORDS_DETAIL_BYTES], struct tally_err *err)
+enum map_step map_next(struct map *map, uint64_t number, struct rows *chunk, struct incident *out,
+                       const char **out_reason, char detail[RECORDS_DETAIL_BYTES],
+                       struct tally_err *err)
 {
+    const struct record *record = &map->records[map->at];
     bool deletion = map->feed->mode == FEED_DELETIONS;
     struct mapping mapping = {
         .map = map,
+        .record = record,
         .fields = record->fields,
         .field_of_role = map->binding->field_of_role,
         .chunk = chunk,
@@ -641,15 +563,14 @@ enum map_step map_record(struct map *map, const struct record *record, uint64_t 
     out->last_day = 0;
     out->covered_day = 0;
     out->reported = 0;
-    if (!map_id(&mapping)) {
-        *out_reason = mapping.reason;
-        return MAP_REJECTED_NO_ID;
-    }
-    if (map_revision(&mapping) &&
-        (deletion || (map_days(&mapping) && map_measures(&mapping) &&
-                      (!map->feed->claims || map_claim(&mapping)) && map_dims(&mapping)))) {
-        return MAP_INCIDENT;
-    }
+    bool identified = map_id(&mapping);
+    bool mapped = identified && map_revision(&mapping) &&
+                  (deletion || (map_days(&mapping) && map_measures(&mapping) &&
+                                (!map->feed->claims || map_claim(&mapping)) && map_dims(&mapping)));
+    map->at++;
     *out_reason = mapping.reason;
-    return mapping.reason ? MAP_REJECTED : MAP_ERROR;
+    return mapped                   ? MAP_INCIDENT
+           : !identified            ? MAP_REJECTED_NO_ID
+           : mapping.reason != NULL ? MAP_REJECTED
+                                    : MAP_ERROR;
 }

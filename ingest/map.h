@@ -20,10 +20,14 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
                      size_t bytes_max, struct tally_err *err);
 void map_close(struct map *map); // NULL is allowed
 
-// New texts of dimensions go to `chunk`; nothing else does. A reason for the rejection goes to
-// *out_reason (static) and `detail`.
-enum map_step map_record(struct map *map, const struct record *record, uint64_t number,
-                         struct rows *chunk, struct incident *out, const char **out_reason,
-                         char detail[RECORDS_DETAIL_BYTES], struct tally_err *err);
+// Begins with a few records, RECORDS_FEW_MAX at most: their texts are looked up together, so that
+// the memory of all is on its way at once. Requires: they stay valid while they are mapped.
+void map_begin(struct map *map, const struct record *records, size_t count);
+
+// Maps the next one of them. New texts of dimensions go to `chunk`; nothing else does. A reason for
+// the rejection goes to *out_reason (static) and `detail`. Memory: as long as the records.
+enum map_step map_next(struct map *map, uint64_t number, struct rows *chunk, struct incident *out,
+                       const char **out_reason, char detail[RECORDS_DETAIL_BYTES],
+                       struct tally_err *err);
 
 #endif

@@ -81,7 +81,8 @@ const char *rows_text(const struct rows *rows, struct rows_span span)
     return span.bytes ? (const char *)rows->texts.data + span.at : "";
 }
 
-struct row *rows_add(struct rows *rows, struct tally_err *err)
+struct row *rows_add_of(struct rows *rows, const uint32_t *dims, const int64_t *measures,
+                        struct tally_err *err)
 {
     assert(rows->shape);
     if (rows->count == rows->capacity && !resize_rows(rows, next_capacity(rows->capacity))) {
@@ -89,10 +90,25 @@ struct row *rows_add(struct rows *rows, struct tally_err *err)
         return NULL;
     }
     size_t index = rows->count++;
-    rows->row[index] = (struct row){0};
-    memset(rows_dims(rows, index), 0, rows->shape->dims_count * sizeof *rows->dims);
-    memset(rows_measures(rows, index), 0, rows->shape->measures_count * sizeof *rows->measures);
+    uint32_t *row_dims = rows_dims(rows, index);
+    int64_t *row_measures = rows_measures(rows, index);
+    for (size_t i = 0; i < rows->shape->dims_count; i++) {
+        row_dims[i] = dims ? dims[i] : 0;
+    }
+    for (size_t i = 0; i < rows->shape->measures_count; i++) {
+        row_measures[i] = measures ? measures[i] : 0;
+    }
     return &rows->row[index];
+}
+
+struct row *rows_add(struct rows *rows, struct tally_err *err)
+{
+    struct row *row = rows_add_of(rows, NULL, NULL, err);
+
+    if (row) {
+        *row = (struct row){0};
+    }
+    return row;
 }
 
 bool rows_add_new_text(struct rows *rows, uint32_t dim, struct rows_span text,

@@ -86,6 +86,10 @@ const char *rows_text(const struct rows *rows, struct rows_span span);
 
 // Appends one zeroed row with zeroed dims and measures. NULL: TALLY_NO_MEMORY.
 struct row *rows_add(struct rows *rows, struct tally_err *err);
+// The same with these dims and measures, zeros for NULL; every member of the row is for the caller
+// to set.
+struct row *rows_add_of(struct rows *rows, const uint32_t *dims, const int64_t *measures,
+                        struct tally_err *err);
 bool rows_add_new_text(struct rows *rows, uint32_t dim, struct rows_span text,
                        struct tally_err *err);
 struct rows_reject *rows_add_reject(struct rows *rows, struct tally_err *err);
