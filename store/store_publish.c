@@ -50,7 +50,8 @@ static const char *path_of(const struct store_rollup *rollup, const char *ending
 
 // ---- whole --------------------------------------------------------------------------------
 
-// Whether the file that is there says the same already, generation and all.
+// Whether the file that is there says the same already, generation and all. Its name may not be on the
+// disk yet: the run that renamed it may have been killed before its directory was synced.
 static bool is_published(const struct store *store, const char *path, const struct bytes *file)
 {
     struct tally_err ignored;
@@ -96,8 +97,9 @@ static bool publish_whole(struct store *store, struct store_rollup *rollup, stru
     bytes_init(&file);
     bool ok = cells_encode(rollup->cells, &store->state, &provenance, &file, err) &&
               (!PLANTED(PATCH_REMOVED_FIRST) || remove_patch(store, rollup, err)) &&
-              (is_published(store, path, &file) ||
-               disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err)) &&
+              (is_published(store, path, &file)
+                   ? disk_sync_dir(store->rollup_fd, err)
+                   : disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err)) &&
               remove_patch(store, rollup, err);
     if (ok) {
         cells_set_base(rollup->cells);
