@@ -16,6 +16,7 @@ enum planted {
     PLANTED_ACCEPTED_BEFORE_SYNC,  // ledger_write.c: what counts may be gone
     PLANTED_SYNC_RETRIED,          // ledger_write.c: the second one lies
     PLANTED_NO_TORN_TAIL_CHECK,    // ledger_read.c: a half-written frame counts
+    PLANTED_UNSYNCED_IS_PROOF,     // ledger_read.c: what a power cut left is called damage
     PLANTED_COMMIT_BEFORE_ROWS,    // ledger_write.c: a batch counts before it is there
     PLANTED_INDEX_BEFORE_LEDGER,   // store_batch.c: an abandoned batch is remembered
     PLANTED_PATCH_REMOVED_FIRST,   // store_publish.c: what was published may be gone

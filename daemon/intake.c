@@ -54,22 +54,33 @@ struct intake *intake_open(const struct inbox *inbox, const struct config *confi
     return intake;
 }
 
-void intake_close(struct intake *intake)
+void intake_release(struct intake *intake)
 {
-    if (!intake) {
-        return;
-    }
     ingest_close(intake->ingest);
+    intake->ingest = NULL;
+    intake->summary.header = "";
     for (int i = 0; i < INTAKE_CHUNKS; i++) {
         rows_done(&intake->chunk[i]);
+        rows_init(&intake->chunk[i]);
     }
     disk_close(intake->fd);
-    free(intake);
+    intake->fd = -1;
+}
+
+void intake_close(struct intake *intake)
+{
+    if (intake) {
+        intake_release(intake);
+        free(intake);
+    }
 }
 
 void intake_parse(struct intake *intake, int chunk)
 {
+    uint64_t began_ns = clock_ticks_ns();
+
     intake->step[chunk] = ingest_next(intake->ingest, &intake->chunk[chunk], &intake->parse_err);
+    intake->parts.read_ns += clock_ticks_ns() - began_ns;
 }
 
 // ---- storing ------------------------------------------------------------------------------
@@ -97,8 +108,28 @@ static bool begin(struct intake *intake, struct store *store)
 
 bool intake_store(struct intake *intake, struct store *store, int chunk)
 {
-    return (intake->begun || begin(intake, store)) &&
-           store_append(store, &intake->chunk[chunk], &intake->err);
+    uint64_t began_ns = clock_ticks_ns();
+    bool ok = (intake->begun || begin(intake, store)) &&
+              store_append(store, &intake->chunk[chunk], &intake->err);
+
+    intake->parts.store_ns += clock_ticks_ns() - began_ns;
+    return ok;
+}
+
+enum intake_end intake_take_in(struct intake *intake, struct store *store)
+{
+    for (;;) {
+        intake_parse(intake, 0);
+        if (intake->step[0] == INGEST_REFUSED || intake->step[0] == INGEST_FAILED) {
+            return INTAKE_BAD_FILE;
+        }
+        if (!intake_store(intake, store, 0)) {
+            return INTAKE_NOT_STORED;
+        }
+        if (intake->step[0] == INGEST_END) {
+            return INTAKE_COMPLETE;
+        }
+    }
 }
 
 // ---- settling -----------------------------------------------------------------------------
@@ -129,13 +160,11 @@ static enum intake_result later_or_fatal(struct intake *intake, struct store *st
 }
 
 // Into rejected/, with what is wrong, in words, beside it.
-static bool reject(struct intake *intake, const struct tally_err *why)
+static bool reject(struct intake *intake)
 {
+    const struct tally_err *why = &intake->refused;
     char *text;
 
-    if (!intake->inbox) {
-        return true;
-    }
     if (asprintf(&text, "%s was refused as a whole; nothing of it counts.\n%s%s%s\n", intake->name,
                  why->place, why->place[0] ? ": " : "", why->message) < 0) {
         return err_set(&intake->err, TALLY_NO_MEMORY, "no memory for a reason");
@@ -148,8 +177,7 @@ static bool reject(struct intake *intake, const struct tally_err *why)
 static enum intake_result refuse(struct intake *intake, struct store *store,
                                  const struct tally_err *why)
 {
-    struct tally_err cause = *why;
-
+    intake->refused = *why;
     if (!store_abort(store, &intake->err)) {
         return INTAKE_FATAL;
     }
@@ -158,15 +186,11 @@ static enum intake_result refuse(struct intake *intake, struct store *store,
     intake->summary = *ingest_summary(intake->ingest);
     struct store_file_end end = end_of(&intake->summary);
     const char *feed = intake->summary.feed ? feed_name(intake->summary.feed) : "";
-    if (!store_note(store, FILE_REJECTED, feed, intake->name, &end, cause.place, cause.message,
-                    &intake->err)) {
-        return later_or_fatal(intake, store);
-    }
-    if (!reject(intake, &cause)) {
+    if (!store_note(store, FILE_REJECTED, feed, intake->name, &end, intake->refused.place,
+                    intake->refused.message, &intake->err)) {
         return later_or_fatal(intake, store);
     }
     intake->outcome.outcome = FILE_REJECTED;
-    intake->err = cause;
     return INTAKE_SETTLED;
 }
 
@@ -179,24 +203,18 @@ static bool is_taken_in(const struct intake *intake, const struct store_accepted
 }
 
 // The rejected rows first: as long as the file is in claimed/, a restart comes back to them.
-static enum intake_result retire(struct intake *intake, struct store *store)
+static bool retire(struct intake *intake, struct store *store)
 {
     struct store_accepted accepted;
 
-    if (!intake->inbox) {
-        return INTAKE_SETTLED;
-    }
     if (store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
         is_taken_in(intake, &accepted) &&
         !rejects_write(store, accepted.at, accepted.batch, intake->name, intake->inbox->rejected_fd,
                        intake->rejects_file, &intake->err)) {
-        return later_or_fatal(intake, store);
+        return false;
     }
-    if (!inbox_retire(intake->inbox, intake->name, intake->inbox->done_fd, intake->retired_as,
-                      &intake->err)) {
-        return later_or_fatal(intake, store);
-    }
-    return INTAKE_SETTLED;
+    return inbox_retire(intake->inbox, intake->name, intake->inbox->done_fd, intake->retired_as,
+                        &intake->err);
 }
 
 // A writer who kept the file open may have added to it, cut it or written into its middle: what
@@ -218,7 +236,7 @@ static bool check_unchanged(const struct intake *intake, struct tally_err *err)
                    (unsigned long long)now.bytes);
 }
 
-static enum intake_result commit(struct intake *intake, struct store *store)
+static enum intake_result seal(struct intake *intake, struct store *store)
 {
     intake->summary = *ingest_summary(intake->ingest);
     struct store_file_end end = end_of(&intake->summary);
@@ -230,18 +248,18 @@ static enum intake_result commit(struct intake *intake, struct store *store)
     if (!intake->begun && !begin(intake, store)) {
         return later_or_fatal(intake, store);
     }
-    if (!store_commit(store, &end, &intake->outcome, &intake->err)) {
+    if (!store_seal(store, &end, &intake->outcome, &intake->err)) {
         return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
                                                  : later_or_fatal(intake, store);
     }
-    return retire(intake, store);
+    return INTAKE_SETTLED;
 }
 
-enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end)
+static enum intake_result end_batch(struct intake *intake, struct store *store, enum intake_end end)
 {
     switch (end) {
     case INTAKE_COMPLETE:
-        return commit(intake, store);
+        return seal(intake, store);
     case INTAKE_BAD_FILE:
         return refuse(intake, store, &intake->parse_err);
     case INTAKE_NOT_STORED:
@@ -249,6 +267,39 @@ enum intake_result intake_settle(struct intake *intake, struct store *store, enu
     }
     bool bad_file = intake->err.code == TALLY_REFUSED || intake->err.code == TALLY_LIMIT;
     return bad_file ? refuse(intake, store, &intake->err) : later_or_fatal(intake, store);
+}
+
+enum intake_result intake_seal(struct intake *intake, struct store *store, enum intake_end end)
+{
+    intake->sealing_ns = clock_ticks_ns();
+    enum intake_result result = end_batch(intake, store, end);
+
+    intake->parts.store_ns += clock_ticks_ns() - intake->sealing_ns;
+    return result;
+}
+
+enum intake_result intake_retire(struct intake *intake, struct store *store)
+{
+    uint64_t began_ns = clock_ticks_ns();
+    bool refused = intake->outcome.outcome == FILE_REJECTED;
+    bool ok = !intake->inbox || (refused ? reject(intake) : retire(intake, store));
+
+    intake->ended_ns = clock_ticks_ns();
+    intake->parts.retire_ns = intake->ended_ns - began_ns;
+    return ok ? INTAKE_SETTLED : later_or_fatal(intake, store);
+}
+
+enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end)
+{
+    enum intake_result result = intake_seal(intake, store, end);
+
+    if (result != INTAKE_SETTLED) {
+        return result;
+    }
+    uint64_t began_ns = clock_ticks_ns();
+    intake->lasts = store_sync(store, &intake->err);
+    intake->parts.sync_ns = clock_ticks_ns() - began_ns;
+    return intake->lasts ? intake_retire(intake, store) : INTAKE_FATAL;
 }
 
 // ---- after a restart ----------------------------------------------------------------------
@@ -275,6 +326,6 @@ bool intake_retire_known(struct intake *intake, struct store *store, enum intake
     intake->summary = *ingest_summary(intake->ingest);
     intake->summary.rejected = accepted.rejected;
     intake->outcome = (struct store_outcome){.outcome = FILE_ACCEPTED, .batch = accepted.batch};
-    *out_result = retire(intake, store);
+    *out_result = intake_retire(intake, store);
     return true;
 }

@@ -1,11 +1,12 @@
 // daemon/intake.h - one claimed file on its way into the store: the work that workers do.
 //
-//   open -> parse, parse, ... -> store, store, ... -> settle          (each on a worker)
-//              chunk  ----------->  append             commit, retire
+//   open -> parse, parse, ... -> store, store, ... -> seal -> (store_sync) -> retire
+//              chunk  ----------->  append            batch      it lasts     done/
 //
 // Two chunks: while one is parsed, the other is stored. The loop decides what runs when and
-// hands each step what it may touch: parse touches the ingest and its chunk, store and settle
-// touch the store and theirs.
+// hands each step what it may touch: parse touches the ingest and its chunk; store, seal and
+// retire touch the store and theirs. Small files go through all of it on one worker, many of them
+// before one sync (group.h).
 //
 // Failure modes: a bad file is refused: the batch is cut off, the reason noted in the ledger and
 // beside the file in rejected/. A full disk leaves the file in claimed/ to be tried again. A
@@ -26,9 +27,18 @@
 enum { INTAKE_CHUNKS = 2 };
 
 enum intake_result {
-    INTAKE_SETTLED, // outcome says how; the file is in done/ or rejected/
+    INTAKE_SETTLED, // outcome says how; once retired, the file is in done/ or rejected/
     INTAKE_LATER,   // no room on the disk or in memory: still in claimed/, try again
     INTAKE_FATAL,   // the process has to end
+};
+
+// How long it took, in parts: what the log tells.
+struct intake_parts {
+    uint64_t wait_ns;   // for those before it in the group, and for a worker
+    uint64_t read_ns;   // parse
+    uint64_t store_ns;  // store and seal: into the ledger, and applied
+    uint64_t sync_ns;   // until the disk had it, shared with the group
+    uint64_t retire_ns; // into done/
 };
 
 struct intake {
@@ -36,6 +46,7 @@ struct intake {
     int fd;
     uint64_t file_bytes;
     struct disk_entry opened;  // as it was before it was read
+    uint64_t claimed_ns;       // clock_ticks_ns then
     bool reclaimed;            // it stood in claimed/ at the start
     bool known;                // to the ledger before: it was only moved
     const struct inbox *inbox; // NULL: the file is read where it stands, and stays there
@@ -46,8 +57,13 @@ struct intake {
     struct tally_err parse_err;           // for REFUSED and FAILED
     bool begun;                           // the store has a batch open
     struct tally_err err;                 // of storing, settling
+    struct tally_err refused;             // why, of a file that was
     struct store_outcome outcome;
-    struct ingest_summary summary; // as of settling
+    bool lasts;                    // the outcome is on the disk: it may be told
+    struct ingest_summary summary; // as of sealing
+    struct intake_parts parts;
+    uint64_t sealing_ns; // clock_ticks_ns when its last row was stored
+    uint64_t ended_ns;   // and when it was retired
     char retired_as[INBOX_NAME_BYTES];
     char rejects_file[INBOX_NAME_BYTES]; // or empty
 };
@@ -63,12 +79,23 @@ void intake_parse(struct intake *intake, int chunk);
 // Appends a parsed chunk. False: INTAKE_NOT_STORED, intake->err says why.
 bool intake_store(struct intake *intake, struct store *store, int chunk);
 
-// Ends the file after its last chunk was stored, or after a failure.
+// Both, chunk after chunk, until the file has to end in some way.
 enum intake_end {
     INTAKE_COMPLETE,   // all chunks are stored
     INTAKE_BAD_FILE,   // parsing refused it or could not read it: parse_err
     INTAKE_NOT_STORED, // the store failed: err
 };
+enum intake_end intake_take_in(struct intake *intake, struct store *store);
+
+// Ends the file after its last chunk was stored, or after a failure: its batch, or a note that it
+// was refused, stands in the ledger and counts in memory. Not told before store_sync.
+enum intake_result intake_seal(struct intake *intake, struct store *store, enum intake_end end);
+// Gives back what it was read with. What became of it stays.
+void intake_release(struct intake *intake);
+// After store_sync: out of claimed/. Anything but SETTLED: it is taken in, and stays there too.
+enum intake_result intake_retire(struct intake *intake, struct store *store);
+
+// Seal, sync and retire, of a file that comes alone.
 enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end);
 
 // A file of claimed/ that the ledger has already: only retires it. False: it has to be read.

@@ -155,6 +155,14 @@ void log_number(struct log_line *line, const char *key, uint64_t value)
     append(line, " %s=%llu", key, (unsigned long long)value);
 }
 
+void log_ms(struct log_line *line, const char *key, uint64_t ns)
+{
+    uint64_t us = (ns + 500) / 1000;
+
+    append(line, " %s=%llu.%03llu", key, (unsigned long long)us / 1000,
+           (unsigned long long)us % 1000);
+}
+
 void log_end(struct log_line *line)
 {
     log_progress_done();

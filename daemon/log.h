@@ -30,6 +30,7 @@ struct log_line {
 void log_begin(struct log_line *line, enum log_priority priority, const char *event);
 void log_text(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, uint64_t value);
+void log_ms(struct log_line *line, const char *key, uint64_t ns); // in ms, three decimals
 void log_end(struct log_line *line);
 
 // Whether what is said goes into the journal (systemd.exec(5), $JOURNAL_STREAM).

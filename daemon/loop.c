@@ -3,8 +3,9 @@
 // The loop thread owns the state below. At most one parse job and one store job run at a time, on
 // libuv's workers; each owns what it was handed until its on_... callback is back on the loop.
 //
-//   claim -> parse chunk -> store chunk -> ... -> settle -> (publish) -> claim the next one
-//             parse chunk      meanwhile
+//   short files: claim, claim, ... -> settle the group -> (publish) -> claim what came meanwhile
+//   a long one:  claim -> parse chunk -> store chunk -> ... -> settle -> (publish) -> ...
+//                          parse chunk      meanwhile
 //
 // `loop_advance` is the whole state machine: it is called after every event and starts whatever may
 // run now; loop_file.c is what it does with the file at hand. Stopping: nothing new is started,
@@ -218,14 +219,15 @@ static void tell_unfit(struct loop *loop, const char *name, const struct tally_e
     }
 }
 
-static void claim(struct loop *loop, const char *name)
+// False: it cannot be had now, and the files before it come first.
+static bool claim(struct loop *loop, const char *name)
 {
     struct disk_entry entry;
     struct tally_err err;
     int fd;
 
     if (unclosed_has(&loop->unclosed, name)) {
-        return; // its close will be a hint
+        return true; // its close will be a hint
     }
     switch (inbox_claim(loop->options->inbox, name, &fd, &entry, &err)) {
     case INBOX_CLAIMED:
@@ -235,6 +237,10 @@ static void claim(struct loop *loop, const char *name)
         tell_unfit(loop, name, &err);
         break;
     case INBOX_FAILED: // nothing may overtake it: the next look finds it in its place again
+        if (loop->group.count > 0) {
+            loop->scan_wanted = true;
+            return false;
+        }
         loop_pause(loop, "intake_paused", name, &err);
         break;
     case INBOX_WRITING: // its close will be a hint, or the next look finds it
@@ -247,6 +253,7 @@ static void claim(struct loop *loop, const char *name)
     case INBOX_GONE: // taken already, or removed
         break;
     }
+    return true;
 }
 
 static void reclaim(struct loop *loop, const char *name)
@@ -282,35 +289,61 @@ static void look_at_inbox(struct loop *loop)
     loop->taken = 0;
 }
 
-static void take_next_file(struct loop *loop)
+static bool take_next_file(struct loop *loop)
 {
     char *name;
+    bool go_on = true;
 
     if ((name = queue_take(&loop->reclaimed)) != NULL) {
         reclaim(loop, name);
     } else if ((name = queue_take(&loop->queue)) != NULL) {
         loop->taken++;
-        claim(loop, name);
+        go_on = claim(loop, name);
     }
     free(name);
+    return go_on;
+}
+
+static bool names_wait(const struct loop *loop)
+{
+    return queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) > 0;
+}
+
+// Claimed, and not settled yet.
+static bool files_are_at_hand(const struct loop *loop)
+{
+    return loop->intake || loop->group.count > 0;
 }
 
 static bool publish_is_due(const struct loop *loop)
 {
     const struct config *config = loop->config;
-    bool nothing_waits = queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) == 0;
+    bool nothing_waits = !names_wait(loop) && !files_are_at_hand(loop);
 
     return store_needs_publishing(loop->options->store) &&
            (nothing_waits || loop->stopping ||
             uv_now(&loop->uv) - loop->published_ms >= config->publish_interval_ms);
 }
 
+static void log_published(struct loop *loop, uint64_t took_ns)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_INFO, "rollups_published");
+    log_number(&line, "batches", store_batches(loop->options->store));
+    log_ms(&line, "publish_ms", took_ns);
+    loop_log(loop, &line);
+}
+
 void loop_on_published(struct loop *loop)
 {
+    uint64_t took_ns = uv_hrtime() - loop->job_started_ns;
+
     loop->published_ms = uv_now(&loop->uv);
     if (loop->job_ok) {
         loop_resume(loop, "publish_failed");
-        stats_note_time(&loop->stats.publish, (uv_hrtime() - loop->job_started_ns) / 1000);
+        stats_note_time(&loop->stats.publish, took_ns / 1000);
+        log_published(loop, took_ns);
         return;
     }
     if (loop->job_err.code == TALLY_NO_SPACE || loop->job_err.code == TALLY_NO_MEMORY) {
@@ -362,7 +395,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
     }
 }
 
-// Nothing is in flight: leave an unfinished file in claimed/, close what libuv waits for.
+// Nothing is in flight: leave unfinished files in claimed/, close what libuv waits for.
 static void end(struct loop *loop)
 {
     struct tally_err err;
@@ -373,6 +406,7 @@ static void end(struct loop *loop)
         }
         loop_drop_file(loop);
     }
+    group_done(&loop->group);
     uv_walk(&loop->uv, close_handle, NULL);
 }
 
@@ -393,9 +427,42 @@ static bool is_settled(struct loop *loop)
     return true;
 }
 
+// Names that come to nothing (gone, unfit) are passed over here, not one a turn.
+static void take_files(struct loop *loop)
+{
+    bool go_on = true;
+
+    while (go_on && !loop->intake && !loop->stopping && !loop->paused &&
+           !group_is_full(&loop->group) && names_wait(loop)) {
+        go_on = take_next_file(loop);
+    }
+}
+
+// Nothing waits in the inbox or in claimed/.
+static void advance_empty(struct loop *loop)
+{
+    loop_resume(loop, "intake_paused"); // what had to wait was taken away
+    if (store_needs_publishing(loop->options->store)) {
+        loop_start_store_job(loop, JOB_PUBLISH);
+        return;
+    }
+    if (fold_is_due(loop) && !(loop->options->once && loop->fold_failed)) {
+        loop_start_store_job(loop, JOB_FOLD);
+        return;
+    }
+    if (!loop->options->once) {
+        loop_tell_idle(loop);
+        return;
+    }
+    if (is_settled(loop)) {
+        loop_stop(loop, 0);
+    }
+    loop_advance(loop);
+}
+
 static void advance_idle(struct loop *loop)
 {
-    if (!loop->stopping && loop_start_reload(loop)) {
+    if (!loop->stopping && !files_are_at_hand(loop) && loop_start_reload(loop)) {
         return;
     }
     if (publish_is_due(loop) && loop->exit_status == 0 && !loop->paused) {
@@ -406,39 +473,22 @@ static void advance_idle(struct loop *loop)
         end(loop);
         return;
     }
-    if (loop->paused) {
-        loop_tell_idle(loop);
-        return;
-    }
-    if (loop->scan_wanted) {
+    if (loop->scan_wanted && !loop->paused) {
         look_at_inbox(loop);
     }
-    // Names that come to nothing (gone, unfit) are passed over here, not one a turn.
-    while (!loop->intake && !loop->stopping && !loop->paused &&
-           queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) > 0) {
-        take_next_file(loop);
+    take_files(loop);
+    if (loop->store_busy) {
+        return; // a file of the last run is looked at: those behind it come with the next turn
     }
-    if (!loop->intake && !loop->stopping) {
-        if (!loop->paused) {
-            loop_resume(loop, "intake_paused"); // what had to wait was taken away
-        }
-        if (store_needs_publishing(loop->options->store) && !loop->paused) {
-            loop_start_store_job(loop, JOB_PUBLISH);
-            return;
-        }
-        if (fold_is_due(loop) && !loop->paused && !(loop->options->once && loop->fold_failed)) {
-            loop_start_store_job(loop, JOB_FOLD);
-            return;
-        }
-        if (!loop->options->once) {
-            loop_tell_idle(loop);
-            return;
-        }
-        if (is_settled(loop)) {
-            loop_stop(loop, 0);
-        }
+    if (loop->group.count > 0 && !loop->stopping) {
+        loop_start_store_job(loop, JOB_GROUP);
+    } else if (loop->paused && !loop->stopping) {
+        loop_tell_idle(loop);
+    } else if (!loop->intake && !loop->stopping) {
+        advance_empty(loop);
+    } else {
+        loop_advance(loop);
     }
-    loop_advance(loop);
 }
 
 bool loop_is_working(const struct loop *loop)
@@ -451,7 +501,8 @@ void loop_advance(struct loop *loop)
     if (loop->stopping && loop_is_working(loop)) {
         return; // their callbacks come back here
     }
-    if (loop->intake && !loop->stopping) {
+    // The group in front of it first; what stood in claimed/ is looked at before it is read.
+    if (loop->intake && !loop->stopping && loop->group.count == 0) {
         if (!(loop->store_busy && loop->job == JOB_RETIRE_KNOWN)) {
             loop_advance_file(loop);
         }
@@ -535,8 +586,8 @@ int loop_run(const struct loop_options *options)
     store_watch(options->store, loop_progress(&loop, &loop.store_pace));
     uv_run(&loop.uv, UV_RUN_DEFAULT);
     store_watch(options->store, (struct progress){0});
-    uv_loop_close(&loop.uv);
     log_limit_tell(&loop.log_limit, uv_now(&loop.uv), true);
+    uv_loop_close(&loop.uv);
     loop_end_status(&loop);
     loop_end_reload(&loop);
     disk_close(loop.watch_fd);

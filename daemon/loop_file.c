@@ -1,4 +1,4 @@
-// daemon/loop_file.c - the file at hand, from its first chunk to what became of it.
+// daemon/loop_file.c - the files at hand, from the first chunk to what became of them.
 #include "base/clock.h"
 #include "daemon/log.h"
 #include "daemon/loop_private.h"
@@ -11,7 +11,8 @@
 static void on_chunk_parsed(uv_work_t *work, int status);
 static void on_store_job_done(uv_work_t *work, int status);
 static void on_chunk_stored(struct loop *loop);
-static void on_file_settled(struct loop *loop);
+static void take_intake_result(struct loop *loop);
+static void on_group_settled(struct loop *loop);
 static void on_known_retired(struct loop *loop);
 
 // ---- jobs ---------------------------------------------------------------------------------
@@ -39,6 +40,10 @@ static void run_store_job(uv_work_t *work)
         return;
     case JOB_SETTLE:
         loop->result = intake_settle(loop->intake, store, loop->settle_as);
+        return;
+    case JOB_GROUP:
+        group_settle(&loop->group, loop->options->inbox, loop->config, store,
+                     loop_progress(loop, &loop->store_pace));
         return;
     case JOB_RETIRE_KNOWN:
         loop->job_ok = intake_retire_known(loop->intake, store, &loop->result);
@@ -97,7 +102,10 @@ static void on_store_job_done(uv_work_t *work, int status)
         on_chunk_stored(loop);
         break;
     case JOB_SETTLE:
-        on_file_settled(loop);
+        take_intake_result(loop);
+        break;
+    case JOB_GROUP:
+        on_group_settled(loop);
         break;
     case JOB_RETIRE_KNOWN:
         on_known_retired(loop);
@@ -132,15 +140,28 @@ void loop_drop_file(struct loop *loop)
     loop->told_idle = false;
 }
 
-static void log_settled(struct loop *loop)
+static uint64_t ms_since(uint64_t ticks_ns)
 {
-    const struct intake *intake = loop->intake;
+    return (clock_ticks_ns() - ticks_ns) / 1000000;
+}
+
+static void log_parts(struct log_line *line, const struct intake_parts *parts)
+{
+    log_ms(line, "wait_ms", parts->wait_ns);
+    log_ms(line, "read_ms", parts->read_ns);
+    log_ms(line, "store_ms", parts->store_ns);
+    log_ms(line, "sync_ms", parts->sync_ns);
+    log_ms(line, "retire_ms", parts->retire_ns);
+}
+
+static void log_settled(struct loop *loop, const struct intake *intake)
+{
     const struct store_outcome *outcome = &intake->outcome;
     const char *feed = intake->summary.feed ? feed_name(intake->summary.feed) : "";
     struct log_line line;
 
     if (outcome->outcome == FILE_REJECTED) {
-        loop_log_failure(loop, LOG_WARNING, "file_rejected", intake->name, &intake->err);
+        loop_log_failure(loop, LOG_WARNING, "file_rejected", intake->name, &intake->refused);
         return;
     }
     char event[32];
@@ -158,14 +179,14 @@ static void log_settled(struct loop *loop)
     if (intake->rejects_file[0]) {
         log_text(&line, "rejects", intake->rejects_file);
     }
-    log_number(&line, "ms", uv_now(&loop->uv) - loop->started_ms);
+    log_number(&line, "ms", ms_since(intake->claimed_ns));
+    log_parts(&line, &intake->parts);
     loop_log(loop, &line);
 }
 
 // What its batch did was told when it was committed, or by nobody, if the daemon was killed then.
-static void log_retired(struct loop *loop)
+static void log_retired(struct loop *loop, const struct intake *intake)
 {
-    const struct intake *intake = loop->intake;
     struct log_line line;
 
     log_begin(&line, intake->rejects_file[0] ? LOG_NOTICE : LOG_INFO, "file_retired");
@@ -186,19 +207,18 @@ struct status_file loop_file_status(const struct loop *loop)
                                 .bytes = loop->read_bytes,
                                 .bytes_total = loop->intake->file_bytes,
                                 .rows = loop->read_rows,
-                                .elapsed_ms = uv_now(&loop->uv) - loop->started_ms};
+                                .elapsed_ms = ms_since(loop->intake->claimed_ns)};
 }
 
-static void note_settled(struct loop *loop)
+static void note_settled(struct loop *loop, const struct intake *intake)
 {
-    const struct intake *intake = loop->intake;
     struct stats_file file = {.outcome = intake->outcome.outcome,
                               .batch = intake->outcome.batch,
                               .records = intake->summary.records,
                               .rejected = intake->summary.rejected,
                               .counts = intake->outcome.counts,
                               .time_ms = clock_now_ms(),
-                              .took_ms = uv_now(&loop->uv) - loop->started_ms};
+                              .took_ms = ms_since(intake->claimed_ns)};
 
     snprintf(file.name, sizeof file.name, "%s", intake->name);
     snprintf(file.feed, sizeof file.feed, "%s",
@@ -207,75 +227,120 @@ static void note_settled(struct loop *loop)
 }
 
 // Once for each file that this run took in, also when it cannot be moved yet.
-static void tell_settled(struct loop *loop)
+static void tell_settled(struct loop *loop, const struct intake *intake)
 {
-    if (loop->intake->known) {
-        log_retired(loop);
-    } else {
-        log_settled(loop);
-        note_settled(loop);
+    if (intake->known) {
+        log_retired(loop, intake);
+        return;
     }
+    if (intake->outcome.outcome == FILE_ACCEPTED && intake->ended_ns > 0) {
+        stats_note_time(&loop->stats.commit, (intake->ended_ns - intake->sealing_ns) / 1000);
+    }
+    log_settled(loop, intake);
+    note_settled(loop, intake);
 }
 
 static bool is_committed(const struct intake *intake)
 {
-    return !intake->known && intake->outcome.outcome == FILE_ACCEPTED && intake->outcome.batch > 0;
+    return !intake->known && intake->lasts && intake->outcome.outcome == FILE_ACCEPTED &&
+           intake->outcome.batch > 0;
 }
 
-// What a settled, postponed or fatal file means for the loop.
-static void take_result(struct loop *loop)
+// What a settled, postponed or fatal file means for the loop. Without an intake: it was not begun.
+static void take_result(struct loop *loop, const char *name, const struct intake *intake,
+                        enum intake_result result, const struct tally_err *err)
 {
-    struct intake *intake = loop->intake;
-
-    if (loop->result != INTAKE_SETTLED && is_committed(intake)) {
-        tell_settled(loop); // accepted it is
+    if (result != INTAKE_SETTLED && intake && is_committed(intake)) {
+        tell_settled(loop, intake); // accepted it is
     }
-    switch (loop->result) {
+    switch (result) {
     case INTAKE_SETTLED:
         loop_resume(loop, "intake_paused");
-        tell_settled(loop);
+        tell_settled(loop, intake);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
     case INTAKE_LATER: // it is in claimed/ and may be in the ledger already
-        queue_put(&loop->reclaimed, intake->name);
-        loop_pause(loop, "intake_paused", intake->name, &intake->err);
+        queue_put(&loop->reclaimed, name);
+        loop_pause(loop, "intake_paused", name, err);
         break;
     case INTAKE_FATAL:
-        loop_fail(loop, "store_failed", intake->name, &intake->err);
+        loop_fail(loop, "store_failed", name, err);
         break;
     }
+}
+
+static void take_intake_result(struct loop *loop)
+{
+    const struct intake *intake = loop->intake;
+
+    take_result(loop, intake->name, intake, loop->result, &intake->err);
     loop_drop_file(loop);
 }
 
-static void on_file_settled(struct loop *loop)
+// Behind a file that has to wait, the others of its group wait too, and the long one that comes
+// after them: nothing overtakes it.
+static void put_off(struct loop *loop)
 {
-    if (loop->result == INTAKE_SETTLED && loop->intake->outcome.outcome == FILE_ACCEPTED) {
-        stats_note_time(&loop->stats.commit, (uv_hrtime() - loop->job_started_ns) / 1000);
+    for (size_t i = 0; i < loop->group.count; i++) {
+        queue_put(&loop->reclaimed, loop->group.file[i].name);
     }
-    take_result(loop);
+    group_done(&loop->group);
+    if (loop->intake) {
+        queue_put(&loop->reclaimed, loop->intake->name);
+        loop_drop_file(loop);
+    }
+}
+
+static void on_group_settled(struct loop *loop)
+{
+    struct group *group = &loop->group;
+    enum intake_result last = group->file[group->ended - 1].result;
+
+    for (size_t i = 0; i < group->ended; i++) {
+        const struct group_file *file = &group->file[i];
+        // After a failure for good, what is sealed and not synced is told of by nobody.
+        if (file->result != INTAKE_SETTLED || file->intake->lasts) {
+            take_result(loop, file->name, file->intake, file->result, &file->err);
+        }
+    }
+    group_drop_ended(group);
+    loop->told_idle = false;
+    if (last == INTAKE_LATER) {
+        put_off(loop);
+    }
+}
+
+static bool take_later(struct loop *loop, const char *name, const struct tally_err *err)
+{
+    queue_put(&loop->reclaimed, name);
+    loop_pause(loop, "intake_paused", name, err);
+    return false;
 }
 
 bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
                     bool reclaimed)
 {
+    uint64_t claimed_ns = clock_ticks_ns();
     struct tally_err err;
 
+    if (!reclaimed && group_is_for(entry->bytes)) {
+        return group_add(&loop->group, name, fd, entry->bytes, claimed_ns, &err) ||
+               take_later(loop, name, &err);
+    }
     loop->intake = intake_open(loop->options->inbox, loop->config, name, fd, entry->bytes,
                                reclaimed, loop_progress(loop, &loop->parse_pace), &err);
     if (!loop->intake) {
-        queue_put(&loop->reclaimed, name);
-        loop_pause(loop, "intake_paused", name, &err);
-        return false;
+        return take_later(loop, name, &err);
     }
     loop->parsing = NO_CHUNK;
     loop->parsed = NO_CHUNK;
     loop->storing = NO_CHUNK;
     loop->parse_ended = false;
     loop->store_failed = false;
-    loop->started_ms = uv_now(&loop->uv);
+    loop->intake->claimed_ns = claimed_ns;
     loop->read_bytes = 0;
     loop->read_rows = 0;
-    loop->progress_ms = loop->started_ms;
+    loop->progress_ms = uv_now(&loop->uv);
     return true;
 }
 
@@ -286,7 +351,7 @@ static void on_known_retired(struct loop *loop)
     struct tally_err err;
 
     if (loop->job_ok) {
-        take_result(loop);
+        take_intake_result(loop);
         return;
     }
     char name[INBOX_NAME_BYTES];
@@ -299,8 +364,7 @@ static void on_known_retired(struct loop *loop)
     }
     if (!inbox_has_room(loop->options->inbox, entry.bytes, &err)) {
         disk_close(fd);
-        queue_put(&loop->reclaimed, name);
-        loop_pause(loop, "intake_paused", name, &err);
+        take_later(loop, name, &err);
         return;
     }
     loop_open_file(loop, name, fd, &entry, false);

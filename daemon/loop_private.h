@@ -1,7 +1,7 @@
 // daemon/loop_private.h - what the files of the loop share: one struct, and who does what with it.
 //
 //   loop.c        what happens outside, the next file, when to publish, when to end
-//   loop_file.c   the file at hand: parse and store jobs, and what became of it
+//   loop_file.c   the files at hand: parse and store jobs, and what became of them
 //   loop_reload.c   another configuration
 //   loop_status.c   the control socket and metrics
 //   loop_service.c  the watchdog, and what systemd and a terminal are told
@@ -11,6 +11,7 @@
 #ifndef DAEMON_LOOP_PRIVATE_H
 #define DAEMON_LOOP_PRIVATE_H
 
+#include "daemon/group.h"
 #include "daemon/intake.h"
 #include "daemon/log_limit.h"
 #include "daemon/loop.h"
@@ -24,7 +25,15 @@
 
 enum { NO_CHUNK = -1 };
 
-enum store_job { JOB_STORE, JOB_SETTLE, JOB_RETIRE_KNOWN, JOB_PUBLISH, JOB_FOLD, JOB_RELOAD };
+enum store_job {
+    JOB_STORE,  // a chunk of the long file
+    JOB_SETTLE, // the long file
+    JOB_GROUP,
+    JOB_RETIRE_KNOWN,
+    JOB_PUBLISH,
+    JOB_FOLD,
+    JOB_RELOAD,
+};
 
 struct control;
 
@@ -38,7 +47,7 @@ struct loop {
     const struct loop_options *options;
     const struct config *config; // in force
     struct config *own_config;   // the same, when it came by a reload
-    struct config *next_config;  // waits for the file at hand
+    struct config *next_config;  // waits for the files at hand
     uv_loop_t uv;
     uv_poll_t watch;
     uv_timer_t scan_timer;
@@ -65,8 +74,8 @@ struct loop {
     int exit_status;
     bool any_rejected;
 
-    struct intake *intake; // the file at hand
-    uint64_t started_ms;
+    struct group group; // short files that were claimed one after the other: the store's next job
+    struct intake *intake; // a long file behind them, or one of the last run to be looked at
     uint64_t progress_ms;
     uv_work_t parse_work;
     int parsing; // chunk, or NO_CHUNK
@@ -139,13 +148,14 @@ bool loop_is_working(const struct loop *loop);
 
 // ---- loop_file.c --------------------------------------------------------------------------
 
-// Makes an opened file the file at hand. False: it could not be; it is tried again later.
+// Makes an opened file one of those at hand: a short one goes into the group. False: it could not
+// be; it is tried again later.
 bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
                     bool reclaimed);
 void loop_drop_file(struct loop *loop);
 struct status_file loop_file_status(const struct loop *loop); // of its last chunk
 
-// What the file at hand may do next.
+// What the long file at hand may do next.
 void loop_advance_file(struct loop *loop);
 
 void loop_start_store_job(struct loop *loop, enum store_job job);

@@ -235,29 +235,13 @@ static int open_beside(const struct inbox *inbox, struct tally_err *err)
     return fd;
 }
 
-static enum intake_end read_rows(struct intake *intake, struct store *store)
-{
-    for (;;) {
-        intake_parse(intake, 0);
-        if (intake->step[0] == INGEST_REFUSED || intake->step[0] == INGEST_FAILED) {
-            return INTAKE_BAD_FILE;
-        }
-        if (!intake_store(intake, store, 0)) {
-            return INTAKE_NOT_STORED;
-        }
-        if (intake->step[0] == INGEST_END) {
-            return INTAKE_COMPLETE;
-        }
-    }
-}
-
 static void log_read(const struct intake *intake)
 {
     const struct store_outcome *outcome = &intake->outcome;
     struct log_line line;
 
     if (outcome->outcome == FILE_REJECTED) {
-        log_failure(LOG_WARNING, "file_rejected", intake->name, &intake->err);
+        log_failure(LOG_WARNING, "file_rejected", intake->name, &intake->refused);
         return;
     }
     log_begin(&line, LOG_INFO, "file_replayed");
@@ -291,7 +275,7 @@ static bool read_file(struct reread *reread, const struct config *narrow, struct
     if (!intake) {
         return false;
     }
-    bool ok = intake_settle(intake, store, read_rows(intake, store)) == INTAKE_SETTLED;
+    bool ok = intake_settle(intake, store, intake_take_in(intake, store)) == INTAKE_SETTLED;
     if (!ok) {
         *err = intake->err;
     } else {

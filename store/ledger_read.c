@@ -145,6 +145,11 @@ static enum ledger_step open_segment(struct ledger_reader *reader, struct tally_
     return LEDGER_FRAME;
 }
 
+static enum ledger_kind kind_of(const unsigned char *frame)
+{
+    return (enum ledger_kind)(bytes_get_u32(frame + 4) & ~(uint32_t)LEDGER_BEHIND_UNSYNCED);
+}
+
 static enum ledger_step read_frame(struct ledger_reader *reader, struct ledger_frame *out_frame,
                                    struct tally_err *err)
 {
@@ -178,7 +183,7 @@ static enum ledger_step read_frame(struct ledger_reader *reader, struct ledger_f
         return torn(reader, err, "frame checksum does not match");
     }
     *out_frame = (struct ledger_frame){
-        .kind = (enum ledger_kind)bytes_get_u32(data + 4),
+        .kind = kind_of(data),
         .version = reader->version,
         .batch = bytes_get_u64(data + 8),
         .checksum = bytes_get_u64(data + 16),
@@ -233,7 +238,7 @@ static bool frame_is_whole(const unsigned char *data, size_t left, struct ledger
         return false;
     }
     uint32_t payload_bytes = bytes_get_u32(data);
-    uint32_t kind = bytes_get_u32(data + 4);
+    enum ledger_kind kind = kind_of(data);
     if (kind < LEDGER_BEGIN || kind > LEDGER_VALUES || payload_bytes > LEDGER_FRAME_BYTES_MAX ||
         payload_bytes > left - LEDGER_FRAME_HEADER_BYTES) {
         return false;
@@ -244,11 +249,17 @@ static bool frame_is_whole(const unsigned char *data, size_t left, struct ledger
         return false;
     }
     *out_frame = (struct ledger_frame){
-        .kind = (enum ledger_kind)kind,
+        .kind = kind,
         .batch = bytes_get_u64(data + 8),
         .next = {.segment = at.segment,
                  .offset = at.offset + LEDGER_FRAME_HEADER_BYTES + payload_bytes}};
     return true;
+}
+
+// Whether the unit of a whole frame was begun after all before it was synced.
+static bool is_behind_synced(const unsigned char *frame)
+{
+    return PLANTED(UNSYNCED_IS_PROOF) || !(bytes_get_u32(frame + 4) & LEDGER_BEHIND_UNSYNCED);
 }
 
 // Whether whole frames behind the torn place show that a unit was committed after it.
@@ -264,7 +275,7 @@ static bool proves_damage(const unsigned char *data, size_t count, struct ledger
             i++;
             continue;
         }
-        if (unit_ended || frame.batch > batches + 1) {
+        if ((unit_ended || frame.batch > batches + 1) && is_behind_synced(data + i)) {
             return true;
         }
         unit_ended = frame.kind == LEDGER_COMMIT || frame.kind == LEDGER_FILE;

@@ -37,6 +37,9 @@ enum {
     LEDGER_FRAME_HEADER_BYTES = 24,
     LEDGER_FRAME_BYTES_MAX = 16 << 20,
     LEDGER_SEGMENT_NAME_BYTES = 16,
+    // Added to the kind of a frame that was written while units before its own were not synced yet:
+    // a power cut may leave it whole behind one of them that is not.
+    LEDGER_BEHIND_UNSYNCED = 0x100,
 };
 
 // Where a frame starts. {1, 24} is the first one.
@@ -78,7 +81,8 @@ bool ledger_reader_check_end(struct ledger_reader *reader, struct tally_err *err
 
 // After TORN, with `batches` committed before: may these bytes be the tail of a batch that was
 // never committed? False keeps err when something behind them proves that they were: a further
-// segment, the end of a unit followed by another one, or a later batch.
+// segment, the end of a unit followed by another one, or a later batch. A unit proves nothing that
+// was written before those in front of it were synced.
 bool ledger_reader_check_tail(struct ledger_reader *reader, uint64_t batches,
                               struct tally_err *err);
 

@@ -16,6 +16,7 @@ struct ledger {
     uint32_t version; // of the segment at hand
     uint64_t segment_bytes_max;
     struct ledger_position written;   // on its way to the disk up to here
+    struct ledger_position sealed;    // whole units up to here: an abort comes back to it
     struct ledger_position committed; // synced up to here
     struct bytes gathered;            // frames behind `written`
     uint64_t chain;                   // over the frames of the batch at hand
@@ -90,7 +91,7 @@ static bool start_segment(struct ledger *ledger, uint32_t segment, struct tally_
     return true;
 }
 
-// Removes the segments behind the committed one, newest first and each for good, so that a crash
+// Removes the segments behind the last whole unit, newest first and each for good, so that a crash
 // leaves neither a gap nor a torn segment with another one behind it.
 static bool drop_later_segments(struct ledger *ledger, struct tally_err *err)
 {
@@ -101,7 +102,7 @@ static bool drop_later_segments(struct ledger *ledger, struct tally_err *err)
         return false;
     }
     for (size_t i = names.count; ok && i > 0; i--) {
-        if (ledger_segment_number(names.name[i - 1]) > ledger->committed.segment) {
+        if (ledger_segment_number(names.name[i - 1]) > ledger->sealed.segment) {
             ok = disk_unlink(ledger->dir_fd, names.name[i - 1], err) &&
                  disk_sync_dir(ledger->dir_fd, err);
         }
@@ -110,7 +111,7 @@ static bool drop_later_segments(struct ledger *ledger, struct tally_err *err)
     return ok;
 }
 
-// Removes what stands behind the last commit.
+// Removes what stands behind the last whole unit.
 static bool cut_tail(struct ledger *ledger, struct tally_err *err)
 {
     uint64_t bytes;
@@ -118,17 +119,17 @@ static bool cut_tail(struct ledger *ledger, struct tally_err *err)
     if (!drop_later_segments(ledger, err) || !disk_bytes(ledger->segment_fd, &bytes, err)) {
         return false;
     }
-    return bytes <= ledger->committed.offset ||
-           (disk_truncate(ledger->segment_fd, ledger->committed.offset, err) &&
+    return bytes <= ledger->sealed.offset ||
+           (disk_truncate(ledger->segment_fd, ledger->sealed.offset, err) &&
             disk_sync_data(ledger->segment_fd, err));
 }
 
-// The segment of the last commit, which replay has read.
-static bool open_committed(struct ledger *ledger, struct tally_err *err)
+// The segment of the last whole unit.
+static bool open_sealed(struct ledger *ledger, struct tally_err *err)
 {
     unsigned char version[sizeof(uint32_t)];
 
-    ledger->segment_fd = open_segment(ledger, ledger->committed.segment, O_RDWR, err);
+    ledger->segment_fd = open_segment(ledger, ledger->sealed.segment, O_RDWR, err);
     if (ledger->segment_fd < 0) {
         return false;
     }
@@ -142,13 +143,13 @@ static bool open_committed(struct ledger *ledger, struct tally_err *err)
 static bool take_up(struct ledger *ledger, struct tally_err *err)
 {
     bool fresh =
-        ledger->committed.segment == 1 && ledger->committed.offset == LEDGER_SEGMENT_HEADER_BYTES;
+        ledger->sealed.segment == 1 && ledger->sealed.offset == LEDGER_SEGMENT_HEADER_BYTES;
 
     if (fresh) {
         return drop_later_segments(ledger, err) && start_segment(ledger, 1, err);
     }
-    ledger->written = ledger->committed;
-    return open_committed(ledger, err) && cut_tail(ledger, err);
+    ledger->written = ledger->sealed;
+    return open_sealed(ledger, err) && cut_tail(ledger, err);
 }
 
 struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segment_bytes_max,
@@ -164,6 +165,7 @@ struct ledger *ledger_open(int dir_fd, struct ledger_position end, uint64_t segm
                               .segment_fd = -1,
                               .version = LEDGER_VERSION,
                               .segment_bytes_max = segment_bytes_max,
+                              .sealed = end,
                               .committed = end};
     bytes_init(&ledger->gathered);
     if (!take_up(ledger, err)) {
@@ -193,6 +195,7 @@ static bool write_gathered(struct ledger *ledger, struct tally_err *err)
     return true;
 }
 
+// All whole units are on the disk then: those of earlier segments were synced before this one.
 static bool sync_segment(struct ledger *ledger, struct tally_err *err)
 {
     if (!disk_sync_data(ledger->segment_fd, err) &&
@@ -200,6 +203,7 @@ static bool sync_segment(struct ledger *ledger, struct tally_err *err)
         ledger->broken = true;
         return err_wrap(err, "sync ledger");
     }
+    ledger->committed = ledger->sealed;
     return true;
 }
 
@@ -222,8 +226,11 @@ bool ledger_use_version(struct ledger *ledger, uint32_t version, struct tally_er
     if (version == before) {
         return true;
     }
+    if (!ledger_sync(ledger, err)) { // the one at hand, before the next one is begun
+        return false;
+    }
     if (ledger_end(ledger).offset > LEDGER_SEGMENT_HEADER_BYTES) {
-        segment++; // the one at hand was synced with its last commit
+        segment++;
     }
     ledger->version = version;
     if (!start_segment(ledger, segment, err)) {
@@ -257,7 +264,8 @@ bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
     size_t start = gathered->count;
     uint64_t seed = ledger_frame_seed(ledger_end(ledger));
     bytes_put_u32(gathered, (uint32_t)payload->count);
-    bytes_put_u32(gathered, (uint32_t)kind);
+    bytes_put_u32(gathered,
+                  (uint32_t)kind | (ledger_is_synced(ledger) ? 0 : LEDGER_BEHIND_UNSYNCED));
     bytes_put_u64(gathered, batch);
     seed ^= gathered->ok ? checksum64(gathered->data + start, 16, 0) : 0;
     uint64_t checksum = checksum64(payload->data, payload->count, seed);
@@ -274,29 +282,40 @@ bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
     return gathered->count < GATHER_BYTES || write_gathered(ledger, err);
 }
 
-bool ledger_commit(struct ledger *ledger, struct tally_err *err)
+bool ledger_seal(struct ledger *ledger, struct tally_err *err)
 {
-    bool unsynced = PLANTED(ACCEPTED_BEFORE_SYNC) || PLANTED(COMMIT_BEFORE_ROWS);
-
-    if (!write_gathered(ledger, err) || (!unsynced && !sync_segment(ledger, err))) {
+    if (!write_gathered(ledger, err)) {
         return false;
     }
-    ledger->committed = ledger->written;
+    ledger->sealed = ledger->written;
     return true;
+}
+
+bool ledger_sync(struct ledger *ledger, struct tally_err *err)
+{
+    if (PLANTED(ACCEPTED_BEFORE_SYNC) || PLANTED(COMMIT_BEFORE_ROWS)) {
+        ledger->committed = ledger->sealed;
+    }
+    return ledger_is_synced(ledger) || sync_segment(ledger, err);
+}
+
+bool ledger_commit(struct ledger *ledger, struct tally_err *err)
+{
+    return ledger_seal(ledger, err) && ledger_sync(ledger, err);
 }
 
 bool ledger_abort(struct ledger *ledger, struct tally_err *err)
 {
     bytes_clear(&ledger->gathered);
-    if (ledger->written.segment != ledger->committed.segment) {
+    if (ledger->written.segment != ledger->sealed.segment) {
         disk_close(ledger->segment_fd);
-        (void)open_committed(ledger, err);
+        (void)open_sealed(ledger, err);
     }
     if (ledger->segment_fd < 0 || !cut_tail(ledger, err)) {
         ledger->broken = true;
-        return err_wrap(err, "cut the ledger back to its last commit");
+        return err_wrap(err, "cut the ledger back to its last whole unit");
     }
-    ledger->written = ledger->committed;
+    ledger->written = ledger->sealed;
     return true;
 }
 
@@ -315,6 +334,11 @@ struct ledger_position ledger_end(const struct ledger *ledger)
 struct ledger_position ledger_committed(const struct ledger *ledger)
 {
     return ledger->committed;
+}
+
+bool ledger_is_synced(const struct ledger *ledger)
+{
+    return ledger_position_compare(ledger->sealed, ledger->committed) == 0;
 }
 
 bool ledger_is_broken(const struct ledger *ledger)

@@ -1,13 +1,14 @@
 // store/ledger_write.h - appending to the ledger.
 //
-//   begin -> append, append, ... -> commit (synced: accepted)      or -> abort (cut off again)
+//   append, append, ... -> seal -> append, ... -> seal -> sync (both accepted)
+//                       -> abort (cut off again)
 //
-// Happy path: frames are gathered and written behind the last commit; commit writes the last one
-// and calls fdatasync; only when that came back does the batch count. A full segment is synced
-// before the next one is begun, and the directory with it.
-// Failure: a failed write leaves a tail that counts for nothing; ledger_abort cuts it off. A
-// failed sync is final: nobody can know what is on the disk, so the process has to end and read
-// the ledger anew (`ledger_is_broken`).
+// Happy path: frames are gathered and written behind the last whole unit; seal writes the last one
+// of a unit. Units that were sealed one after the other share the fdatasync of one sync; only when
+// that came back do they count. A full segment is synced before the next one is begun, and the
+// directory with it. Failure: a failed write leaves a tail that counts for nothing; ledger_abort
+// cuts it off and leaves the units that were sealed before. A failed sync is final: nobody can know
+// what is on the disk, so the process has to end and read the ledger anew (`ledger_is_broken`).
 //
 // Threads: one at a time.
 #ifndef STORE_LEDGER_WRITE_H
@@ -40,15 +41,19 @@ bool ledger_use_version(struct ledger *ledger, uint32_t version, struct tally_er
 
 bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
                    const struct bytes *payload, struct tally_err *err);
-bool ledger_commit(struct ledger *ledger,
-                   struct tally_err *err);                       // makes all that was appended last
-bool ledger_abort(struct ledger *ledger, struct tally_err *err); // back to the last commit
+// What was appended is a whole unit, which an abort leaves alone.
+bool ledger_seal(struct ledger *ledger, struct tally_err *err);
+// Makes all that was sealed last. Costs nothing where all is synced.
+bool ledger_sync(struct ledger *ledger, struct tally_err *err);
+bool ledger_commit(struct ledger *ledger, struct tally_err *err); // seals and syncs
+bool ledger_abort(struct ledger *ledger, struct tally_err *err);  // back to the last whole unit
 
 // Over the frames of the batch that began last: for its COMMIT (struct batch_end).
 uint64_t ledger_batch_chain(const struct ledger *ledger);
 
 struct ledger_position ledger_end(const struct ledger *ledger);       // behind all appended
-struct ledger_position ledger_committed(const struct ledger *ledger); // behind the last commit
+struct ledger_position ledger_committed(const struct ledger *ledger); // behind all that is synced
+bool ledger_is_synced(const struct ledger *ledger);                   // all that was sealed
 bool ledger_is_broken(const struct ledger *ledger);
 
 #endif

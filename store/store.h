@@ -1,13 +1,17 @@
 // store/store.h - the writing half: one ledger, the state it describes, the rollups made of it.
 //
-//   store_begin -> store_append ... -> store_commit -> store_publish        or -> store_abort
+//   store_begin -> store_append ... -> store_seal --+--> store_sync -> store_publish
+//   store_begin -> store_append ... -> store_seal --+
+//                                   or -> store_abort, store_note
 //
-// Happy path: rows of one file go to the ledger as they come, count for nothing until the commit
-// is on the disk, and are then applied by reading them back, exactly as a restart would.
-// Failure: before the commit, abort cuts the ledger back and the state never changed. A sync that
-// failed breaks the store (store_is_broken), and so does a batch that is on the disk and cannot be
-// applied for want of memory: the process has to end; the next start recovers from what the disk
-// really holds.
+// Happy path: rows of one file go to the ledger as they come and count for nothing until the batch
+// is sealed. Then they are applied by reading them back, exactly as a restart would, so that the
+// next batch sees them. Several batches may be sealed before one sync makes all of them last, in
+// their order. Nothing of a sealed batch may be told or published before store_sync came back.
+// Failure: before the seal, abort cuts the ledger back to the batch before and the state never
+// changed. A sync that failed breaks the store (store_is_broken): what is in memory may be on no
+// disk, so the process has to end, and the next start recovers from what the disk really holds. So
+// does a batch that is whole in the ledger and cannot be applied for want of memory.
 //
 // Threads: one at a time; the daemon hands the store to one worker and gets it back.
 #ifndef STORE_STORE_H
@@ -90,17 +94,25 @@ struct store_outcome {
 
 bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err);
 bool store_append(struct store *store, const struct rows *rows, struct tally_err *err);
-// Accepted, duplicate or superseded: the outcome says which. TALLY_REFUSED: the file as a whole
-// cannot be taken in (an empty snapshot); the batch is aborted then.
+// Accepted, duplicate or superseded: the outcome says which, and is to be told after store_sync.
+// TALLY_REFUSED: the file as a whole cannot be taken in (an empty snapshot); the batch is aborted
+// then.
+bool store_seal(struct store *store, const struct store_file_end *end,
+                struct store_outcome *out_outcome, struct tally_err *err);
+// Back to the batch before, also where that is not synced yet. Without an open batch: nothing.
+bool store_abort(struct store *store, struct tally_err *err);
+// What was sealed and noted so far is on the disk for good. Requires: no batch is open. Costs
+// nothing where nothing was.
+bool store_sync(struct store *store, struct tally_err *err);
+// store_seal and store_sync, of a batch that comes alone.
 bool store_commit(struct store *store, const struct store_file_end *end,
                   struct store_outcome *out_outcome, struct tally_err *err);
-bool store_abort(struct store *store, struct tally_err *err);
 
 // A batch of its own that says: nothing of this feed counts any more, and each of its files may be
 // accepted again. Requires: no batch is open.
 bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err);
 
-// Notes a file that made no batch: refused, with place and reason.
+// Notes a file that made no batch: refused, with place and reason. Lasts with the next store_sync.
 bool store_note(struct store *store, enum file_outcome outcome, const char *feed, const char *name,
                 const struct store_file_end *end, const char *place, const char *reason,
                 struct tally_err *err);
@@ -110,7 +122,8 @@ bool store_each_reject(const struct store *store, struct ledger_position at,
                        const struct replay_visitor *visitor, struct tally_err *err);
 
 // Writes the rollups whose feeds had a batch since the last time: of a large one that was written
-// since the start only its patch, of others the whole file. Each file is replaced whole.
+// since the start only its patch, of others the whole file. Each file is replaced whole. Requires:
+// all is synced, so that no figure is made of what a power cut could take back.
 bool store_publish(struct store *store, struct tally_err *err);
 bool store_needs_publishing(const struct store *store);
 

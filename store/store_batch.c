@@ -292,16 +292,6 @@ static struct batch_end end_of(struct store *store, const struct store_file_end 
                               .newest = pending->newest};
 }
 
-// Synced: it counts.
-static bool commit(struct store *store, uint64_t batches, struct tally_err *err)
-{
-    if (!ledger_commit(store->ledger, err)) {
-        return false;
-    }
-    store_mark_committed(store, batches);
-    return true;
-}
-
 static bool put_commit(struct store *store, const struct store_file_end *file,
                        struct tally_err *err)
 {
@@ -324,7 +314,7 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
     batch_end_encode(&end, &payload);
     bool ok = scopes.ok
                   ? ledger_append(store->ledger, LEDGER_COMMIT, pending->number, &payload, err) &&
-                        commit(store, pending->number, err)
+                        ledger_seal(store->ledger, err)
                   : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
     bytes_done(&scopes);
     bytes_done(&payload);
@@ -398,8 +388,8 @@ static bool drop(struct store *store, const struct store_file_end *file, enum fi
     return true;
 }
 
-bool store_commit(struct store *store, const struct store_file_end *end,
-                  struct store_outcome *out_outcome, struct tally_err *err)
+bool store_seal(struct store *store, const struct store_file_end *end,
+                struct store_outcome *out_outcome, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     const struct accepted *before = store_lookup(store, end->digest);
@@ -429,9 +419,25 @@ bool store_commit(struct store *store, const struct store_file_end *end,
     if (!packer_flush(&store->packer, err) || !put_commit(store, end, err)) {
         return false;
     }
-    // It is on the disk for good. What cannot be made of it now, a restart makes.
+    // It is whole in the ledger. What cannot be made of it now, a restart makes.
     store->broken = !apply(store, end, out_outcome, err);
     return !store->broken;
+}
+
+bool store_sync(struct store *store, struct tally_err *err)
+{
+    assert(!store->pending.open);
+    if (!ledger_sync(store->ledger, err)) {
+        return false;
+    }
+    store_mark_committed(store, store->batches);
+    return true;
+}
+
+bool store_commit(struct store *store, const struct store_file_end *end,
+                  struct store_outcome *out_outcome, struct tally_err *err)
+{
+    return store_seal(store, end, out_outcome, err) && store_sync(store, err);
 }
 
 bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err)
@@ -490,7 +496,7 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
     batch_end_encode(&end, &payload);
     bool ok = ledger_use_version(store->ledger, LEDGER_VERSION, err) &&
               ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
-              commit(store, store->batches, err);
+              ledger_seal(store->ledger, err);
     bytes_done(&payload);
     if (ok && outcome == FILE_SUPERSEDED) {
         state_apply_note(&store->state, &end);

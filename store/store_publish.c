@@ -12,6 +12,7 @@
 #include "base/planted.h"
 #include "store/store_private.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,8 @@ static const char *path_of(const struct store_rollup *rollup, const char *ending
 
 // ---- whole --------------------------------------------------------------------------------
 
-// Whether the file that is there says the same already, generation and all. Its name may not be on the
-// disk yet: the run that renamed it may have been killed before its directory was synced.
+// Whether the file that is there says the same already, generation and all. Its name may not be on
+// the disk yet: the run that renamed it may have been killed before its directory was synced.
 static bool is_published(const struct store *store, const char *path, const struct bytes *file)
 {
     struct tally_err ignored;
@@ -159,6 +160,7 @@ static bool publish_patch(struct store *store, struct store_rollup *rollup, bool
 
 bool store_publish(struct store *store, struct tally_err *err)
 {
+    assert(ledger_is_synced(store->ledger));
     for (size_t i = 0; i < store->rollups_count; i++) {
         struct store_rollup *rollup = &store->rollup[i];
         bool done = false;

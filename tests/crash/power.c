@@ -46,7 +46,8 @@ static bool stopped(struct run *run, const char *what, const struct tally_err *e
 static bool recover(struct run *run, struct sim_disk *image, int depth)
 {
     struct power_daemon daemon = {.config = run->config,
-                                  .segment_bytes_max = run->scenario.segment_bytes_max};
+                                  .segment_bytes_max = run->scenario.segment_bytes_max,
+                                  .group_files = sim_random(&run->choice, SCENARIO_FILES_MAX)};
     bool nested = depth == 0 && sim_random(&run->choice, NESTED_EVERY) == 0;
 
     if (nested) {
@@ -212,10 +213,12 @@ static void live(struct run *run)
 {
     enum { LIVES_MAX = 8 };
     bool each = sim_random(&run->chance, 2);
+    size_t group_files = sim_random(&run->chance, SCENARIO_FILES_MAX);
 
     for (int i = 0; i < LIVES_MAX && run->wrong[0] == '\0'; i++) {
         struct power_daemon daemon = {.config = run->config,
                                       .segment_bytes_max = run->scenario.segment_bytes_max,
+                                      .group_files = group_files,
                                       .publishes_each = each,
                                       .on_settled = on_settled,
                                       .on_published = on_published,
@@ -273,6 +276,7 @@ static bool plant(const char *name)
         [PLANTED_ACCEPTED_BEFORE_SYNC] = "accepted-before-sync",
         [PLANTED_SYNC_RETRIED] = "sync-retried",
         [PLANTED_NO_TORN_TAIL_CHECK] = "no-torn-tail-check",
+        [PLANTED_UNSYNCED_IS_PROOF] = "unsynced-is-proof",
         [PLANTED_COMMIT_BEFORE_ROWS] = "commit-before-rows",
         [PLANTED_INDEX_BEFORE_LEDGER] = "index-before-ledger",
         [PLANTED_PATCH_REMOVED_FIRST] = "patch-removed-first",

@@ -35,19 +35,29 @@ void power_daemon_stop(struct power_daemon *daemon)
 
 static enum intake_result read_and_settle(struct power_daemon *daemon, struct intake *intake)
 {
-    for (;;) {
-        intake_parse(intake, 0);
-        enum ingest_step step = intake->step[0];
-        if (step == INGEST_REFUSED || step == INGEST_FAILED) {
-            return intake_settle(intake, daemon->store, INTAKE_BAD_FILE);
-        }
-        if (!intake_store(intake, daemon->store, 0)) {
-            return intake_settle(intake, daemon->store, INTAKE_NOT_STORED);
-        }
-        if (step == INGEST_END) {
-            return intake_settle(intake, daemon->store, INTAKE_COMPLETE);
-        }
+    return intake_settle(intake, daemon->store, intake_take_in(intake, daemon->store));
+}
+
+// False: fatal. What has to wait stays in claimed/.
+static bool settle_group(struct power_daemon *daemon)
+{
+    struct group *group = &daemon->group;
+    bool ok = true;
+
+    if (group->count == 0) {
+        return true;
     }
+    group_settle(group, &daemon->inbox, daemon->config, daemon->store, (struct progress){0});
+    for (size_t i = 0; i < group->ended; i++) {
+        const struct group_file *file = &group->file[i];
+        if (file->result == INTAKE_SETTLED && file->intake->lasts && daemon->on_settled) {
+            daemon->on_settled(daemon->context, file->intake);
+        }
+        ok = ok && file->result != INTAKE_FATAL;
+        daemon->err = file->err;
+    }
+    group_done(group);
+    return ok;
 }
 
 static struct intake *open_claimed(struct power_daemon *daemon, const char *name)
@@ -98,6 +108,10 @@ static bool take_new(struct power_daemon *daemon, const char *name)
     if (inbox_claim(&daemon->inbox, name, &fd, &entry, &daemon->err) != INBOX_CLAIMED) {
         return true; // the next look finds it again
     }
+    if (daemon->group_files > 0) {
+        return group_add(&daemon->group, name, fd, entry.bytes, 0, &daemon->err) &&
+               (daemon->group.count < daemon->group_files || settle_group(daemon));
+    }
     struct intake *intake = intake_open(&daemon->inbox, daemon->config, name, fd, entry.bytes,
                                         false, (struct progress){0}, &daemon->err);
     return intake && end_file(daemon, intake, read_and_settle(daemon, intake));
@@ -132,10 +146,12 @@ static bool take_names(struct power_daemon *daemon, struct queue *queue,
     bool ok = true;
 
     while (ok && (name = queue_take(queue)) != NULL) {
-        ok = take(daemon, name) &&
-             (!daemon->publishes_each || (publish(daemon) && fold(daemon, STORE_LARGE_PATCHES)));
+        ok = take(daemon, name) && (!daemon->publishes_each || daemon->group.count > 0 ||
+                                    (publish(daemon) && fold(daemon, STORE_LARGE_PATCHES)));
         free(name);
     }
+    ok = ok && settle_group(daemon);
+    group_done(&daemon->group);
     return ok;
 }
 

@@ -118,6 +118,20 @@ def check_restart(options):
         must(not changed, f"a start with nothing to do wrote {changed}")
 
 
+def check_shared_syncs(options):
+    """Small files that wait together wait for the disk together."""
+    files = 100
+    with sandbox.Sandbox(options.bin, scenario.CONFIG) as box:
+        for i in range(files):
+            box.drop(f"{i:03d}-attacks.csv", scenario.attacks(i, 5, first=5 * i).encode())
+        log = box.folder / "changes"
+        box.once(shim_env(options, log=log)).ended(0)
+        syncs = [line for line in log.read_text().splitlines()
+                 if line.split()[1] == "fdatasync" and line.endswith(".seg")]
+        must(len(box.accepted()) == files, "each is a batch of its own")
+        must(len(syncs) < 5, f"{len(syncs)} syncs of the ledger for {files} files")
+
+
 def disturb(options, want, faults):
     """Faults one after the other, each in a run of its own, then recovery."""
     with sandbox.Sandbox(options.bin, scenario.CONFIG) as box:
@@ -200,6 +214,7 @@ def main():
         failed = sum(pool.map(lambda fault: not survives(options, want, fault), faults))
     try:
         check_restart(options)
+        check_shared_syncs(options)
     except sandbox.Failure as failure:
         sys.exit(f"crash sweep: {failure}; {failed} of {len(faults)} faults are not survived")
     what = (f"{len(want.changes)} changes to the disk, seed {options.seed}, "

@@ -41,6 +41,8 @@ static void moves_with_notes_too(void **state)
     uint64_t before = read_mark(&room).at.offset;
     case_check(store_note(room.store, FILE_REJECTED, "acled", "x", &end, "", "no", &room.err),
                &room.err);
+    assert_int_equal(read_mark(&room).at.offset, before); // it is not on the disk yet
+    case_check(store_sync(room.store, &room.err), &room.err);
     assert_true(read_mark(&room).at.offset > before);
     assert_int_equal(read_mark(&room).batches, 0);
     case_close(&room);

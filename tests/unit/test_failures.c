@@ -345,13 +345,13 @@ static bool store_file(struct scene *scene, struct ingest *ingest, struct rows *
         }
         if (step == INGEST_REFUSED) {
             struct tally_err why = *err;
-            struct store_file_end end;
             if (!ingest_finish_digest(ingest, err)) {
                 return false;
             }
-            end = end_of(summary);
+            struct store_file_end end = end_of(summary);
             return store_note(scene->store, FILE_REJECTED, "", name, &end, why.place, why.message,
-                              err);
+                              err) &&
+                   store_sync(scene->store, err);
         }
         if ((!begun && !begin_file(scene, summary, name, err)) ||
             !store_append(scene->store, rows, err)) {

@@ -42,12 +42,18 @@ static void commit(struct room *room)
     case_check(ledger_commit(room->ledger, &room->err), &room->err);
 }
 
-// One unit: BEGIN, ROWS, COMMIT.
-static void put_batch(struct room *room, uint64_t batch)
+// One unit: BEGIN, ROWS, COMMIT. Not synced.
+static void seal_batch(struct room *room, uint64_t batch)
 {
     append(room, LEDGER_BEGIN, batch, "begin");
     append(room, LEDGER_ROWS, batch, "some rows");
     append(room, LEDGER_COMMIT, batch, "the end");
+    case_check(ledger_seal(room->ledger, &room->err), &room->err);
+}
+
+static void put_batch(struct room *room, uint64_t batch)
+{
+    seal_batch(room, batch);
     commit(room);
 }
 
@@ -194,6 +200,34 @@ static void abort_leaves_the_bytes_of_the_last_commit(void **state)
         assert_int_equal(count_frames(&room, LEDGER_END), 6);
         free(before);
         free(after);
+        close_room(&room);
+    }
+}
+
+static void abort_leaves_what_was_sealed_and_not_synced(void **state)
+{
+    static const uint64_t segment_bytes[] = {60, 200, 1 << 20};
+    struct room room;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof segment_bytes / sizeof *segment_bytes; i++) {
+        open_room(&room, segment_bytes[i]);
+        put_batch(&room, 1);
+        seal_batch(&room, 2);
+        struct ledger_position end = ledger_end(room.ledger);
+        assert_int_equal(ledger_is_synced(room.ledger), false);
+        for (int frame = 0; frame < 10; frame++) {
+            append(&room, LEDGER_ROWS, 3, "rows that never came to count for anything at all");
+        }
+        assert_true(ledger_abort(room.ledger, &room.err));
+        assert_int_equal(ledger_position_compare(ledger_end(room.ledger), end), 0);
+        assert_int_equal(count_frames(&room, LEDGER_END), 6);
+        seal_batch(&room, 3);
+        case_check(ledger_sync(room.ledger, &room.err), &room.err);
+        assert_true(ledger_is_synced(room.ledger));
+        end = ledger_end(room.ledger);
+        assert_int_equal(ledger_position_compare(ledger_committed(room.ledger), end), 0);
+        assert_int_equal(count_frames(&room, LEDGER_END), 9);
         close_room(&room);
     }
 }
@@ -375,6 +409,28 @@ static void unit_behind_the_end_of_a_unit_proves_damage(void **state)
     append(&room, LEDGER_FILE, 0, "and another one");
     commit(&room);
     case_flip(room.dir, "000001.seg", 50); // two whole units stand behind the torn one
+    assert_false(is_tail(&room, 0));
+    close_room(&room);
+}
+
+// A power cut during the sync of three batches may leave the last ones whole and the first not.
+static void batch_written_before_the_one_in_front_was_synced_proves_nothing(void **state)
+{
+    struct room room;
+
+    (void)state;
+    open_room(&room, 1 << 20);
+    seal_batch(&room, 1);
+    seal_batch(&room, 2);
+    append(&room, LEDGER_FILE, 2, "a refused file");
+    case_check(ledger_seal(room.ledger, &room.err), &room.err);
+    seal_batch(&room, 3);
+    case_flip(room.dir, "000001.seg", 50);
+    assert_true(is_tail(&room, 0));
+    case_check(ledger_sync(room.ledger, &room.err), &room.err);
+    assert_true(is_tail(&room, 0)); // nobody can tell yet
+    append(&room, LEDGER_BEGIN, 4, "begin");
+    commit(&room);
     assert_false(is_tail(&room, 0));
     close_room(&room);
 }
@@ -577,6 +633,7 @@ int main(void)
         cmocka_unit_test(reader_at_the_end_sees_what_is_appended_later),
         cmocka_unit_test(frame_may_be_as_long_as_the_limit_and_no_longer),
         cmocka_unit_test(abort_leaves_the_bytes_of_the_last_commit),
+        cmocka_unit_test(abort_leaves_what_was_sealed_and_not_synced),
         cmocka_unit_test(opening_cuts_off_what_stands_behind_the_last_commit),
         cmocka_unit_test(first_segment_without_its_header_is_begun_afresh),
         cmocka_unit_test(every_flipped_byte_of_a_segment_is_found),
@@ -587,6 +644,7 @@ int main(void)
         cmocka_unit_test(later_batch_proves_damage),
         cmocka_unit_test(begin_of_a_later_batch_proves_damage_too),
         cmocka_unit_test(unit_behind_the_end_of_a_unit_proves_damage),
+        cmocka_unit_test(batch_written_before_the_one_in_front_was_synced_proves_nothing),
         cmocka_unit_test(later_segment_proves_damage),
         cmocka_unit_test(damaged_header_before_frames_is_damage),
         cmocka_unit_test(rows_survive_encoding_with_the_most_distant_values),

@@ -1,0 +1,140 @@
+#include "daemon/group.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void drop(struct group_file *file)
+{
+    intake_close(file->intake);
+    disk_close(file->fd);
+}
+
+void group_done(struct group *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        drop(&group->file[i]);
+    }
+    free(group->file);
+    *group = (struct group){0};
+}
+
+bool group_is_for(uint64_t bytes)
+{
+    return bytes <= GROUP_FILE_BYTES_MAX;
+}
+
+bool group_is_full(const struct group *group)
+{
+    return group->count == GROUP_FILES_MAX || group->bytes >= GROUP_BYTES_MAX;
+}
+
+bool group_add(struct group *group, const char *name, int fd, uint64_t bytes, uint64_t claimed_ns,
+               struct tally_err *err)
+{
+    if (!group->file) {
+        group->file = malloc(GROUP_FILES_MAX * sizeof *group->file);
+    }
+    if (!group->file) {
+        disk_close(fd);
+        return err_set(err, TALLY_NO_MEMORY, "no memory to read %s", name);
+    }
+    struct group_file *file = &group->file[group->count++];
+    *file = (struct group_file){.fd = fd, .bytes = bytes, .claimed_ns = claimed_ns};
+    snprintf(file->name, sizeof file->name, "%s", name);
+    group->bytes += bytes;
+    return true;
+}
+
+// ---- on a worker --------------------------------------------------------------------------
+
+// From its first byte to the end of its batch, or to the note that it was refused.
+static void seal(struct group_file *file, const struct inbox *inbox, const struct config *config,
+                 struct store *store, struct progress progress)
+{
+    file->intake =
+        intake_open(inbox, config, file->name, file->fd, file->bytes, false, progress, &file->err);
+    file->fd = -1;
+    if (!file->intake) {
+        file->result = INTAKE_LATER;
+        return;
+    }
+    file->intake->claimed_ns = file->claimed_ns;
+    file->intake->parts.wait_ns = clock_ticks_ns() - file->claimed_ns;
+    enum intake_end end = intake_take_in(file->intake, store);
+    file->result = intake_seal(file->intake, store, end);
+    file->err = file->intake->err;
+    intake_release(file->intake);
+}
+
+static void retire(struct group *group, struct store *store)
+{
+    const struct group_file *failed = NULL;
+
+    for (size_t i = 0; i < group->ended; i++) {
+        struct group_file *file = &group->file[i];
+        if (file->result != INTAKE_SETTLED) {
+            return; // the last one that was begun
+        }
+        if (failed) { // it is taken in, and stays in claimed/ too
+            file->result = failed->result;
+            file->err = failed->err;
+            continue;
+        }
+        file->result = intake_retire(file->intake, store);
+        file->err = file->intake->err;
+        failed = file->result == INTAKE_SETTLED ? NULL : file;
+    }
+}
+
+// What was sealed lasts, or nobody knows whether it does.
+static bool sync_sealed(struct group *group, struct store *store)
+{
+    struct group_file *first = &group->file[0];
+    uint64_t began_ns = clock_ticks_ns();
+
+    if (!store_sync(store, &first->err)) {
+        first->result = INTAKE_FATAL;
+        group->ended = 1;
+        return false;
+    }
+    uint64_t took_ns = clock_ticks_ns() - began_ns;
+    for (size_t i = 0; i < group->ended; i++) {
+        if (group->file[i].result == INTAKE_SETTLED) {
+            group->file[i].intake->lasts = true;
+            group->file[i].intake->parts.sync_ns = took_ns;
+        }
+    }
+    return true;
+}
+
+void group_settle(struct group *group, const struct inbox *inbox, const struct config *config,
+                  struct store *store, struct progress progress)
+{
+    enum intake_result result = INTAKE_SETTLED;
+    uint64_t records = 0;
+
+    while (group->ended < group->count && result == INTAKE_SETTLED && records < GROUP_RECORDS_MAX) {
+        struct group_file *file = &group->file[group->ended++];
+        seal(file, inbox, config, store, progress);
+        result = file->result;
+        records += result == INTAKE_SETTLED ? file->intake->summary.records : 0;
+    }
+    // After a failure for good nothing more is asked of the disk: nothing of the group is told.
+    if (result != INTAKE_FATAL && sync_sealed(group, store)) {
+        retire(group, store);
+    }
+}
+
+void group_drop_ended(struct group *group)
+{
+    for (size_t i = 0; i < group->ended; i++) {
+        group->bytes -= group->file[i].bytes;
+        drop(&group->file[i]);
+    }
+    group->count -= group->ended;
+    memmove(group->file, group->file + group->ended, group->count * sizeof *group->file);
+    group->ended = 0;
+}
