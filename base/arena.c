@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/pages.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,9 @@ static bool add_block(struct arena *arena, size_t bytes, struct tally_err *err)
     struct arena_block *block = malloc(sizeof *block + want);
     if (!block) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", want);
+    }
+    if (arena->large_pages) {
+        pages_advise_large(block, sizeof *block + want);
     }
     *block = (struct arena_block){.older = arena->newest, .bytes = want};
     arena->newest = block;

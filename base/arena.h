@@ -18,6 +18,7 @@ struct arena {
     size_t used_bytes;      // handed out since init or reset
     size_t allocated_bytes; // asked of the system
     size_t bytes_max;       // cap on allocated_bytes
+    bool large_pages;       // ask for them (base/pages.h): it is looked up at random
 };
 
 void arena_init(struct arena *arena, size_t bytes_max);

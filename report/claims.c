@@ -27,7 +27,8 @@ static struct claim_span text_of_dim(const struct state *state, const struct inc
     if (dim < 0) {
         return (struct claim_span){.at = ""};
     }
-    const struct texts_entry *text = texts_get(&state->texts, incident_dims(state, incident)[dim]);
+    const struct texts_entry *text =
+        texts_get(&state->texts, incident_dim(state, incident, (size_t)dim));
     return (struct claim_span){.at = text->text, .bytes = text->bytes};
 }
 

@@ -189,20 +189,20 @@ static struct sheet_value *put_parts(struct sheet_value *at, struct sheet *sheet
 static void put_source(struct sheet_value *at, struct view *view, const struct claim *claim)
 {
     const struct incident *incident = claim->incident;
-    const struct incident_origin *origin = incident_origin(view->claims.state, incident);
-    const struct moment_file *file = moment_file(view->origin->moment, origin->batch);
+    const struct incident_origin origin = incident_origin(view->claims.state, incident);
+    const struct moment_file *file = moment_file(view->origin->moment, origin.batch);
     char digest[DIGEST_TEXT_BYTES];
 
     *at++ = sheet_name(state_feed_of(view->claims.state, incident)->name);
-    *at++ = sheet_number(origin->batch);
+    *at++ = sheet_number(origin.batch);
     if (file) {
         digest_format(file->digest, digest);
         at[0] = sheet_name(file->name);
         at[1] = sheet_copy(&view->sheet, digest, strlen(digest));
     }
     at += 2;
-    *at++ = sheet_number(origin->record);
-    *at = sheet_number(origin->line);
+    *at++ = sheet_number(origin.record);
+    *at = sheet_number(origin.line);
 }
 
 static bool add_row(struct view *view, const struct claim *claim, struct tally_err *err)

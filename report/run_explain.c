@@ -159,20 +159,20 @@ static void put_origin(struct explain *explain, const struct incident *incident,
     char digest[DIGEST_TEXT_BYTES];
     size_t bytes;
     struct revision revision = incident_revision(explain->state, incident);
-    const struct incident_origin *origin = incident_origin(explain->state, incident);
-    const struct moment_file *file = moment_file(explain->origin->moment, origin->batch);
+    const struct incident_origin origin = incident_origin(explain->state, incident);
+    const struct moment_file *file = moment_file(explain->origin->moment, origin.batch);
     const char *text = revision_format(&revision, number, &bytes);
 
     *at++ = sheet_copy(sheet, text, bytes);
-    *at++ = sheet_number(origin->batch);
+    *at++ = sheet_number(origin.batch);
     if (file) {
         at[0] = sheet_name(file->name);
         digest_format(file->digest, digest);
         at[1] = sheet_copy(sheet, digest, strlen(digest));
     }
     at += 2;
-    *at++ = sheet_number(origin->record);
-    *at = sheet_number(origin->line);
+    *at++ = sheet_number(origin.record);
+    *at = sheet_number(origin.line);
 }
 
 static bool add_row(struct explain *explain, const struct incident *incident, struct tally_err *err)

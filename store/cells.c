@@ -71,7 +71,7 @@ static uint32_t code_at(const struct state *state, const struct incident *incide
 {
     return source == SOURCE_FEED     ? state_feed_of(state, incident)->text
            : source == SOURCE_ABSENT ? 0
-                                     : incident_dims(state, incident)[source];
+                                     : incident_dim(state, incident, (size_t)source);
 }
 
 void cells_verdicts_done(struct cells_verdicts *verdicts)

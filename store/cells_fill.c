@@ -273,13 +273,13 @@ static void sort_part(void *context, unsigned part)
         filling->sorted.told[met->told_at++] =
             (struct cells_told){.values = incident->values,
                                 .day = (uint16_t)(first_day - met->first_day),
-                                .shape = (uint16_t)incident->shape};
+                                .shape = incident->shape};
         if (last_day > first_day) {
             filling->sorted.lasting[met->lasting_at++] =
                 (struct cells_lasting){.first_day = first_day,
                                        .last_day = last_day,
                                        .values = incident->values,
-                                       .shape = (uint16_t)incident->shape};
+                                       .shape = incident->shape};
         }
     }
 }

@@ -1,12 +1,17 @@
 #include "store/incidents.h"
 
-#include "base/pages.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS_FIRST = 64, ROWS_FIRST = 64 };
+enum {
+    BLOCK_BITS = 6, // a block of rows: 64
+    BLOCK_ROWS = 1 << BLOCK_BITS,
+    BLOCKS_FIRST = 4,
+    PART_ROWS_MAX = INCIDENTS_MAX / INCIDENTS_PARTS, // and 24 bits hold it
+    SLOTS_FIRST = 16,
+    ORIGIN_BYTES = sizeof(struct incident_origin),
+};
 
 void incident_set_flags(struct incident *incident, unsigned flags)
 {
@@ -20,46 +25,361 @@ void incident_set_seen(struct incident *incident, unsigned seen)
     incident->days |= (uint64_t)seen << INCIDENT_SEEN_AT;
 }
 
+// ---- the layout of a row ------------------------------------------------------------------
+
+static void set_places(struct incidents_layout *layout, bool keeps_origins)
+{
+    uint32_t at = sizeof(struct incident) + layout->revision_bytes;
+
+    for (uint32_t i = 0; i < layout->dims_count; i++) {
+        layout->dim_at[i] = (uint16_t)at;
+        at += layout->dim_bytes[i];
+    }
+    layout->origin_at = (uint16_t)at;
+    at += keeps_origins ? ORIGIN_BYTES : 0;
+    layout->stride = (at + 1) & ~1U; // struct incident begins at even addresses
+}
+
 void incidents_init(struct incidents *incidents, bool keeps_origins)
 {
     *incidents = (struct incidents){.keeps_origins = keeps_origins};
+    arena_init(&incidents->rows, SIZE_MAX / 2);
+    arena_init(&incidents->slots, SIZE_MAX / 2);
+    incidents->rows.large_pages = true;
+    incidents->slots.large_pages = true;
+    set_places(&incidents->layout, keeps_origins);
 }
 
 void incidents_done(struct incidents *incidents)
 {
-    free(incidents->row);
-    free(incidents->dims);
-    free(incidents->origin);
-    free(incidents->slot);
+    for (uint32_t i = 0; incidents->part && i < INCIDENTS_PARTS; i++) {
+        free(incidents->part[i].block);
+    }
+    free(incidents->part);
+    arena_done(&incidents->rows);
+    arena_done(&incidents->slots);
     *incidents = (struct incidents){0};
 }
 
-// Two rounds of multiplying and folding the 128-bit product: every bit of the id reaches every bit
-// of the hash. The odd constants are the binary digits of pi and e behind the point.
+uint32_t incidents_revision_bytes(bool given, int64_t revision)
+{
+    return !given ? 0 : revision >= INT32_MIN && revision <= INT32_MAX ? 4 : 8;
+}
+
+static uint8_t bytes_for(uint32_t codes)
+{
+    uint8_t bytes = 0;
+
+    for (; codes != 0; codes >>= 8) {
+        bytes++;
+    }
+    return bytes;
+}
+
+static struct incidents_layout layout_for(const struct incidents *incidents,
+                                          const struct incidents_need *need)
+{
+    struct incidents_layout layout = incidents->layout;
+
+    if (need->revision_bytes > layout.revision_bytes) {
+        layout.revision_bytes = need->revision_bytes;
+    }
+    for (uint32_t i = 0; i < need->dims_count; i++) {
+        uint8_t bytes = bytes_for(need->codes[i]);
+        layout.dim_bytes[i] = bytes > layout.dim_bytes[i] ? bytes : layout.dim_bytes[i];
+        layout.dim_max[i] = (uint32_t)(((uint64_t)1 << layout.dim_bytes[i] * 8) - 1);
+    }
+    if (need->dims_count > layout.dims_count) {
+        layout.dims_count = need->dims_count;
+    }
+    set_places(&layout, incidents->keeps_origins);
+    return layout;
+}
+
+bool incidents_fits(const struct incidents *incidents, const struct incidents_need *need)
+{
+    const struct incidents_layout *layout = &incidents->layout;
+    bool fits =
+        need->revision_bytes <= layout->revision_bytes && need->dims_count <= layout->dims_count;
+
+    for (uint32_t i = 0; fits && i < need->dims_count; i++) {
+        fits = need->codes[i] <= layout->dim_max[i];
+    }
+    return fits;
+}
+
+// ---- the parts of a row -------------------------------------------------------------------
+
+static int64_t take_revision(const struct incidents_layout *layout, const struct incident *incident)
+{
+    int64_t wide;
+    int32_t narrow;
+
+    switch (layout->revision_bytes) {
+    case 0:
+        return 0;
+    case sizeof narrow:
+        memcpy(&narrow, incident + 1, sizeof narrow);
+        return narrow;
+    default:
+        memcpy(&wide, incident + 1, sizeof wide);
+        return wide;
+    }
+}
+
+static void put_revision(const struct incidents_layout *layout, struct incident *incident,
+                         int64_t revision)
+{
+    int32_t narrow = (int32_t)revision;
+
+    if (layout->revision_bytes == sizeof narrow) {
+        memcpy(incident + 1, &narrow, sizeof narrow);
+    } else if (layout->revision_bytes == sizeof revision) {
+        memcpy(incident + 1, &revision, sizeof revision);
+    }
+}
+
+static uint32_t take_dim(const struct incidents_layout *layout, const struct incident *incident,
+                         size_t dim)
+{
+    const unsigned char *at = (const unsigned char *)incident + layout->dim_at[dim];
+
+    switch (layout->dim_bytes[dim]) {
+    case 0:
+        return 0;
+    case 1:
+        return at[0];
+    case 2:
+        return at[0] | (uint32_t)at[1] << 8;
+    case 3:
+        return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
+    default:
+        return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    }
+}
+
+static void put_dim(const struct incidents_layout *layout, struct incident *incident, size_t dim,
+                    uint32_t code)
+{
+    unsigned char *at = (unsigned char *)incident + layout->dim_at[dim];
+
+    for (uint32_t i = layout->dim_bytes[dim]; i > 0; i--, code >>= 8) {
+        *at++ = (unsigned char)code;
+    }
+}
+
+int64_t incidents_revision(const struct incidents *incidents, const struct incident *incident)
+{
+    return take_revision(&incidents->layout, incident);
+}
+
+void incidents_set_revision(const struct incidents *incidents, struct incident *incident,
+                            int64_t revision)
+{
+    put_revision(&incidents->layout, incident, revision);
+    assert(take_revision(&incidents->layout, incident) == revision);
+}
+
+uint32_t incidents_dim(const struct incidents *incidents, const struct incident *incident,
+                       size_t dim)
+{
+    return take_dim(&incidents->layout, incident, dim);
+}
+
+void incidents_set_dim(const struct incidents *incidents, struct incident *incident, size_t dim,
+                       uint32_t code)
+{
+    assert(code <= incidents->layout.dim_max[dim]);
+    put_dim(&incidents->layout, incident, dim, code);
+}
+
+struct incident_origin incidents_origin(const struct incidents *incidents,
+                                        const struct incident *incident)
+{
+    struct incident_origin origin;
+
+    memcpy(&origin, (const unsigned char *)incident + incidents->layout.origin_at, sizeof origin);
+    return origin;
+}
+
+void incidents_set_origin(const struct incidents *incidents, struct incident *incident,
+                          struct incident_origin origin)
+{
+    memcpy((unsigned char *)incident + incidents->layout.origin_at, &origin, sizeof origin);
+}
+
+// ---- rows of a part -----------------------------------------------------------------------
+
+static struct incident *row_in(unsigned char *const *block, uint32_t row, uint32_t stride)
+{
+    void *at = block[row >> BLOCK_BITS] + (size_t)(row & (BLOCK_ROWS - 1)) * stride;
+    return at;
+}
+
+static struct incident *row_at(const struct incidents *incidents, const struct incidents_part *part,
+                               uint32_t row)
+{
+    return row_in(part->block, row, incidents->layout.stride);
+}
+
+static bool no_memory(struct tally_err *err)
+{
+    return err_set(err, TALLY_NO_MEMORY, "no memory for incidents");
+}
+
+static bool add_block(struct incidents *incidents, struct incidents_part *part,
+                      struct tally_err *err)
+{
+    if (part->blocks == part->blocks_capacity) {
+        uint32_t capacity = part->blocks_capacity ? part->blocks_capacity * 2 : BLOCKS_FIRST;
+        unsigned char **block = realloc(part->block, capacity * sizeof(unsigned char *));
+        if (!block) {
+            return no_memory(err);
+        }
+        part->block = block;
+        part->blocks_capacity = capacity;
+    }
+    unsigned char *rows =
+        arena_alloc(&incidents->rows, (size_t)BLOCK_ROWS * incidents->layout.stride, err);
+    if (!rows) {
+        return false;
+    }
+    part->block[part->blocks++] = rows;
+    return true;
+}
+
+// Everything of one row under another layout.
+static void copy_row(const struct incidents *incidents, const struct incidents_layout *layout,
+                     const struct incident *from, struct incident *to)
+{
+    memset(to, 0, layout->stride);
+    *to = *from;
+    put_revision(layout, to, take_revision(&incidents->layout, from));
+    for (uint32_t i = 0; i < incidents->layout.dims_count; i++) {
+        put_dim(layout, to, i, take_dim(&incidents->layout, from, i));
+    }
+    if (incidents->keeps_origins) {
+        memcpy((unsigned char *)to + layout->origin_at,
+               (const unsigned char *)from + incidents->layout.origin_at, ORIGIN_BYTES);
+    }
+}
+
+// The rows of a part once more, in blocks that only *out_block knows.
+static bool copy_part(const struct incidents *incidents, const struct incidents_part *part,
+                      const struct incidents_layout *layout, struct arena *rows,
+                      unsigned char ***out_block, struct tally_err *err)
+{
+    unsigned char **block = malloc((part->blocks_capacity + (size_t)1) * sizeof(unsigned char *));
+
+    if (!block) {
+        return no_memory(err);
+    }
+    *out_block = block;
+    for (uint32_t i = 0; i < part->blocks; i++) {
+        block[i] = arena_alloc(rows, (size_t)BLOCK_ROWS * layout->stride, err);
+        if (!block[i]) {
+            return false;
+        }
+    }
+    for (uint32_t row = 0; row < part->count; row++) {
+        copy_row(incidents, layout, row_at(incidents, part, row),
+                 row_in(block, row, layout->stride));
+    }
+    return true;
+}
+
+static bool lay_out(struct incidents *incidents, const struct incidents_layout *layout,
+                    struct tally_err *err)
+{
+    unsigned char **block[INCIDENTS_PARTS] = {0};
+    struct arena rows;
+    bool ok = true;
+
+    arena_init(&rows, SIZE_MAX / 2);
+    rows.large_pages = true;
+    for (uint32_t i = 0; ok && i < INCIDENTS_PARTS; i++) {
+        ok = copy_part(incidents, &incidents->part[i], layout, &rows, &block[i], err);
+    }
+    if (!ok) {
+        for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+            free(block[i]);
+        }
+        arena_done(&rows);
+        return false;
+    }
+    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+        free(incidents->part[i].block);
+        incidents->part[i].block = block[i];
+    }
+    arena_done(&incidents->rows);
+    incidents->rows = rows;
+    return true;
+}
+
+bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,
+                   struct tally_err *err)
+{
+    if (incidents_fits(incidents, need)) {
+        return true;
+    }
+    struct incidents_layout layout = layout_for(incidents, need);
+    if (incidents->part && layout.stride != 0 && !lay_out(incidents, &layout, err)) {
+        return false;
+    }
+    incidents->layout = layout;
+    return true;
+}
+
+// ---- index --------------------------------------------------------------------------------
+
+// A product of 128 bits, folded: every bit of the id reaches the upper bits of one half and, by the
+// fold, those of the hash. The constants are the binary digits of pi and e behind the point.
 static uint64_t hash_of(uint64_t id)
 {
     __extension__ typedef unsigned __int128 u128;
     u128 product = (u128)(id ^ UINT64_C(0x243f6a8885a308d3)) * UINT64_C(0xb7e151628aed2a6b);
-    uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
 
-    product = (u128)folded * UINT64_C(0x9e3779b97f4a7c15);
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static const uint64_t TAG = UINT64_C(0xffffffff00000000);
+// Part, tag and place are bits 56-63, 48-55 and 0-31.
+static struct incidents_part *part_of(const struct incidents *incidents, uint64_t hash)
+{
+    return &incidents->part[hash >> 56];
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 24) & 0xff000000;
+}
+
+static uint32_t place_of(const struct incidents_part *part, uint64_t hash)
+{
+    return (uint32_t)((uint64_t)(uint32_t)hash * part->slots >> 32);
+}
+
+static uint32_t place_behind(const struct incidents_part *part, uint32_t at)
+{
+    return at + 1 < part->slots ? at + 1 : 0;
+}
 
 struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
 {
     uint64_t hash = hash_of(id);
-    size_t mask = incidents->slots - 1;
 
-    if (incidents->slots == 0) {
+    if (!incidents->part || part_of(incidents, hash)->slots == 0) {
         return NULL;
     }
-    for (size_t at = hash & mask; incidents->slot[at] != 0; at = (at + 1) & mask) {
-        uint64_t slot = incidents->slot[at];
-        if ((slot ^ hash) >> 32 == 0 && incidents->row[(uint32_t)slot - 1].id == id) {
-            return &incidents->row[(uint32_t)slot - 1];
+    const struct incidents_part *part = part_of(incidents, hash);
+    uint32_t tag = tag_of(hash);
+    uint32_t slot;
+    for (uint32_t at = place_of(part, hash); (slot = part->slot[at]) != 0;
+         at = place_behind(part, at)) {
+        if (((slot ^ tag) & 0xff000000) == 0) {
+            struct incident *incident = row_at(incidents, part, (slot & 0xffffff) - 1);
+            if (incident->id == id) {
+                return incident;
+            }
         }
     }
     return NULL;
@@ -67,143 +387,217 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
 
 void incidents_prefetch(const struct incidents *incidents, uint64_t id)
 {
-    if (incidents->slots > 0) {
-        __builtin_prefetch(&incidents->slot[hash_of(id) & (incidents->slots - 1)]);
+    uint64_t hash = hash_of(id);
+
+    if (incidents->part && part_of(incidents, hash)->slots > 0) {
+        const struct incidents_part *part = part_of(incidents, hash);
+        __builtin_prefetch(&part->slot[place_of(part, hash)]);
     }
 }
 
-static void place(struct incidents *incidents, uint32_t row)
+static void place(struct incidents_part *part, uint64_t hash, uint32_t row)
 {
-    uint64_t hash = hash_of(incidents->row[row].id);
-    size_t mask = incidents->slots - 1;
-    size_t at = hash & mask;
+    uint32_t at = place_of(part, hash);
 
-    while (incidents->slot[at] != 0) {
-        at = (at + 1) & mask;
+    while (part->slot[at] != 0) {
+        at = place_behind(part, at);
     }
-    incidents->slot[at] = (hash & TAG) | (row + 1);
+    part->slot[at] = tag_of(hash) | (row + 1);
 }
 
-// The ids of all rows, some of them asked for ahead.
-static void place_all(struct incidents *incidents)
+static size_t slots_bytes(uint32_t slots)
 {
-    enum { AHEAD = 16 };
+    return slots * sizeof(uint32_t);
+}
 
-    for (uint32_t row = 0; row < incidents->count; row++) {
-        if (row + AHEAD < incidents->count) {
-            incidents_prefetch(incidents, incidents->row[row + AHEAD].id);
+// A part's index in other memory. Requires: room for all its rows.
+static void move_slots(const struct incidents *incidents, struct incidents_part *part,
+                       uint32_t *slot, uint32_t slots)
+{
+    if (slots == part->slots) {
+        memcpy(slot, part->slot, slots_bytes(slots));
+        part->slot = slot;
+        return;
+    }
+    memset(slot, 0, slots_bytes(slots));
+    part->slot = slot;
+    part->slots = slots;
+    for (uint32_t row = 0; row < part->count; row++) {
+        place(part, hash_of(row_at(incidents, part, row)->id), row);
+    }
+}
+
+// At most three quarters of the slots are taken.
+static bool has_slots(const struct incidents_part *part, uint32_t count)
+{
+    return count <= part->slots / 4 * 3;
+}
+
+// As many as now where that is enough, otherwise for `spare` more.
+static uint32_t slots_for(const struct incidents_part *part, uint32_t count, uint32_t spare)
+{
+    uint32_t slots = (count + spare + (count + spare) / 3) / 4 * 4 + 4;
+
+    return has_slots(part, count) ? part->slots : slots > SLOTS_FIRST ? slots : SLOTS_FIRST;
+}
+
+// All parts' index in memory of its own, with room for `each` rows more in each part.
+static bool renew_slots(struct incidents *incidents, uint32_t each, struct tally_err *err)
+{
+    struct arena arena;
+    uint32_t *slot[INCIDENTS_PARTS];
+    uint32_t slots[INCIDENTS_PARTS];
+
+    arena_init(&arena, SIZE_MAX / 2);
+    arena.large_pages = true;
+    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+        const struct incidents_part *part = &incidents->part[i];
+        slots[i] = slots_for(part, part->count + each, each / 32);
+        slot[i] = arena_alloc(&arena, slots_bytes(slots[i]), err);
+        if (!slot[i]) {
+            arena_done(&arena);
+            return false;
         }
-        place(incidents, row);
     }
+    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+        move_slots(incidents, &incidents->part[i], slot[i], slots[i]);
+    }
+    arena_done(&incidents->slots);
+    incidents->slots = arena;
+    incidents->slots_left = 0;
+    return true;
 }
 
-static bool reserve_slots(struct incidents *incidents, uint64_t count, struct tally_err *err)
+// A part alone grows by a quarter. What parts leave behind is given back once it is a third of all.
+static bool reserve_slots(struct incidents *incidents, struct incidents_part *part, uint32_t count,
+                          struct tally_err *err)
 {
-    size_t slots = incidents->slots ? incidents->slots : SLOTS_FIRST;
-
-    while (count * 3 > (uint64_t)slots * 2) {
-        slots *= 2;
-    }
-    if (slots == incidents->slots) {
+    if (has_slots(part, count)) {
         return true;
     }
-    uint64_t *slot = calloc(slots, sizeof *slot);
+    if (incidents->slots_left * 3 > incidents->slots.used_bytes &&
+        !renew_slots(incidents, 0, err)) {
+        return false;
+    }
+    uint32_t slots = slots_for(part, count, part->count / 4);
+    uint32_t *slot = arena_alloc(&incidents->slots, slots_bytes(slots), err);
     if (!slot) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for an id index of %zu slots", slots);
+        return false;
     }
-    pages_advise_large(slot, slots * sizeof *slot);
-    free(incidents->slot);
-    incidents->slot = slot;
-    incidents->slots = slots;
-    place_all(incidents);
+    incidents->slots_left += slots_bytes(part->slots);
+    move_slots(incidents, part, slot, slots);
     return true;
 }
 
-static bool reserve_rows(struct incidents *incidents, uint32_t count, struct tally_err *err)
+static bool too_many(struct tally_err *err)
 {
-    uint32_t capacity = incidents->capacity ? incidents->capacity : ROWS_FIRST;
-
-    while (capacity < count) {
-        capacity = capacity > INCIDENTS_MAX / 2 ? INCIDENTS_MAX : capacity * 2;
-    }
-    if (capacity == incidents->capacity) {
-        return true;
-    }
-    struct incident *row = realloc(incidents->row, capacity * sizeof *row);
-    if (row) {
-        incidents->row = row;
-        pages_advise_large(row + incidents->count, (capacity - incidents->count) * sizeof *row);
-    }
-    size_t dims_bytes = capacity * incidents->dims_max * sizeof(uint32_t);
-    uint32_t *dims = dims_bytes > 0 ? realloc(incidents->dims, dims_bytes) : NULL;
-    if (dims) {
-        incidents->dims = dims;
-    }
-    struct incident_origin *origin = row && incidents->keeps_origins
-                                         ? realloc(incidents->origin, capacity * sizeof *origin)
-                                         : NULL;
-    if (origin) {
-        incidents->origin = origin;
-    }
-    if (!row || (dims_bytes > 0 && !dims) || (incidents->keeps_origins && !origin)) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %u incidents", capacity);
-    }
-    incidents->capacity = capacity;
-    return true;
+    return err_set(err, TALLY_LIMIT, "more than %u incidents of one feed", (unsigned)INCIDENTS_MAX);
 }
 
-bool incidents_widen(struct incidents *incidents, size_t dims_count, struct tally_err *err)
+static bool make_parts(struct incidents *incidents, struct tally_err *err)
 {
-    size_t old = incidents->dims_max;
-
-    if (dims_count <= old) {
-        return true;
+    if (!incidents->part) {
+        incidents->part = calloc(INCIDENTS_PARTS, sizeof *incidents->part);
     }
-    uint32_t *dims = calloc((size_t)incidents->capacity * dims_count + 1, sizeof *dims);
-    if (!dims) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu dimensions", dims_count);
-    }
-    for (uint32_t i = 0; old > 0 && i < incidents->count; i++) {
-        memcpy(dims + i * dims_count, incidents->dims + i * old, old * sizeof *dims);
-    }
-    free(incidents->dims);
-    incidents->dims = dims;
-    incidents->dims_max = dims_count;
-    return true;
+    return incidents->part ? true : no_memory(err);
 }
 
-uint32_t *incidents_dims(const struct incidents *incidents, const struct incident *incident)
+uint32_t incidents_count(const struct incidents *incidents)
 {
-    if (incidents->dims_max == 0) {
-        return NULL;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; incidents->part && i < INCIDENTS_PARTS; i++) {
+        count += incidents->part[i].count;
     }
-    return incidents->dims + (size_t)(incident - incidents->row) * incidents->dims_max;
+    return count;
 }
 
 bool incidents_reserve(struct incidents *incidents, uint64_t further, struct tally_err *err)
 {
-    if (further > INCIDENTS_MAX - incidents->count) {
-        return err_set(err, TALLY_LIMIT, "more than %u incidents of one feed",
-                       (unsigned)INCIDENTS_MAX);
+    uint32_t each = (uint32_t)(further / INCIDENTS_PARTS); // hashes spread them evenly
+
+    if (further > INCIDENTS_MAX - incidents_count(incidents)) {
+        return too_many(err);
     }
-    uint32_t count = incidents->count + (uint32_t)further;
-    return reserve_rows(incidents, count, err) && reserve_slots(incidents, count, err);
+    if (!make_parts(incidents, err)) {
+        return false;
+    }
+    for (uint32_t i = 0; each > 0 && i < INCIDENTS_PARTS; i++) {
+        if (!has_slots(&incidents->part[i], incidents->part[i].count + each)) {
+            return renew_slots(incidents, each, err);
+        }
+    }
+    return true;
+}
+
+bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
+                             struct tally_err *err)
+{
+    if (!make_parts(incidents, err)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+        struct incidents_part *part = &incidents->part[i];
+        if (further[i] > PART_ROWS_MAX - part->count) {
+            return too_many(err);
+        }
+        if (!reserve_slots(incidents, part, part->count + further[i], err)) {
+            return false;
+        }
+        while (part->blocks * BLOCK_ROWS < part->count + further[i]) {
+            if (!add_block(incidents, part, err)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+uint8_t incidents_part(uint64_t id)
+{
+    return (uint8_t)(hash_of(id) >> 56);
 }
 
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err)
 {
-    if (!incidents_reserve(incidents, 1, err)) {
+    uint64_t hash = hash_of(id);
+
+    if (!make_parts(incidents, err)) {
         return NULL;
     }
-    uint32_t row = incidents->count++;
-    incidents->row[row] = (struct incident){.id = id};
-    if (incidents->dims_max > 0) {
-        memset(incidents_dims(incidents, &incidents->row[row]), 0,
-               incidents->dims_max * sizeof *incidents->dims);
+    struct incidents_part *part = part_of(incidents, hash);
+    if (part->count == PART_ROWS_MAX) {
+        too_many(err);
+        return NULL;
     }
-    if (incidents->keeps_origins) {
-        incidents->origin[row] = (struct incident_origin){0};
+    if (!reserve_slots(incidents, part, part->count + 1, err) ||
+        (part->count == part->blocks * BLOCK_ROWS && !add_block(incidents, part, err))) {
+        return NULL;
     }
-    place(incidents, row);
-    return &incidents->row[row];
+    struct incident *incident = row_at(incidents, part, part->count);
+    memset(incident, 0, incidents->layout.stride);
+    incident->id = id;
+    place(part, hash, part->count++);
+    return incident;
+}
+
+struct incident *incidents_next(const struct incidents *incidents, struct incidents_walk *walk)
+{
+    for (; incidents->part && walk->part < INCIDENTS_PARTS; walk->part++, walk->row = 0) {
+        const struct incidents_part *part = &incidents->part[walk->part];
+        if (walk->row < part->count) {
+            return row_at(incidents, part, walk->row++);
+        }
+    }
+    return NULL;
+}
+
+struct incidents_walk incidents_walk_from(const struct incidents *incidents, uint32_t index)
+{
+    struct incidents_walk walk = {.row = index};
+
+    for (; walk.row >= incidents->part[walk.part].count; walk.part++) {
+        walk.row -= incidents->part[walk.part].count;
+    }
+    return walk;
 }

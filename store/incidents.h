@@ -1,20 +1,29 @@
 // store/incidents.h - the incidents of one feed in memory, and their index by id.
 //
-//   id --hash--> slot { 32 bits of the hash, row + 1 } --> row of 32 bytes, in order of arrival
-//                                                          dims beside it, text codes
+//   id --hash--> part { slot [tag 8][row + 1, 24] ... }  -->  rows of the part, in order of arrival
 //
-//   days, 64 bits:  [seen 14][flags 4][lasts 23][first day 23]
+//   row   [id 8][days 8][values 4][shape 2] [revision 0, 4 or 8][dimension 0-4 each][origin 12]
+//                  |
+//                  [seen 14][flags 4][lasts 23][first day 23]
 //
-// Equal measures stand once: `values` is their code (store/state.h). Memory: 32 bytes an incident,
-// 4 a dimension and 8 a slot, of which a third to two thirds are taken; 12 more where origins are
-// kept.
+// What is behind the shape is as wide as the widest of the feed needs, and all rows are laid out
+// anew when one needs more (incidents_fit): nothing is ever cut off. Equal measures stand once:
+// `values` is their code (store/state.h). A feed's incidents lie in 256 parts by hash. A part has
+// rows and slots of its own, so that its index grows alone, and parts may be filled by different
+// threads.
 //
-// Rows move when one is added: a pointer is good until then.
+// Memory: a row, and 5 to 8 bytes of slots. A row without origin takes 22 bytes, the revision, and
+// 1 byte a dimension where all its texts are among the first 255 of the state, 2 where among the
+// first 65,535.
+//
+// A row stays where it is until incidents_fit lays it out anew.
 #ifndef STORE_INCIDENTS_H
 #define STORE_INCIDENTS_H
 
+#include "base/arena.h"
 #include "base/day.h"
 #include "base/err.h"
+#include "store/shape.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +31,7 @@
 enum {
     INCIDENTS_MAX = UINT32_MAX / 2, // so that counts of incidents fit 32 bits
     INCIDENT_SEEN_MAX = (1 << 14) - 1,
+    INCIDENTS_PARTS = 256,
 };
 
 enum incident_flags {
@@ -31,13 +41,13 @@ enum incident_flags {
     INCIDENT_REVISION_TEXT = 8,
 };
 
-struct incident {
-    uint64_t id;      // id_code (store/id.h); the head is a code of the state's names
-    int64_t revision; // a number, or the code of a text of the state's names
-    uint32_t shape;   // of the state
-    uint32_t values;  // code in the state's values
+struct __attribute__((packed, aligned(2))) incident {
+    uint64_t id; // id_code (store/id.h); the head is a code of the state's names
     uint64_t days;
+    uint32_t values; // code in the state's values
+    uint16_t shape;  // of the state
 };
+_Static_assert(sizeof(struct incident) == 22, "revision and dimensions begin behind it");
 
 enum {
     INCIDENT_DAY_BITS = 23,
@@ -92,34 +102,88 @@ struct incident_origin {
     uint32_t line;
 };
 
+// Where the parts of a row stand behind its `struct incident`.
+struct incidents_layout {
+    uint32_t stride; // bytes a row
+    uint32_t revision_bytes;
+    uint32_t dims_count;               // of all shapes of the feed the most
+    uint32_t dim_max[SHAPE_DIMS_MAX];  // greatest code that there is room for
+    uint16_t dim_at[SHAPE_DIMS_MAX];   // from the row's first byte
+    uint8_t dim_bytes[SHAPE_DIMS_MAX]; // 0 to 4
+    uint16_t origin_at;
+};
+
+struct incidents_part {
+    unsigned char **block; // of rows
+    uint32_t *slot;        // 0 is free
+    uint32_t count;        // of rows
+    uint32_t slots;
+    uint32_t blocks;
+    uint32_t blocks_capacity;
+};
+
 struct incidents {
-    struct incident *row;
-    uint32_t *dims;                 // [capacity][dims_max]
-    struct incident_origin *origin; // of each row; NULL: not kept
-    uint64_t *slot;                 // hash, row + 1; 0 is free
-    uint32_t count;
-    uint32_t capacity;
-    size_t slots;    // power of two
-    size_t dims_max; // of all shapes of the feed
+    struct incidents_part *part; // [INCIDENTS_PARTS]; NULL: there never was any incident
+    struct arena rows;
+    struct arena slots;
+    size_t slots_left; // bytes of it that no part uses any more
+    struct incidents_layout layout;
     bool keeps_origins;
 };
 
 void incidents_init(struct incidents *incidents, bool keeps_origins);
 void incidents_done(struct incidents *incidents);
+uint32_t incidents_count(const struct incidents *incidents);
 
-// Rows have room for so many dimensions from now on. Errors: TALLY_NO_MEMORY.
-bool incidents_widen(struct incidents *incidents, size_t dims_count, struct tally_err *err);
+// What rows that are about to be written need room for.
+struct incidents_need {
+    uint32_t revision_bytes; // 0, 4 or 8: incidents_revision_bytes
+    uint32_t dims_count;
+    uint32_t codes[SHAPE_DIMS_MAX]; // of each dimension all codes, or'ed
+};
+uint32_t incidents_revision_bytes(bool given, int64_t revision);
+bool incidents_fits(const struct incidents *incidents, const struct incidents_need *need);
+// Lays out all rows anew if need be: they move. Errors: TALLY_NO_MEMORY, and all is as before.
+bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,
+                   struct tally_err *err);
 
-// The dimensions of a row: dims_max of them, those beyond its shape are 0.
-uint32_t *incidents_dims(const struct incidents *incidents, const struct incident *incident);
+// The further parts of a row. Requires of what is set: that it fits.
+int64_t incidents_revision(const struct incidents *incidents, const struct incident *incident);
+void incidents_set_revision(const struct incidents *incidents, struct incident *incident,
+                            int64_t revision);
+uint32_t incidents_dim(const struct incidents *incidents, const struct incident *incident,
+                       size_t dim);
+void incidents_set_dim(const struct incidents *incidents, struct incident *incident, size_t dim,
+                       uint32_t code);
+// Requires: keeps_origins.
+struct incident_origin incidents_origin(const struct incidents *incidents,
+                                        const struct incident *incident);
+void incidents_set_origin(const struct incidents *incidents, struct incident *incident,
+                          struct incident_origin origin);
 
 // NULL: absent.
 struct incident *incidents_find(const struct incidents *incidents, uint64_t id);
-// Room for `further` incidents at once. Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
+// `further` incidents are about to be added: the index grows at once instead of many times.
+// Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
 bool incidents_reserve(struct incidents *incidents, uint64_t further, struct tally_err *err);
-// A zeroed row with this id. Requires: it is absent. NULL: as reserve.
+// The same of each part: room for rows and in the index, so that adding so many cannot fail and
+// touches nothing but the part.
+bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
+                             struct tally_err *err);
+// In which part an id is.
+uint8_t incidents_part(uint64_t id);
+// A row of zeros with this id. Requires: it is absent. NULL: as reserve.
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
 // Asks for the memory that a find will look at, some finds ahead.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);
+
+// All of them, part by part and in order of arrival within each; NULL ends. Start with {0}.
+struct incidents_walk {
+    uint32_t part;
+    uint32_t row;
+};
+struct incident *incidents_next(const struct incidents *incidents, struct incidents_walk *walk);
+// Where a walk stands behind its first `index` incidents. Requires: index < incidents_count.
+struct incidents_walk incidents_walk_from(const struct incidents *incidents, uint32_t index);
 
 #endif

@@ -340,13 +340,12 @@ bool packer_equals(const struct packer *packer, const struct packer_row *row,
                    const struct incident *incident)
 {
     const struct revision kept = incident_revision(packer->state, incident);
-    const uint32_t *dims = incident_dims(packer->state, incident);
 
     if (incident->shape != packer->shape) {
         return false;
     }
     for (uint32_t i = 0; i < packer->columns->dims_count; i++) {
-        if (dims[i] != packer_known_text(packer, row->dims[i])) {
+        if (incident_dim(packer->state, incident, i) != packer_known_text(packer, row->dims[i])) {
             return false;
         }
     }

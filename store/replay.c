@@ -244,14 +244,21 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
     return found;
 }
 
-// A batch that is most of what its feed has: the index grows once instead of many times.
+// The index grows once instead of many times: by all rows of a feed's first batch, and of a later
+// one, after its first rows, by as many of the others as if they were like these.
 static bool reserve(const struct unit *unit, struct tally_err *err)
 {
     enum { AT_ONCE_MAX = 1 << 24 }; // a damaged count costs no more than this
     struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
-    uint64_t rows = unit->end.rows < AT_ONCE_MAX ? unit->end.rows : AT_ONCE_MAX;
+    uint64_t left = unit->end.rows < AT_ONCE_MAX ? unit->end.rows : AT_ONCE_MAX;
 
-    return rows <= incidents->count || incidents_reserve(incidents, rows, err);
+    if (unit->rows > 0) {
+        left = left > unit->rows ? left - unit->rows : 0;
+        left = left * unit->file.counts.added / unit->rows;
+    } else if (incidents_count(incidents) > 0) {
+        return true;
+    }
+    return incidents_reserve(incidents, left, err);
 }
 
 static bool start_batch(struct unit *unit, struct tally_err *err)
@@ -343,41 +350,44 @@ static bool scope_is_out(const struct unit *unit, const struct state_row *row)
     return bsearch(&text, unit->out, unit->out_count, sizeof text, compare_codes);
 }
 
-static bool take_row(struct unit *unit, const struct state_row *row, struct tally_err *err)
+// What stands out of scope is only counted.
+static void leave_out(struct unit *unit, struct state_rows *rows)
 {
-    unit->rows++;
-    if (scope_is_out(unit, row)) {
-        unit->file.counts.older++;
-        return true;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < rows->count; i++) {
+        if (scope_is_out(unit, &rows->row[i])) {
+            unit->file.counts.older++;
+        } else {
+            rows->row[kept++] = rows->row[i];
+        }
     }
-    return state_apply(unit->state, &unit->batch, row, &unit->file.counts, err);
+    rows->count = kept;
 }
 
-static bool take_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
 {
-    enum { AHEAD = 16 };
-    const struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
-    struct state_row row[AHEAD];
-    uint32_t dims[AHEAD][SHAPE_DIMS_MAX];
-    uint32_t count;
+    const struct ledger_frame *wrong;
+    struct state_rows rows;
 
-    if (!unpacker_take_rows(&unit->unpacker, frame->payload, &count, err)) {
+    if (!unpacker_take_rows(&unit->unpacker, &rows, &wrong, err)) {
+        return wrong ? corrupt_within(wrong, err) : false;
+    }
+    bool first = unit->rows == 0;
+    unit->rows += rows.count;
+    if (unit->out_count > 0) {
+        leave_out(unit, &rows);
+    }
+    return state_apply_rows(unit->state, &unit->batch, &rows, &unit->file.counts, err) &&
+           (!first || rows.count == 0 || reserve(unit, err));
+}
+
+static bool put_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
+{
+    if (!unpacker_put_rows(&unit->unpacker, frame, err)) {
         return corrupt_within(frame, err);
     }
-    // Looked up some rows ahead of their turn, so that memory has time to answer.
-    for (uint32_t i = 0; i < count + AHEAD; i++) {
-        struct state_row *slot = &row[i % AHEAD];
-        if (i >= AHEAD && !take_row(unit, slot, err)) {
-            return false;
-        }
-        if (i < count) {
-            if (!unpacker_row(&unit->unpacker, i, dims[i % AHEAD], slot, err)) {
-                return corrupt_within(frame, err);
-            }
-            incidents_prefetch(incidents, slot->id);
-        }
-    }
-    return true;
+    return unit->unpacker.frames < UNPACKER_FRAMES_MAX || take_waiting_rows(unit, err);
 }
 
 // ---- rows of version 1 --------------------------------------------------------------------
@@ -410,8 +420,13 @@ static bool take_old_rows(struct unit *unit, const struct ledger_frame *frame,
             !old_row_is_sound(unit, shape, &old)) {
             return corrupt(frame, "malformed row", err);
         }
-        if (!state_take_row(unit->state, unit->batch.shape, &old, &row, err) ||
-            !take_row(unit, &row, err)) {
+        if (!state_take_row(unit->state, unit->batch.shape, &old, &row, err)) {
+            return false;
+        }
+        unit->rows++;
+        if (scope_is_out(unit, &row)) {
+            unit->file.counts.older++;
+        } else if (!state_apply(unit->state, &unit->batch, &row, &unit->file.counts, err)) {
             return false;
         }
     }
@@ -458,7 +473,7 @@ static bool take_frame(struct unit *unit, const struct ledger_frame *frame, bool
     case LEDGER_VALUES:
         return take_codes(unit, frame, err);
     case LEDGER_ROWS:
-        return skip || (old ? take_old_rows(unit, frame, err) : take_rows(unit, frame, err));
+        return skip || (old ? take_old_rows(unit, frame, err) : put_rows(unit, frame, err));
     case LEDGER_REJECTS:
         return take_rejects(unit, frame, err);
     default:
@@ -493,6 +508,9 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         if (!take_frame(unit, &frame, skip, err)) {
             return false;
         }
+    }
+    if (!take_waiting_rows(unit, err)) {
+        return false;
     }
     if (!skip && unit->rows != unit->end.rows) {
         return corrupt(&frame, "not as many rows as its end says", err);

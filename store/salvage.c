@@ -189,18 +189,14 @@ static enum fate fate_of(const struct tally_err *err)
 static enum fate check_rows(struct salvager *salvager, const struct ledger_frame *frame,
                             struct tally_err *err)
 {
-    uint32_t count = 0;
-    struct state_row row;
+    const struct ledger_frame *wrong;
+    struct state_rows rows;
 
-    if (!unpacker_take_rows(&salvager->unpacker, frame->payload, &count, err)) {
-        return LOST;
+    if (!unpacker_put_rows(&salvager->unpacker, frame, err) ||
+        !unpacker_take_rows(&salvager->unpacker, &rows, &wrong, err)) {
+        return fate_of(err);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!unpacker_row(&salvager->unpacker, i, salvager->dims, &row, err)) {
-            return LOST;
-        }
-    }
-    salvager->rows_count += count;
+    salvager->rows_count += rows.count;
     return COPIED;
 }
 

@@ -154,7 +154,8 @@ bool state_add_shape(struct state *state, const struct shape *shape, uint16_t *o
     if (!copy) {
         return false;
     }
-    if (!incidents_widen(&state->feed[feed].incidents, shape->dims_count, err)) {
+    struct incidents_need need = {.dims_count = (uint32_t)shape->dims_count};
+    if (!incidents_fit(&state->feed[feed].incidents, &need, err)) {
         shape_close(copy);
         return false;
     }
@@ -276,9 +277,9 @@ const struct state_feed *state_feed_of(const struct state *state, const struct i
     return &state->feed[state->shape_feed[incident->shape]];
 }
 
-const uint32_t *incident_dims(const struct state *state, const struct incident *incident)
+uint32_t incident_dim(const struct state *state, const struct incident *incident, size_t dim)
 {
-    return incidents_dims(&state_feed_of(state, incident)->incidents, incident);
+    return incidents_dim(&state_feed_of(state, incident)->incidents, incident, dim);
 }
 
 uint64_t incident_reported(const struct state *state, const struct incident *incident)
@@ -297,8 +298,7 @@ void incident_id(const struct state *state, const struct incident *incident, str
     id_format(head->text, head->bytes, id_number(incident->id), out);
 }
 
-static struct revision revision_by_code(const struct state *state, enum revision_kind kind,
-                                        int64_t revision)
+struct revision state_revision(const struct state *state, enum revision_kind kind, int64_t revision)
 {
     if (kind != REVISION_TEXT) {
         return kind == REVISION_NUMBER ? revision_of_number(revision)
@@ -319,21 +319,14 @@ static enum revision_kind revision_kind_of(const struct incident *incident)
 
 struct revision incident_revision(const struct state *state, const struct incident *incident)
 {
-    return revision_by_code(state, revision_kind_of(incident), incident->revision);
+    return state_revision(state, revision_kind_of(incident),
+                          incidents_revision(&state_feed_of(state, incident)->incidents, incident));
 }
 
-static struct incident_origin *origin_of(const struct state *state, const struct incident *incident)
-{
-    const struct incidents *incidents = &state_feed_of(state, incident)->incidents;
-
-    return incidents->origin ? &incidents->origin[incident - incidents->row] : NULL;
-}
-
-const struct incident_origin *incident_origin(const struct state *state,
-                                              const struct incident *incident)
+struct incident_origin incident_origin(const struct state *state, const struct incident *incident)
 {
     assert(state->keeps_origins);
-    return origin_of(state, incident);
+    return incidents_origin(&state_feed_of(state, incident)->incidents, incident);
 }
 
 struct incident *state_find(const struct state *state, uint32_t feed, const char *id,
@@ -349,10 +342,10 @@ struct incident *state_find(const struct state *state, uint32_t feed, const char
 
 struct incident *state_next(const struct state *state, struct state_walk *walk)
 {
-    for (; walk->feed < state->feeds_count; walk->feed++, walk->row = 0) {
-        const struct incidents *incidents = &state->feed[walk->feed].incidents;
-        if (walk->row < incidents->count) {
-            return &incidents->row[walk->row++];
+    for (; walk->feed < state->feeds_count; walk->feed++, walk->at = (struct incidents_walk){0}) {
+        struct incident *incident = incidents_next(&state->feed[walk->feed].incidents, &walk->at);
+        if (incident) {
+            return incident;
         }
     }
     return NULL;
@@ -362,10 +355,15 @@ struct state_walk state_walk_from(const struct state *state, uint64_t index)
 {
     struct state_walk walk = {0};
 
-    while (walk.feed < state->feeds_count && index >= state->feed[walk.feed].incidents.count) {
-        index -= state->feed[walk.feed++].incidents.count;
+    for (; walk.feed < state->feeds_count; walk.feed++) {
+        const struct incidents *incidents = &state->feed[walk.feed].incidents;
+        uint32_t count = incidents_count(incidents);
+        if (index < count) {
+            walk.at = incidents_walk_from(incidents, (uint32_t)index);
+            break;
+        }
+        index -= count;
     }
-    walk.row = (uint32_t)index;
     return walk;
 }
 
@@ -374,7 +372,7 @@ uint64_t state_incidents(const struct state *state)
     uint64_t count = 0;
 
     for (size_t i = 0; i < state->feeds_count; i++) {
-        count += state->feed[i].incidents.count;
+        count += incidents_count(&state->feed[i].incidents);
     }
     return count;
 }
@@ -393,12 +391,9 @@ void state_next_mark(struct state *state)
     state->mark += STATE_MARKS;
 }
 
-// ---- applying rows ------------------------------------------------------------------------
-
 bool state_notify(const struct state *state, const struct incident *incident, int sign,
                   struct tally_err *err)
 {
-    state->feed[state->shape_feed[incident->shape]].live += (uint64_t)(int64_t)sign;
     for (size_t i = 0; i < state->observers_count; i++) {
         const struct state_observer *observer = &state->observer[i];
         if (!observer->on_change(observer->context, state, incident, sign, err)) {
@@ -406,79 +401,6 @@ bool state_notify(const struct state *state, const struct incident *incident, in
         }
     }
     return true;
-}
-
-static unsigned revision_flags(enum revision_kind kind)
-{
-    return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
-           : kind == REVISION_TEXT ? INCIDENT_REVISION_TEXT
-                                   : 0;
-}
-
-// It was seen by the batch that is applied now, and said by this row.
-static void note_origin(const struct state *state, struct incident *incident,
-                        const struct state_batch *batch, const struct state_row *row)
-{
-    struct incident_origin *origin = state->keeps_origins ? origin_of(state, incident) : NULL;
-
-    incident_set_seen(incident, state->mark);
-    if (origin) {
-        *origin = (struct incident_origin){
-            .batch = batch->number, .record = (uint32_t)row->record, .line = (uint32_t)row->line};
-    }
-}
-
-static void write_incident(const struct state *state, struct incident *incident,
-                           const struct state_batch *batch, const struct state_row *row,
-                           unsigned flags)
-{
-    uint32_t *dims = incidents_dims(&state->feed[batch->feed].incidents, incident);
-    bool put = row->op == ROWS_PUT;
-
-    *incident =
-        (struct incident){.id = incident->id,
-                          .revision = row->revision,
-                          .shape = batch->shape,
-                          .values = row->values,
-                          .days = incident_days(put ? row->first_day : 0, put ? row->last_day : 0,
-                                                flags | revision_flags(row->revision_kind), 0)};
-    for (size_t i = 0; i < state->shape[batch->shape]->dims_count; i++) {
-        dims[i] = put ? row->dims[i] : 0;
-    }
-    note_origin(state, incident, batch, row);
-}
-
-static struct incident *find(const struct state *state, const struct state_batch *batch,
-                             const struct state_row *row)
-{
-    return incidents_find(&state->feed[batch->feed].incidents, row->id);
-}
-
-static bool insert(struct state *state, const struct state_batch *batch,
-                   const struct state_row *row, unsigned flags, struct incident **out_incident,
-                   struct tally_err *err)
-{
-    *out_incident = incidents_add(&state->feed[batch->feed].incidents, row->id, err);
-    if (!*out_incident) {
-        return false;
-    }
-    write_incident(state, *out_incident, batch, row, flags);
-    return true;
-}
-
-static bool equals(const struct state *state, const struct incident *incident,
-                   const struct state_batch *batch, const struct state_row *row)
-{
-    const struct revision kept = incident_revision(state, incident);
-    const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
-    size_t dims_bytes = state->shape[batch->shape]->dims_count * sizeof *row->dims;
-
-    return incident->shape == batch->shape && incident->values == row->values &&
-           (dims_bytes == 0 ||
-            memcmp(incident_dims(state, incident), row->dims, dims_bytes) == 0) &&
-           incident_first_day(incident) == row->first_day &&
-           incident_last_day(incident) == row->last_day && kept.kind == revision.kind &&
-           revision_compare(&kept, &revision) == 0;
 }
 
 uint32_t state_kept_scope(const struct state *state, const struct incident *incident,
@@ -490,126 +412,5 @@ uint32_t state_kept_scope(const struct state *state, const struct incident *inci
     int dim = incident->shape == shape ? scope_dim
                                        : shape_find_dim(state_shape(state, incident),
                                                         state->shape[shape]->dims[scope_dim]);
-    return dim < 0 ? 0 : incident_dims(state, incident)[dim];
-}
-
-// Whether a row is newer than what is kept, or says something else at the same revision.
-enum verdict { OLDER, SAME, CHANGED };
-
-static enum verdict judge(const struct state *state, const struct incident *incident,
-                          const struct state_batch *batch, const struct state_row *row,
-                          struct batch_counts *counts)
-{
-    const struct revision kept = incident_revision(state, incident);
-    const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
-    int order = revision_compare(&revision, &kept);
-    // A snapshot is one word: only its own rows are compared with each other.
-    bool one_word = batch->mode == BATCH_SNAPSHOT && incident_seen(incident) != state->mark;
-
-    if (incident_flags(incident) & INCIDENT_TOMBSTONE && revision.kind != REVISION_NONE) {
-        return order > 0 ? CHANGED : OLDER;
-    }
-    if (order < 0 && !one_word) {
-        return OLDER;
-    }
-    if (incident_is_live(incident) && equals(state, incident, batch, row)) {
-        return SAME;
-    }
-    if (order == 0 && incident_is_live(incident) && revision.kind != REVISION_NONE) {
-        counts->conflicts++;
-    }
-    return CHANGED;
-}
-
-static bool apply_put(struct state *state, const struct state_batch *batch,
-                      const struct state_row *row, struct batch_counts *counts,
-                      struct tally_err *err)
-{
-    struct incident *incident = find(state, batch, row);
-
-    if (!incident) {
-        counts->added++;
-        return insert(state, batch, row, 0, &incident, err) &&
-               state_notify(state, incident, 1, err);
-    }
-    switch (judge(state, incident, batch, row, counts)) {
-    case OLDER:
-        counts->older++;
-        return true;
-    case SAME:
-        counts->unchanged++;
-        if (batch->mode == BATCH_SNAPSHOT) { // its further rows are compared with this one
-            note_origin(state, incident, batch, row);
-        }
-        return true;
-    case CHANGED:
-        break;
-    }
-    if (incident_is_live(incident)) {
-        counts->revised++;
-        if (!state_notify(state, incident, -1, err)) {
-            return false;
-        }
-    } else {
-        counts->added++; // it is back
-    }
-    write_incident(state, incident, batch, row, 0);
-    return state_notify(state, incident, 1, err);
-}
-
-// Withdrawn at a revision: kept as a mark that only a newer version passes.
-static bool bury(struct state *state, struct incident *incident, const struct state_batch *batch,
-                 const struct state_row *row, struct tally_err *err)
-{
-    unsigned flags = INCIDENT_WITHDRAWN | INCIDENT_TOMBSTONE;
-
-    if (!incident) {
-        return insert(state, batch, row, flags, &incident, err);
-    }
-    write_incident(state, incident, batch, row, flags);
-    return true;
-}
-
-static bool apply_withdraw(struct state *state, const struct state_batch *batch,
-                           const struct state_row *row, struct batch_counts *counts,
-                           struct tally_err *err)
-{
-    struct incident *incident = find(state, batch, row);
-    bool marked = row->revision_kind != REVISION_NONE;
-
-    if (incident && marked) {
-        const struct revision kept = incident_revision(state, incident);
-        const struct revision revision = revision_by_code(state, row->revision_kind, row->revision);
-        if (revision_compare(&revision, &kept) < 0) {
-            counts->older++;
-            return true;
-        }
-    }
-    if (!incident || !incident_is_live(incident)) {
-        counts->unchanged++;
-        return !marked || bury(state, incident, batch, row, err);
-    }
-    counts->withdrawn++;
-    if (!state_notify(state, incident, -1, err)) {
-        return false;
-    }
-    if (marked) {
-        return bury(state, incident, batch, row, err);
-    }
-    incident_set_flags(incident, incident_flags(incident) | INCIDENT_WITHDRAWN);
-    incident_set_seen(incident, state->mark);
-    return true;
-}
-
-bool state_apply(struct state *state, const struct state_batch *batch, const struct state_row *row,
-                 struct batch_counts *counts, struct tally_err *err)
-{
-    switch (row->op) {
-    case ROWS_PUT:
-        return apply_put(state, batch, row, counts, err);
-    case ROWS_WITHDRAW:
-        return apply_withdraw(state, batch, row, counts, err);
-    default:
-        return true;
-    }
+    return dim < 0 ? 0 : incident_dim(state, incident, (size_t)dim);
 }

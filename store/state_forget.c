@@ -7,22 +7,28 @@
 
 #include <stdlib.h>
 
-static bool forget_incident(struct state *state, struct incident *incident, struct tally_err *err)
+static bool forget_incident(struct state *state, struct state_feed *feed, struct incident *incident,
+                            struct tally_err *err)
 {
-    if (incident_is_live(incident) && !state_notify(state, incident, -1, err)) {
-        return false;
+    if (incident_is_live(incident)) {
+        feed->live--;
+        if (!state_notify(state, incident, -1, err)) {
+            return false;
+        }
     }
     incident_set_flags(incident, INCIDENT_WITHDRAWN);
-    incident->revision = 0;
+    incidents_set_revision(&feed->incidents, incident, 0);
     return true;
 }
 
 bool state_forget(struct state *state, const struct state_batch *batch, struct tally_err *err)
 {
     struct state_feed *feed = &state->feed[batch->feed];
+    struct incidents_walk walk = {0};
+    struct incident *incident;
 
-    for (uint32_t i = 0; i < feed->incidents.count; i++) {
-        if (!forget_incident(state, &feed->incidents.row[i], err)) {
+    while ((incident = incidents_next(&feed->incidents, &walk)) != NULL) {
+        if (!forget_incident(state, feed, incident, err)) {
             return false;
         }
     }

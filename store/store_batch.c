@@ -246,13 +246,15 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
 static bool withdraw_missing(struct store *store, struct tally_err *err)
 {
     const struct incidents *incidents = &store->state.feed[store->pending.feed].incidents;
+    struct incidents_walk walk = {0};
+    const struct incident *incident;
 
-    for (uint32_t i = 0; i < incidents->count; i++) {
+    for (uint32_t i = 0; (incident = incidents_next(incidents, &walk)) != NULL; i++) {
         if (i % COLUMNS_ROWS_MAX == 0) {
             progress_step(&store->progress);
         }
-        if (snapshot_misses(store, &incidents->row[i]) &&
-            !packer_put_withdrawal(&store->packer, &incidents->row[i], err)) {
+        if (snapshot_misses(store, incident) &&
+            !packer_put_withdrawal(&store->packer, incident, err)) {
             return false;
         }
     }

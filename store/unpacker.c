@@ -2,11 +2,13 @@
 
 #include "store/rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void unpacker_init(struct unpacker *unpacker, struct state *state)
 {
     *unpacker = (struct unpacker){.state = state};
+    bytes_init(&unpacker->payloads);
 }
 
 void unpacker_done(struct unpacker *unpacker)
@@ -14,7 +16,13 @@ void unpacker_done(struct unpacker *unpacker)
     free(unpacker->names.code);
     free(unpacker->texts.code);
     free(unpacker->values.code);
-    free(unpacker->columns);
+    for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
+        free(unpacker->columns[i]);
+    }
+    free(unpacker->row);
+    free(unpacker->order);
+    free(unpacker->dims);
+    bytes_done(&unpacker->payloads);
     *unpacker = (struct unpacker){0};
 }
 
@@ -103,16 +111,13 @@ bool unpacker_begin(struct unpacker *unpacker, uint16_t shape, struct tally_err 
     struct state *state = unpacker->state;
     uint32_t values;
 
-    if (!unpacker->columns) {
-        unpacker->columns = malloc(sizeof *unpacker->columns);
-        if (!unpacker->columns) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a frame");
-        }
-    }
     unpacker->shape = shape;
     unpacker->names.count = 0;
     unpacker->texts.count = 0;
     unpacker->values.count = 0;
+    unpacker->frames = 0;
+    unpacker->rows = 0;
+    bytes_clear(&unpacker->payloads);
     return state_take_values(state, state->shape[shape]->measures_count, 0, no_measures, &values,
                              err) &&
            add_code(&unpacker->names, 0, err) && add_code(&unpacker->texts, 0, err) &&
@@ -121,66 +126,215 @@ bool unpacker_begin(struct unpacker *unpacker, uint16_t shape, struct tally_err 
 
 // ---- rows ---------------------------------------------------------------------------------
 
-bool unpacker_take_rows(struct unpacker *unpacker, struct cursor payload, uint32_t *out_count,
-                        struct tally_err *err)
+bool unpacker_put_rows(struct unpacker *unpacker, const struct ledger_frame *frame,
+                       struct tally_err *err)
 {
-    const struct shape *shape = unpacker->state->shape[unpacker->shape];
+    struct cursor in = frame->payload;
+    uint64_t rows = cursor_take_varint(&in);
 
-    if (!columns_decode(unpacker->columns, (uint32_t)shape->dims_count, payload)) {
+    assert(unpacker->frames < UNPACKER_FRAMES_MAX);
+    if (!in.ok || rows > COLUMNS_ROWS_MAX) {
         return malformed("rows", err);
     }
-    *out_count = unpacker->columns->count;
-    return true;
+    unpacker->waiting[unpacker->frames++] = (struct unpacker_frame){
+        .frame = *frame,
+        .payload_at = unpacker->payloads.count,
+        .names = unpacker->names.count,
+        .texts = unpacker->texts.count,
+        .values = unpacker->values.count,
+        .row = unpacker->rows,
+    };
+    unpacker->rows += (uint32_t)rows;
+    bytes_put(&unpacker->payloads, frame->payload.at, cursor_left(&frame->payload));
+    return unpacker->payloads.ok
+               ? true
+               : err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
 }
 
-static bool is_sound(const struct unpacker *unpacker, const uint64_t value[COLUMN_DIMS])
+static bool is_sound(const struct unpacker_frame *frame, const uint64_t value[COLUMN_DIMS])
 {
     bool by_name = value[COLUMN_REVISION_KIND] == REVISION_TEXT;
     int64_t first_day = (int64_t)value[COLUMN_FIRST_DAY];
 
-    return value[COLUMN_OP] <= ROWS_KEEP && value[COLUMN_HEAD] < unpacker->names.count &&
+    return value[COLUMN_OP] <= ROWS_KEEP && value[COLUMN_HEAD] < frame->names &&
            value[COLUMN_NUMBER] <= UINT32_MAX && value[COLUMN_REVISION_KIND] <= REVISION_TEXT &&
-           (!by_name || value[COLUMN_REVISION] < unpacker->names.count) && first_day >= DAY_MIN &&
+           (!by_name || value[COLUMN_REVISION] < frame->names) && first_day >= DAY_MIN &&
            first_day <= DAY_MAX && value[COLUMN_LASTS] <= (uint64_t)(DAY_MAX - first_day) &&
-           value[COLUMN_VALUES] < unpacker->values.count;
+           value[COLUMN_VALUES] < frame->values;
 }
 
-static bool take_dims(const struct unpacker *unpacker, uint32_t index, uint32_t *dims)
+// One column of dimensions: its codes or'ed, or false.
+static bool take_dim(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                     const struct columns *columns, uint32_t dim, uint32_t *out_codes)
 {
-    for (uint32_t i = 0; i < unpacker->columns->dims_count; i++) {
-        uint64_t text = unpacker->columns->value[COLUMN_DIMS + i][index];
-        if (text >= unpacker->texts.count) {
+    const uint64_t *value = columns->value[COLUMN_DIMS + dim];
+    uint32_t *to = unpacker->dims + (size_t)frame->row * columns->dims_count + dim;
+    uint32_t codes = 0;
+
+    for (uint32_t i = 0; i < columns->count; i++, to += columns->dims_count) {
+        if (value[i] >= frame->texts) {
             return false;
         }
-        dims[i] = unpacker->texts.code[text];
+        *to = unpacker->texts.code[value[i]];
+        codes |= *to;
     }
+    *out_codes |= codes;
     return true;
 }
 
-bool unpacker_row(const struct unpacker *unpacker, uint32_t index, uint32_t dims[SHAPE_DIMS_MAX],
-                  struct state_row *out_row, struct tally_err *err)
+static bool take_row(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                     const struct columns *columns, uint32_t index, struct incidents_need *need)
 {
     uint64_t value[COLUMN_DIMS];
 
     for (int column = 0; column < COLUMN_DIMS; column++) {
-        value[column] = unpacker->columns->value[column][index];
+        value[column] = columns->value[column][index];
     }
-    if (!is_sound(unpacker, value) || !take_dims(unpacker, index, dims)) {
-        return malformed("row", err);
+    if (!is_sound(frame, value)) {
+        return false;
     }
-    bool by_name = value[COLUMN_REVISION_KIND] == REVISION_TEXT;
+    enum revision_kind kind = (enum revision_kind)value[COLUMN_REVISION_KIND];
     int32_t first_day = (int32_t)(int64_t)value[COLUMN_FIRST_DAY];
-    *out_row = (struct state_row){
-        .op = (uint8_t)value[COLUMN_OP],
-        .revision_kind = (enum revision_kind)value[COLUMN_REVISION_KIND],
-        .id = id_code(unpacker->names.code[value[COLUMN_HEAD]], (uint32_t)value[COLUMN_NUMBER]),
-        .revision = by_name ? unpacker->names.code[value[COLUMN_REVISION]]
-                            : (int64_t)value[COLUMN_REVISION],
-        .dims = dims,
-        .values = unpacker->values.code[value[COLUMN_VALUES]],
-        .first_day = first_day,
-        .last_day = first_day + (int32_t)value[COLUMN_LASTS],
-        .record = value[COLUMN_RECORD],
-        .line = value[COLUMN_LINE]};
+    int64_t revision = kind == REVISION_TEXT   ? unpacker->names.code[value[COLUMN_REVISION]]
+                       : kind == REVISION_NONE ? 0
+                                               : (int64_t)value[COLUMN_REVISION];
+    uint32_t revision_bytes = incidents_revision_bytes(kind != REVISION_NONE, revision);
+    if (revision_bytes > need->revision_bytes) {
+        need->revision_bytes = revision_bytes;
+    }
+    uint32_t row = frame->row + index;
+    uint64_t id = id_code(unpacker->names.code[value[COLUMN_HEAD]], (uint32_t)value[COLUMN_NUMBER]);
+    unpacker->row[row] =
+        (struct state_row){.op = (uint8_t)value[COLUMN_OP],
+                           .part = incidents_part(id),
+                           .revision_kind = kind,
+                           .id = id,
+                           .revision = revision,
+                           .dims = unpacker->dims + (size_t)row * columns->dims_count,
+                           .values = unpacker->values.code[value[COLUMN_VALUES]],
+                           .first_day = first_day,
+                           .last_day = first_day + (int32_t)value[COLUMN_LASTS],
+                           .record = value[COLUMN_RECORD],
+                           .line = value[COLUMN_LINE]};
+    return true;
+}
+
+// NULL, or what is malformed.
+static const char *take_frame(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                              struct columns *columns, struct incidents_need *need)
+{
+    if (!columns_decode(columns, need->dims_count,
+                        cursor_over(unpacker->payloads.data + frame->payload_at,
+                                    cursor_left(&frame->frame.payload)))) {
+        return "rows";
+    }
+    for (uint32_t i = 0; i < need->dims_count; i++) {
+        if (!take_dim(unpacker, frame, columns, i, &need->codes[i])) {
+            return "row";
+        }
+    }
+    for (uint32_t i = 0; i < columns->count; i++) {
+        if (!take_row(unpacker, frame, columns, i, need)) {
+            return "row";
+        }
+    }
+    return NULL;
+}
+
+// What one core does: some of the frames.
+struct share {
+    struct incidents_need need;
+    const struct unpacker_frame *wrong; // the first one of them that is malformed
+    const char *what;                   // of it
+};
+
+struct sharing {
+    const struct unpacker *unpacker;
+    unsigned parts;
+    struct share share[TEAM_PARTS_MAX];
+};
+
+static void take_share(void *context, unsigned part)
+{
+    struct sharing *sharing = context;
+    const struct unpacker *unpacker = sharing->unpacker;
+    struct share *share = &sharing->share[part];
+    size_t end = team_begin(unpacker->frames, part + 1, sharing->parts);
+
+    for (size_t i = team_begin(unpacker->frames, part, sharing->parts); i < end && !share->wrong;
+         i++) {
+        const struct unpacker_frame *frame = &unpacker->waiting[i];
+        share->what = take_frame(unpacker, frame, unpacker->columns[part], &share->need);
+        share->wrong = share->what ? frame : NULL;
+    }
+}
+
+static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned parts)
+{
+    bool ok = true;
+
+    if (unpacker->rows > unpacker->rows_capacity) {
+        free(unpacker->row);
+        free(unpacker->order);
+        unpacker->row = malloc(unpacker->rows * sizeof *unpacker->row);
+        unpacker->order = malloc(unpacker->rows * sizeof *unpacker->order);
+        ok = unpacker->row && unpacker->order;
+        unpacker->rows_capacity = ok ? unpacker->rows : 0;
+    }
+    size_t dims = unpacker->rows * dims_count + 1;
+    if (ok && dims > unpacker->dims_capacity) {
+        free(unpacker->dims);
+        unpacker->dims = malloc(dims * sizeof *unpacker->dims);
+        unpacker->dims_capacity = unpacker->dims ? (uint32_t)dims : 0;
+        ok = unpacker->dims;
+    }
+    for (unsigned i = 0; ok && i < parts; i++) {
+        if (!unpacker->columns[i]) {
+            unpacker->columns[i] = malloc(sizeof(struct columns));
+            ok = unpacker->columns[i];
+        }
+    }
+    return ok;
+}
+
+static void add_need(struct incidents_need *need, const struct incidents_need *more)
+{
+    if (more->revision_bytes > need->revision_bytes) {
+        need->revision_bytes = more->revision_bytes;
+    }
+    for (uint32_t i = 0; i < need->dims_count; i++) {
+        need->codes[i] |= more->codes[i];
+    }
+}
+
+bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
+                        const struct ledger_frame **out_wrong, struct tally_err *err)
+{
+    enum { FRAMES_LEAST = 4 };
+    uint32_t dims_count = (uint32_t)unpacker->state->shape[unpacker->shape]->dims_count;
+    unsigned parts = team_parts(unpacker->frames, FRAMES_LEAST);
+    struct sharing sharing = {.unpacker = unpacker, .parts = parts};
+    struct incidents_need need = {.dims_count = dims_count};
+
+    *out_wrong = NULL;
+    if (!reserve_rows(unpacker, dims_count, parts)) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
+    }
+    for (unsigned i = 0; i < parts; i++) {
+        sharing.share[i].need.dims_count = dims_count;
+    }
+    team_run(take_share, &sharing, parts);
+    for (unsigned i = 0; i < parts; i++) {
+        if (sharing.share[i].wrong) {
+            *out_wrong = &sharing.share[i].wrong->frame;
+            return malformed(sharing.share[i].what, err);
+        }
+        add_need(&need, &sharing.share[i].need);
+    }
+    *out_rows = (struct state_rows){
+        .row = unpacker->row, .order = unpacker->order, .count = unpacker->rows, .need = need};
+    unpacker->frames = 0;
+    unpacker->rows = 0;
+    bytes_clear(&unpacker->payloads);
     return true;
 }

@@ -2,12 +2,16 @@
 // packed.
 //
 //   NAMES  TEXTS  VALUES  --->  code of the batch -> code of the state, given where it is new
-//   ROWS                  --->  struct state_row, one by one
+//   ROWS ROWS ROWS        --->  wait, then many at once, on several cores: struct state_rows
 //
-// Memory: 4 bytes a code of the batch, and the rows of one frame.
+// A row may only use codes that stand before its frame, so that a frame that waits remembers how
+// many there were.
+//
+// Memory: 4 bytes a code of the batch, and the rows of UNPACKER_FRAMES_MAX frames.
 #ifndef STORE_UNPACKER_H
 #define STORE_UNPACKER_H
 
+#include "base/team.h"
 #include "store/columns.h"
 #include "store/ledger_read.h"
 #include "store/state.h"
@@ -21,13 +25,34 @@ struct unpacker_codes {
     uint32_t capacity;
 };
 
+enum { UNPACKER_FRAMES_MAX = 64 };
+
+// A frame of kind ROWS that waits.
+struct unpacker_frame {
+    struct ledger_frame frame; // its payload stands in `payloads`
+    size_t payload_at;
+    uint32_t names; // codes that stand before it
+    uint32_t texts;
+    uint32_t values;
+    uint32_t row; // its first one among those of all that wait
+};
+
 struct unpacker {
     struct state *state;
     uint16_t shape;
     struct unpacker_codes names;
     struct unpacker_codes texts;
     struct unpacker_codes values;
-    struct columns *columns;
+    struct unpacker_frame waiting[UNPACKER_FRAMES_MAX];
+    uint32_t frames;
+    uint32_t rows; // of them all
+    struct bytes payloads;
+    struct state_row *row;
+    uint32_t *order; // scratch of state_apply_rows
+    uint32_t *dims;  // of each row
+    uint32_t rows_capacity;
+    uint32_t dims_capacity;
+    struct columns *columns[TEAM_PARTS_MAX];
 };
 
 void unpacker_init(struct unpacker *unpacker, struct state *state);
@@ -39,11 +64,12 @@ bool unpacker_begin(struct unpacker *unpacker, uint16_t shape, struct tally_err 
 bool unpacker_take_codes(struct unpacker *unpacker, enum ledger_kind kind, struct cursor payload,
                          struct tally_err *err);
 
-// A frame of kind ROWS; how many rows it has. Then each of them.
-bool unpacker_take_rows(struct unpacker *unpacker, struct cursor payload, uint32_t *out_count,
-                        struct tally_err *err);
-// Fills out_row->dims in the caller's array, which the row then points to.
-bool unpacker_row(const struct unpacker *unpacker, uint32_t index, uint32_t dims[SHAPE_DIMS_MAX],
-                  struct state_row *out_row, struct tally_err *err);
+// A frame of kind ROWS waits. Requires: fewer than UNPACKER_FRAMES_MAX do. Errors: as above.
+bool unpacker_put_rows(struct unpacker *unpacker, const struct ledger_frame *frame,
+                       struct tally_err *err);
+// The rows of all frames that wait, in their order, good until the next call of any kind; then
+// none waits. *out_wrong: the frame that err speaks of, or NULL. Errors: as above.
+bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
+                        const struct ledger_frame **out_wrong, struct tally_err *err);
 
 #endif

@@ -30,19 +30,19 @@ static inline void state_dump_incident(const struct state *state, const struct i
     incident_id(state, incident, &id);
     bytes_put_text(out, id.text, id.bytes);
     if (state->keeps_origins) {
-        const struct incident_origin *origin = incident_origin(state, incident);
-        bytes_put_u32(out, origin->batch);
-        bytes_put_u32(out, origin->record);
-        bytes_put_u32(out, origin->line);
+        const struct incident_origin origin = incident_origin(state, incident);
+        bytes_put_u32(out, origin.batch);
+        bytes_put_u32(out, origin.record);
+        bytes_put_u32(out, origin.line);
     }
     bytes_put_u32(out, (uint32_t)incident_first_day(incident));
     bytes_put_u32(out, (uint32_t)incident_last_day(incident));
-    bytes_put_u16(out, (uint16_t)incident->shape);
+    bytes_put_u16(out, incident->shape);
     bytes_put_u8(out, (uint8_t)incident_flags(incident));
     bytes_put_u64(out, incident_reported(state, incident));
     state_dump_revision(&revision, out);
     for (size_t i = 0; i < shape->dims_count; i++) {
-        bytes_put_u32(out, incident_dims(state, incident)[i]);
+        bytes_put_u32(out, incident_dim(state, incident, i));
     }
     for (size_t i = 0; i < shape->measures_count; i++) {
         bytes_put_u64(out, (uint64_t)incident_measures(state, incident)[i]);

@@ -370,7 +370,7 @@ static void compare(const struct state *state, const struct model *model)
             continue;
         }
         const struct texts_entry *place =
-            texts_get(&state->texts, incident_dims(state, incident)[0]);
+            texts_get(&state->texts, incident_dim(state, incident, 0));
         require(strcmp(place->text, places[known->told.place]) == 0);
         require(incident_first_day(incident) == known->told.first &&
                 incident_last_day(incident) == known->told.first + known->told.lasts);

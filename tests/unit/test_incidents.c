@@ -93,32 +93,130 @@ static uint64_t nth(uint32_t i)
 static void each_id_is_found_and_no_other(void **state)
 {
     enum { COUNT = 50000 };
+    static bool met[COUNT];
+    struct incidents incidents;
+    struct incidents_walk walk = {0};
+    struct incidents_need need = {.dims_count = 2, .codes = {1, COUNT}};
+    struct incident *incident;
+    struct tally_err err;
+
+    (void)state;
+    incidents_init(&incidents, true);
+    assert_null(incidents_find(&incidents, 1));
+    assert_null(incidents_next(&incidents, &walk));
+    assert_true(incidents_fit(&incidents, &need, &err));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        if (i == 1000) {
+            assert_true(incidents_reserve(&incidents, 20000, &err));
+        }
+        incident = incidents_add(&incidents, nth(i), &err);
+        assert_non_null(incident);
+        incident->values = i;
+        incidents_set_dim(&incidents, incident, 1, i + 1);
+    }
+    assert_int_equal(incidents_count(&incidents), COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        incident = incidents_find(&incidents, nth(i));
+        assert_non_null(incident);
+        assert_int_equal(incident->values, i);
+        assert_int_equal(incidents_dim(&incidents, incident, 1), i + 1);
+        assert_null(incidents_find(&incidents, nth(i) + 1));
+    }
+    walk = (struct incidents_walk){0};
+    for (uint32_t i = 0; (incident = incidents_next(&incidents, &walk)) != NULL; i++) {
+        struct incidents_walk from = incidents_walk_from(&incidents, i);
+        assert_ptr_equal(incidents_next(&incidents, &from), incident);
+        assert_false(met[incident->values]);
+        met[incident->values] = true;
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_true(met[i]);
+    }
+    incidents_done(&incidents);
+}
+
+// What the i-th row of a feed says in its further parts.
+static int64_t revision_of(uint32_t i)
+{
+    return i < 100 ? 0 : i < 200 ? -(int64_t)i : INT64_MIN + (int64_t)i * 1000003;
+}
+
+static uint32_t code_of(uint32_t i, uint32_t dim)
+{
+    return (uint32_t)((uint64_t)(i % 8) << (i / 60 * 4 % 32)) + dim;
+}
+
+static void check_further(const struct incidents *incidents, uint32_t i, uint32_t rows)
+{
+    const struct incident *incident = incidents_find(incidents, nth(i));
+    struct incident_origin origin = incidents_origin(incidents, incident);
+
+    assert_int_equal(incident->values, i);
+    assert_true(incidents_revision(incidents, incident) == revision_of(i));
+    assert_int_equal(origin.batch, i);
+    assert_int_equal(origin.record, UINT32_MAX - i);
+    assert_int_equal(origin.line, 7);
+    for (uint32_t dim = 0; dim < 3 + rows / 100; dim++) {
+        assert_int_equal(incidents_dim(incidents, incident, dim),
+                         dim < 3 + i / 100 ? code_of(i, dim) : 0);
+    }
+}
+
+// Row by row something gets wider: a revision, the codes of a dimension, their number. All that was
+// there before is read back after each.
+static void rows_are_laid_out_anew_when_one_needs_more(void **state)
+{
+    enum { COUNT = 900 };
     struct incidents incidents;
     struct tally_err err;
 
     (void)state;
     incidents_init(&incidents, true);
-    assert_true(incidents_widen(&incidents, 2, &err));
-    assert_null(incidents_find(&incidents, 1));
     for (uint32_t i = 0; i < COUNT; i++) {
-        if (i == 1000) {
-            assert_true(incidents_reserve(&incidents, 20000, &err));
+        struct incidents_need need = {.revision_bytes =
+                                          incidents_revision_bytes(i >= 100, revision_of(i)),
+                                      .dims_count = 3 + i / 100};
+        for (uint32_t dim = 0; dim < need.dims_count; dim++) {
+            need.codes[dim] = code_of(i, dim);
         }
+        bool moves = !incidents_fits(&incidents, &need);
+        assert_true(incidents_fit(&incidents, &need, &err));
+        assert_true(incidents_fits(&incidents, &need));
         struct incident *incident = incidents_add(&incidents, nth(i), &err);
         assert_non_null(incident);
         incident->values = i;
-        incidents_dims(&incidents, incident)[1] = i + 1;
+        incidents_set_revision(&incidents, incident, revision_of(i));
+        for (uint32_t dim = 0; dim < need.dims_count; dim++) {
+            incidents_set_dim(&incidents, incident, dim, need.codes[dim]);
+        }
+        incidents_set_origin(&incidents, incident, (struct incident_origin){i, UINT32_MAX - i, 7});
+        for (uint32_t before = moves ? 0 : i; before <= i; before++) {
+            check_further(&incidents, before, i);
+        }
     }
-    assert_true(incidents_widen(&incidents, 5, &err)); // what stands there moves along
-    assert_int_equal(incidents.count, COUNT);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        const struct incident *incident = incidents_find(&incidents, nth(i));
-        assert_non_null(incident);
-        assert_int_equal(incident->values, i);
-        assert_int_equal(incidents_dims(&incidents, incident)[1], i + 1);
-        assert_int_equal(incidents_dims(&incidents, incident)[4], 0);
-        assert_null(incidents_find(&incidents, nth(i) + 1));
-    }
+    incidents_done(&incidents);
+}
+
+static void a_row_takes_what_its_feed_needs(void **state)
+{
+    struct incidents incidents;
+    struct incidents_need need = {.dims_count = 4, .codes = {0, 255, 65536, 256}};
+    struct tally_err err;
+
+    (void)state;
+    assert_int_equal(incidents_revision_bytes(false, INT64_MAX), 0);
+    assert_int_equal(incidents_revision_bytes(true, 0), 4);
+    assert_int_equal(incidents_revision_bytes(true, INT32_MIN), 4);
+    assert_int_equal(incidents_revision_bytes(true, INT32_MAX), 4);
+    assert_int_equal(incidents_revision_bytes(true, (int64_t)INT32_MIN - 1), 8);
+    assert_int_equal(incidents_revision_bytes(true, (int64_t)INT32_MAX + 1), 8);
+    incidents_init(&incidents, false);
+    assert_int_equal(incidents.layout.stride, 22);
+    assert_true(incidents_fit(&incidents, &need, &err));
+    assert_int_equal(incidents.layout.stride, 22 + 1 + 3 + 2);
+    need.revision_bytes = 4;
+    assert_true(incidents_fit(&incidents, &need, &err));
+    assert_int_equal(incidents.layout.stride, 22 + 4 + 1 + 3 + 2);
     incidents_done(&incidents);
 }
 
@@ -141,6 +239,8 @@ int main(void)
         cmocka_unit_test(different_ids_have_different_parts),
         cmocka_unit_test(days_flags_and_mark_stand_apart),
         cmocka_unit_test(each_id_is_found_and_no_other),
+        cmocka_unit_test(rows_are_laid_out_anew_when_one_needs_more),
+        cmocka_unit_test(a_row_takes_what_its_feed_needs),
         cmocka_unit_test(more_than_can_be_counted_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

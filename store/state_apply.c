@@ -1,0 +1,344 @@
+// store/state_apply.c - what the rows of a batch do to the incidents (contracts in state.h): design
+// section 2 in code.
+#include "store/state.h"
+
+#include "base/team.h"
+#include "store/rows.h"
+
+static unsigned revision_flags(enum revision_kind kind)
+{
+    return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
+           : kind == REVISION_TEXT ? INCIDENT_REVISION_TEXT
+                                   : 0;
+}
+
+static struct incidents *incidents_of(const struct state *state, const struct state_batch *batch)
+{
+    return &state->feed[batch->feed].incidents;
+}
+
+// It was seen by the batch that is applied now, and said by this row.
+static void note_origin(const struct state *state, struct incident *incident,
+                        const struct state_batch *batch, const struct state_row *row)
+{
+    incident_set_seen(incident, state->mark);
+    if (state->keeps_origins) {
+        struct incident_origin origin = {
+            .batch = batch->number, .record = (uint32_t)row->record, .line = (uint32_t)row->line};
+        incidents_set_origin(incidents_of(state, batch), incident, origin);
+    }
+}
+
+static void write_incident(const struct state *state, struct incident *incident,
+                           const struct state_batch *batch, const struct state_row *row,
+                           unsigned flags)
+{
+    const struct incidents *incidents = incidents_of(state, batch);
+    bool put = row->op == ROWS_PUT;
+
+    *incident =
+        (struct incident){.id = incident->id,
+                          .shape = batch->shape,
+                          .values = row->values,
+                          .days = incident_days(put ? row->first_day : 0, put ? row->last_day : 0,
+                                                flags | revision_flags(row->revision_kind), 0)};
+    incidents_set_revision(incidents, incident, row->revision);
+    for (size_t i = 0; i < state->shape[batch->shape]->dims_count; i++) {
+        incidents_set_dim(incidents, incident, i, put ? row->dims[i] : 0);
+    }
+    note_origin(state, incident, batch, row);
+}
+
+static struct incident *find(const struct state *state, const struct state_batch *batch,
+                             const struct state_row *row)
+{
+    return incidents_find(incidents_of(state, batch), row->id);
+}
+
+static bool insert(struct state *state, const struct state_batch *batch,
+                   const struct state_row *row, unsigned flags, struct incident **out_incident,
+                   struct tally_err *err)
+{
+    *out_incident = incidents_add(incidents_of(state, batch), row->id, err);
+    if (!*out_incident) {
+        return false;
+    }
+    write_incident(state, *out_incident, batch, row, flags);
+    return true;
+}
+
+static bool equals(const struct state *state, const struct incident *incident,
+                   const struct state_batch *batch, const struct state_row *row)
+{
+    const struct incidents *incidents = incidents_of(state, batch);
+    const struct revision kept = incident_revision(state, incident);
+    const struct revision revision = state_revision(state, row->revision_kind, row->revision);
+    bool equal = incident->shape == batch->shape && incident->values == row->values &&
+                 incident_first_day(incident) == row->first_day &&
+                 incident_last_day(incident) == row->last_day && kept.kind == revision.kind &&
+                 revision_compare(&kept, &revision) == 0;
+
+    for (size_t i = 0; equal && i < state->shape[batch->shape]->dims_count; i++) {
+        equal = incidents_dim(incidents, incident, i) == row->dims[i];
+    }
+    return equal;
+}
+
+// Whether a row is newer than what is kept, or says something else at the same revision.
+enum verdict { OLDER, SAME, CHANGED };
+
+static enum verdict judge(const struct state *state, const struct incident *incident,
+                          const struct state_batch *batch, const struct state_row *row,
+                          struct batch_counts *counts)
+{
+    const struct revision kept = incident_revision(state, incident);
+    const struct revision revision = state_revision(state, row->revision_kind, row->revision);
+    int order = revision_compare(&revision, &kept);
+    // A snapshot is one word: only its own rows are compared with each other.
+    bool one_word = batch->mode == BATCH_SNAPSHOT && incident_seen(incident) != state->mark;
+
+    if (incident_flags(incident) & INCIDENT_TOMBSTONE && revision.kind != REVISION_NONE) {
+        return order > 0 ? CHANGED : OLDER;
+    }
+    if (order < 0 && !one_word) {
+        return OLDER;
+    }
+    if (incident_is_live(incident) && equals(state, incident, batch, row)) {
+        return SAME;
+    }
+    if (order == 0 && incident_is_live(incident) && revision.kind != REVISION_NONE) {
+        counts->conflicts++;
+    }
+    return CHANGED;
+}
+
+static bool apply_put(struct state *state, const struct state_batch *batch,
+                      const struct state_row *row, struct batch_counts *counts,
+                      struct tally_err *err)
+{
+    struct incident *incident = find(state, batch, row);
+
+    if (!incident) {
+        counts->added++;
+        return insert(state, batch, row, 0, &incident, err) &&
+               state_notify(state, incident, 1, err);
+    }
+    switch (judge(state, incident, batch, row, counts)) {
+    case OLDER:
+        counts->older++;
+        return true;
+    case SAME:
+        counts->unchanged++;
+        if (batch->mode == BATCH_SNAPSHOT) { // its further rows are compared with this one
+            note_origin(state, incident, batch, row);
+        }
+        return true;
+    case CHANGED:
+        break;
+    }
+    if (incident_is_live(incident)) {
+        counts->revised++;
+        if (!state_notify(state, incident, -1, err)) {
+            return false;
+        }
+    } else {
+        counts->added++; // it is back
+    }
+    write_incident(state, incident, batch, row, 0);
+    return state_notify(state, incident, 1, err);
+}
+
+// Withdrawn at a revision: kept as a mark that only a newer version passes.
+static bool bury(struct state *state, struct incident *incident, const struct state_batch *batch,
+                 const struct state_row *row, struct tally_err *err)
+{
+    unsigned flags = INCIDENT_WITHDRAWN | INCIDENT_TOMBSTONE;
+
+    if (!incident) {
+        return insert(state, batch, row, flags, &incident, err);
+    }
+    write_incident(state, incident, batch, row, flags);
+    return true;
+}
+
+static bool apply_withdraw(struct state *state, const struct state_batch *batch,
+                           const struct state_row *row, struct batch_counts *counts,
+                           struct tally_err *err)
+{
+    struct incident *incident = find(state, batch, row);
+    bool marked = row->revision_kind != REVISION_NONE;
+
+    if (incident && marked) {
+        const struct revision kept = incident_revision(state, incident);
+        const struct revision revision = state_revision(state, row->revision_kind, row->revision);
+        if (revision_compare(&revision, &kept) < 0) {
+            counts->older++;
+            return true;
+        }
+    }
+    if (!incident || !incident_is_live(incident)) {
+        counts->unchanged++;
+        return !marked || bury(state, incident, batch, row, err);
+    }
+    counts->withdrawn++;
+    if (!state_notify(state, incident, -1, err)) {
+        return false;
+    }
+    if (marked) {
+        return bury(state, incident, batch, row, err);
+    }
+    incident_set_flags(incident, incident_flags(incident) | INCIDENT_WITHDRAWN);
+    incident_set_seen(incident, state->mark);
+    return true;
+}
+
+static bool apply_row(struct state *state, const struct state_batch *batch,
+                      const struct state_row *row, struct batch_counts *counts,
+                      struct tally_err *err)
+{
+    switch (row->op) {
+    case ROWS_PUT:
+        return apply_put(state, batch, row, counts, err);
+    case ROWS_WITHDRAW:
+        return apply_withdraw(state, batch, row, counts, err);
+    default:
+        return true;
+    }
+}
+
+static void add_counts(struct state *state, const struct state_batch *batch,
+                       const struct batch_counts *more, struct batch_counts *counts)
+{
+    state->feed[batch->feed].live += more->added - more->withdrawn;
+    counts->added += more->added;
+    counts->revised += more->revised;
+    counts->withdrawn += more->withdrawn;
+    counts->unchanged += more->unchanged;
+    counts->older += more->older;
+    counts->conflicts += more->conflicts;
+}
+
+static struct incidents_need need_of(const struct state_row *row, size_t dims_count)
+{
+    struct incidents_need need = {.dims_count = row->op == ROWS_PUT ? (uint32_t)dims_count : 0,
+                                  .revision_bytes = incidents_revision_bytes(
+                                      row->revision_kind != REVISION_NONE, row->revision)};
+
+    for (uint32_t i = 0; i < need.dims_count; i++) {
+        need.codes[i] = row->dims[i];
+    }
+    return need;
+}
+
+bool state_apply(struct state *state, const struct state_batch *batch, const struct state_row *row,
+                 struct batch_counts *counts, struct tally_err *err)
+{
+    struct incidents_need need = need_of(row, state->shape[batch->shape]->dims_count);
+    struct batch_counts more = {0};
+
+    if (!incidents_fit(incidents_of(state, batch), &need, err)) {
+        return false;
+    }
+    bool ok = apply_row(state, batch, row, &more, err);
+    add_counts(state, batch, &more, counts);
+    return ok;
+}
+
+// ---- many rows ----------------------------------------------------------------------------
+
+// What one core does: the rows of its parts of the feed's incidents.
+struct share {
+    struct batch_counts counts;
+    bool ok;
+    struct tally_err err;
+};
+
+struct sharing {
+    struct state *state;
+    const struct state_batch *batch;
+    const struct state_rows *rows; // in `order` part by part
+    uint32_t end[INCIDENTS_PARTS]; // of each part, in `order`
+    unsigned cores;
+    struct share share[TEAM_PARTS_MAX];
+};
+
+static uint32_t begin_of(const struct sharing *sharing, unsigned core)
+{
+    size_t part = team_begin(INCIDENTS_PARTS, core, sharing->cores);
+
+    return part == 0 ? 0 : sharing->end[part - 1];
+}
+
+static void apply_share(void *context, unsigned core)
+{
+    enum { AHEAD = 16 }; // asked for before their turn, so that memory has time to answer
+    struct sharing *sharing = context;
+    struct share *share = &sharing->share[core];
+    const struct state_row *row = sharing->rows->row;
+    const uint32_t *order = sharing->rows->order;
+    const struct incidents *incidents = incidents_of(sharing->state, sharing->batch);
+    uint32_t end = begin_of(sharing, core + 1);
+
+    share->ok = true;
+    for (uint32_t i = begin_of(sharing, core); share->ok && i < end; i++) {
+        if (i + 2 * AHEAD < end) {
+            __builtin_prefetch(&row[order[i + 2 * AHEAD]]);
+        }
+        if (i + AHEAD < end) {
+            const struct state_row *later = &row[order[i + AHEAD]];
+            incidents_prefetch(incidents, later->id);
+            __builtin_prefetch(later->dims);
+        }
+        share->ok =
+            apply_row(sharing->state, sharing->batch, &row[order[i]], &share->counts, &share->err);
+    }
+}
+
+// Counts them by part, and makes room: so that nothing that one core does needs memory that another
+// one may need too.
+static bool sort_by_part(struct sharing *sharing, struct incidents *incidents,
+                         struct tally_err *err)
+{
+    const struct state_rows *rows = sharing->rows;
+    uint32_t count[INCIDENTS_PARTS] = {0};
+
+    for (uint32_t i = 0; i < rows->count; i++) {
+        count[rows->row[i].part]++;
+    }
+    if (!incidents_reserve_parts(incidents, count, err)) {
+        return false;
+    }
+    for (uint32_t part = 0, sum = 0; part < INCIDENTS_PARTS; part++) {
+        sharing->end[part] = sum;
+        sum += count[part];
+    }
+    for (uint32_t i = 0; i < rows->count; i++) {
+        rows->order[sharing->end[rows->row[i].part]++] = i;
+    }
+    return true;
+}
+
+bool state_apply_rows(struct state *state, const struct state_batch *batch,
+                      const struct state_rows *rows, struct batch_counts *counts,
+                      struct tally_err *err)
+{
+    enum { ROWS_LEAST = 4096 };
+    struct incidents *incidents = incidents_of(state, batch);
+    struct sharing sharing = {.state = state, .batch = batch, .rows = rows};
+    bool ok = true;
+
+    if (!incidents_fit(incidents, &rows->need, err) || !sort_by_part(&sharing, incidents, err)) {
+        return false;
+    }
+    // Observers are told one by one.
+    sharing.cores = state->observers_count > 0 ? 1 : team_parts(rows->count, ROWS_LEAST);
+    team_run(apply_share, &sharing, sharing.cores);
+    for (unsigned i = 0; i < sharing.cores; i++) {
+        add_counts(state, batch, &sharing.share[i].counts, counts);
+        if (ok && !sharing.share[i].ok) {
+            *err = sharing.share[i].err;
+            ok = false;
+        }
+    }
+    return ok;
+}

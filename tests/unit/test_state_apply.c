@@ -1,0 +1,160 @@
+// Many rows at once, on one core or several, against the same rows one by one.
+#include "store/state.h"
+
+#include "store/rows.h"
+#include "tests/state_dump.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MANY_ROWS = 40000, MANY_IDS = 15000 };
+
+// Rows of many ids, each in several versions, at random; as text codes those of the state.
+struct many {
+    struct state_row row[MANY_ROWS];
+    uint32_t order[MANY_ROWS];
+    uint32_t dims[MANY_ROWS];
+    uint32_t random;
+};
+
+static uint32_t roll(struct many *many, uint32_t sides)
+{
+    many->random = many->random * 1664525 + 1013904223;
+    return (many->random >> 8) % sides;
+}
+
+static void make_many(struct many *many, struct state *state, uint32_t seed)
+{
+    struct tally_err err;
+
+    many->random = seed;
+    for (uint32_t i = 0; i < MANY_ROWS; i++) {
+        struct state_row *row = &many->row[i];
+        int64_t killed = roll(many, 5);
+        many->dims[i] = roll(many, 2);
+        *row = (struct state_row){.op = roll(many, 8) == 0 ? ROWS_WITHDRAW : ROWS_PUT,
+                                  .id = id_code(0, 1 + roll(many, MANY_IDS)),
+                                  .dims = &many->dims[i],
+                                  .first_day = (int32_t)roll(many, 3),
+                                  .last_day = 3,
+                                  .record = i,
+                                  .line = i};
+        row->part = incidents_part(row->id);
+        if (roll(many, 4) > 0) {
+            row->revision_kind = REVISION_NUMBER;
+            row->revision = (int64_t)roll(many, 4) << (seed % 2 * 32);
+        }
+        assert_true(state_take_values(state, 1, 1, &killed, &row->values, &err));
+    }
+}
+
+static struct state_rows many_from(struct many *many, uint32_t from, uint32_t count)
+{
+    struct state_rows rows = {.row = &many->row[from],
+                              .order = many->order,
+                              .count = count,
+                              .need = {.dims_count = 1, .revision_bytes = 8, .codes = {1}}};
+    return rows;
+}
+
+struct world {
+    struct state state;
+    struct state_batch batch;
+    struct batch_counts counts;
+    int64_t observed; // live incidents, as an observer sees them
+};
+
+static bool on_change(void *context, const struct state *state, const struct incident *incident,
+                      int sign, struct tally_err *err)
+{
+    struct world *world = context;
+
+    (void)err;
+    assert_non_null(state_shape(state, incident));
+    world->observed += sign;
+    return true;
+}
+
+static void open_world(struct world *world)
+{
+    static const char *const dims[] = {"country"};
+    static const char *const measures[] = {"killed"};
+    struct tally_err err;
+    struct shape *shape = shape_open("acled", dims, 1, measures, 1, &err);
+
+    *world = (struct world){.observed = 0};
+    assert_non_null(shape);
+    assert_true(state_init(&world->state, &err));
+    state_keep_origins(&world->state);
+    assert_true(state_add_shape(&world->state, shape, &world->batch.shape, &err));
+    shape_close(shape);
+}
+
+static void assert_same(const struct world *a, const struct world *b)
+{
+    struct bytes dump[2];
+
+    for (int i = 0; i < 2; i++) {
+        bytes_init(&dump[i]);
+        state_dump(i == 0 ? &a->state : &b->state, &dump[i]);
+    }
+    assert_int_equal(dump[0].count, dump[1].count);
+    assert_memory_equal(dump[0].data, dump[1].data, dump[0].count);
+    assert_memory_equal(&a->counts, &b->counts, sizeof a->counts);
+    bytes_done(&dump[0]);
+    bytes_done(&dump[1]);
+}
+
+// On how many cores that is, is up to the machine; with an observer it is one.
+static void many_rows_do_what_they_do_one_by_one(void **state)
+{
+    static const enum batch_mode modes[] = {BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_UPSERT,
+                                            BATCH_DELETIONS};
+    static struct many many;
+    struct world world[3];
+    struct tally_err err;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        open_world(&world[i]);
+    }
+    assert_true(state_observe(&world[2].state, on_change, &world[2], &err));
+    for (uint32_t number = 0; number < 4; number++) {
+        for (int i = 0; i < 3; i++) {
+            world[i].batch.number = number;
+            world[i].batch.mode = modes[number];
+            state_next_mark(&world[i].state);
+            make_many(&many, &world[i].state, number + 1);
+            uint32_t step = i == 0 ? 1 : number % 2 == 0 ? MANY_ROWS : 17000;
+            for (uint32_t from = 0; from < MANY_ROWS; from += step) {
+                uint32_t left = MANY_ROWS - from;
+                struct state_rows rows = many_from(&many, from, left < step ? left : step);
+                assert_true(i == 0 ? state_apply(&world[i].state, &world[i].batch, rows.row,
+                                                 &world[i].counts, &err)
+                                   : state_apply_rows(&world[i].state, &world[i].batch, &rows,
+                                                      &world[i].counts, &err));
+            }
+        }
+        assert_same(&world[0], &world[1]);
+        assert_same(&world[0], &world[2]);
+    }
+    assert_int_equal(world[2].observed, world[2].state.feed[0].live);
+    assert_true(world[0].counts.conflicts > 0 && world[0].counts.older > 0);
+    for (int i = 0; i < 3; i++) {
+        state_done(&world[i].state);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_rows_do_what_they_do_one_by_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
