@@ -19,12 +19,14 @@ import rivals
 import scans
 import shapes
 import sizes
+import small
 from packed import Packed
 from show import say
 
 ROOT = rivals.BENCH.parent
 SEED = 1
-TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery", "curve")
+TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery", "curve",
+          "small", "latency")
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -212,6 +214,24 @@ def measure_recovery(chosen, shape, data, findings):
     findings.missed += recovery.missed(found)
 
 
+def measure_small(chosen, shape, rows, data, findings):
+    try:
+        if "small" in chosen.table:
+            files = small.FILES // 10 if chosen.quick else small.FILES
+            found = small.measure_many(chosen.build, shape, data, chosen.rounds, files)
+            small.show_many(found)
+            findings.tables["small"] = small.kept(found)
+            findings.said += found.said
+            findings.missed += [] if chosen.quick else small.missed_many(found)
+        if "latency" in chosen.table:
+            found = small.measure_one(chosen.build, shape, rows, data)
+            small.show_one(found)
+            findings.tables["latency"] = small.kept(found)
+            findings.missed += small.missed_one(found) if rows == shape.rows else []
+    except rivals.Failed as failure:
+        findings.said.append(f"{failure} (small files)")
+
+
 def measure_all(chosen, taking_part):
     findings = Findings({}, [], [])
     if "scan" in chosen.table:
@@ -225,6 +245,8 @@ def measure_all(chosen, taking_part):
             measure_load(chosen, shape, rows, data, taking_part, findings)
         if "recovery" in chosen.table and shape is shapes.COMPACT:
             measure_recovery(chosen, shape, data, findings)
+        if shape is shapes.COMPACT:
+            measure_small(chosen, shape, rows, data, findings)
         if "revisions" in chosen.table:
             measure_revisions(chosen, shape, rows, data, findings)
         if set(chosen.table) & set(PACKED_TABLES):
