@@ -385,10 +385,13 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
     return NULL;
 }
 
+// A function that only prefetches looks to the compiler like one that does nothing, and it leaves
+// out calls of it; what it cannot look into keeps them.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id)
 {
     uint64_t hash = hash_of(id);
 
+    __asm__ volatile("");
     if (incidents->part && part_of(incidents, hash)->slots > 0) {
         const struct incidents_part *part = part_of(incidents, hash);
         __builtin_prefetch(&part->slot[place_of(part, hash)]);
