@@ -26,6 +26,7 @@
 enum {
     INCIDENTS_LEAST = 1 << 15, // of a slice: they take some milliseconds
     MET_FIRST = 64,
+    SOME_MAX = 16,
 };
 #define GROUP_NONE UINT32_MAX
 
@@ -89,23 +90,62 @@ static bool reserve_met(struct slice *slice)
     return true;
 }
 
-static bool meet(struct slice *slice, const uint32_t *codes, const struct incident *incident,
-                 uint32_t *out_number)
+// Some incidents whose groups are looked up together, so that the look-ups need not wait for one
+// another's memory.
+struct some {
+    uint32_t count;
+    const struct incident *incident[SOME_MAX]; // NULL: it is of no group
+    uint64_t hash[SOME_MAX];
+    uint32_t codes[SOME_MAX][ROLLUP_DIMS_MAX];
+};
+
+static bool match_some(struct slice *slice, struct state_walk *walk, struct some *some)
+{
+    const struct filling *filling = slice->filling;
+
+    for (uint32_t i = 0; i < some->count; i++) {
+        const struct incident *incident = state_next(filling->state, walk);
+        bool in = incident_is_live(incident);
+        if (in && !cells_match(filling->cells, filling->state, &slice->verdicts, incident,
+                               some->codes[i], &in, &slice->err)) {
+            return false;
+        }
+        some->incident[i] = in ? incident : NULL;
+        some->hash[i] = in ? cells_keys_prefetch(&slice->keys, some->codes[i]) : 0;
+    }
+    return true;
+}
+
+static void count_met(struct met *met, const struct incident *incident)
 {
     int32_t day = incident_first_day(incident);
 
-    if (!reserve_met(slice) || !cells_keys_find(&slice->keys, codes, out_number, &slice->err)) {
-        return false;
-    }
-    struct met *met = &slice->met[*out_number];
-    if (*out_number == slice->met_count) {
-        slice->met_count++;
-        *met = (struct met){.first_day = day, .last_day = day};
+    if (met->incidents == 0) {
+        met->first_day = met->last_day = day;
     }
     met->first_day = day < met->first_day ? day : met->first_day;
     met->last_day = day > met->last_day ? day : met->last_day;
     met->incidents++;
     met->lasting += incident_last_day(incident) > day;
+}
+
+static bool meet_some(struct slice *slice, const struct some *some, uint32_t *out_numbers)
+{
+    for (uint32_t i = 0; i < some->count; i++) {
+        out_numbers[i] = GROUP_NONE;
+        if (!some->incident[i]) {
+            continue;
+        }
+        if (!reserve_met(slice) || !cells_keys_find_by(&slice->keys, some->codes[i], some->hash[i],
+                                                       &out_numbers[i], &slice->err)) {
+            return false;
+        }
+        if (out_numbers[i] == slice->met_count) {
+            slice->met[slice->met_count++] = (struct met){0};
+        }
+        count_met(&slice->met[out_numbers[i]], some->incident[i]);
+        slice->matched++;
+    }
     return true;
 }
 
@@ -113,20 +153,14 @@ static bool meet_groups(struct slice *slice)
 {
     const struct filling *filling = slice->filling;
     struct state_walk walk = state_walk_from(filling->state, slice->begin);
-    uint32_t codes[ROLLUP_DIMS_MAX];
+    struct some some;
 
-    for (uint64_t i = slice->begin; i < slice->end; i++) {
-        const struct incident *incident = state_next(filling->state, &walk);
-        bool in = incident_is_live(incident);
-        if (in && !cells_match(filling->cells, filling->state, &slice->verdicts, incident, codes,
-                               &in, &slice->err)) {
+    for (uint64_t i = slice->begin; i < slice->end; i += some.count) {
+        uint64_t left = slice->end - i;
+        some.count = left < SOME_MAX ? (uint32_t)left : SOME_MAX;
+        if (!match_some(slice, &walk, &some) || !meet_some(slice, &some, filling->met_of + i)) {
             return false;
         }
-        filling->met_of[i] = GROUP_NONE;
-        if (in && !meet(slice, codes, incident, &filling->met_of[i])) {
-            return false;
-        }
-        slice->matched += in;
     }
     return true;
 }

@@ -93,10 +93,23 @@ static bool reserve(struct cells_keys *keys, struct tally_err *err)
     return true;
 }
 
+uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *codes)
+{
+    uint64_t hash = hash_of(keys, codes);
+
+    __builtin_prefetch(&keys->slot[first_slot(keys, hash)]);
+    return hash;
+}
+
 bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
                      struct tally_err *err)
 {
-    uint64_t hash = hash_of(keys, codes);
+    return cells_keys_find_by(keys, codes, hash_of(keys, codes), out_number, err);
+}
+
+bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
+                        uint32_t *out_number, struct tally_err *err)
+{
     uint64_t want = slot_of(hash, 0) >> NUMBER_BITS;
 
     for (uint32_t at = first_slot(keys, hash); keys->slot[at] != 0;

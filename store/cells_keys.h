@@ -28,6 +28,12 @@ void cells_keys_done(struct cells_keys *keys); // zeroed is allowed
 bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
                      struct tally_err *err);
 
+// The same in two steps, for who looks up many: asks for the slot some of them ahead.
+uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *codes);
+// `hash`: what prefetch gave for these codes.
+bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
+                        uint32_t *out_number, struct tally_err *err);
+
 static inline const uint32_t *cells_keys_codes(const struct cells_keys *keys, uint32_t number)
 {
     return keys->codes + number * keys->dims_count;
