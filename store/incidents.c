@@ -398,6 +398,28 @@ void incidents_prefetch(const struct incidents *incidents, uint64_t id)
     }
 }
 
+void incidents_prefetch_row(const struct incidents *incidents, uint64_t id)
+{
+    uint64_t hash = hash_of(id);
+
+    __asm__ volatile("");
+    if (!incidents->part || part_of(incidents, hash)->slots == 0) {
+        return;
+    }
+    const struct incidents_part *part = part_of(incidents, hash);
+    uint32_t tag = tag_of(hash);
+    uint32_t slot;
+    for (uint32_t at = place_of(part, hash); (slot = part->slot[at]) != 0;
+         at = place_behind(part, at)) {
+        if (((slot ^ tag) & 0xff000000) == 0) { // most likely the one
+            const char *row = (const char *)row_at(incidents, part, (slot & 0xffffff) - 1);
+            __builtin_prefetch(row);
+            __builtin_prefetch(row + incidents->layout.stride - 1);
+            return;
+        }
+    }
+}
+
 static void place(struct incidents_part *part, uint64_t hash, uint32_t row)
 {
     uint32_t at = place_of(part, hash);

@@ -176,6 +176,8 @@ uint8_t incidents_part(uint64_t id);
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
 // Asks for the memory that a find will look at, some finds ahead.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);
+// And for that of the row, when the first has had time to come.
+void incidents_prefetch_row(const struct incidents *incidents, uint64_t id);
 
 // All of them, part by part and in order of arrival within each; NULL ends. Start with {0}.
 struct incidents_walk {

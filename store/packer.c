@@ -317,13 +317,26 @@ bool packer_look_up(struct packer *packer, const struct rows *rows, size_t index
                       &out_row->values, err);
 }
 
-void packer_expect(const struct packer *packer, const struct packer_row *row, uint32_t feed)
+typedef void expect(const struct incidents *incidents, uint64_t id);
+
+static void expect_row(const struct packer *packer, const struct packer_row *row, uint32_t feed,
+                       expect *ask)
 {
     uint32_t head = packer->names.entry[row->head].known;
 
     if (head != PACKER_UNKNOWN) {
-        incidents_prefetch(&packer->state->feed[feed].incidents, id_code(head, row->number));
+        ask(&packer->state->feed[feed].incidents, id_code(head, row->number));
     }
+}
+
+void packer_expect(const struct packer *packer, const struct packer_row *row, uint32_t feed)
+{
+    expect_row(packer, row, feed, incidents_prefetch);
+}
+
+void packer_expect_soon(const struct packer *packer, const struct packer_row *row, uint32_t feed)
+{
+    expect_row(packer, row, feed, incidents_prefetch_row);
 }
 
 struct incident *packer_find(const struct packer *packer, const struct packer_row *row,

@@ -89,8 +89,10 @@ struct packer_row {
 bool packer_look_up(struct packer *packer, const struct rows *rows, size_t index,
                     struct packer_row *out_row, struct tally_err *err);
 
-// Asks for the memory that finding the row's incident will look at.
+// Ask for the memory that finding the row's incident will look at: its place in the index, and some
+// rows later the incident.
 void packer_expect(const struct packer *packer, const struct packer_row *row, uint32_t feed);
+void packer_expect_soon(const struct packer *packer, const struct packer_row *row, uint32_t feed);
 // The incident that a row is about, or NULL.
 struct incident *packer_find(const struct packer *packer, const struct packer_row *row,
                              uint32_t feed);

@@ -289,6 +289,9 @@ static void apply_share(void *context, unsigned core)
             incidents_prefetch(incidents, later->id);
             __builtin_prefetch(later->dims);
         }
+        if (i + AHEAD / 2 < end) {
+            incidents_prefetch_row(incidents, row[order[i + AHEAD / 2]].id);
+        }
         share->ok =
             apply_row(sharing->state, sharing->batch, &row[order[i]], &share->counts, &share->err);
     }

@@ -236,6 +236,10 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
         if (i < rows->count && !look_up(store, rows, i, row, err)) {
             return false;
         }
+        if (i >= AHEAD / 2 && i - AHEAD / 2 < rows->count) {
+            packer_expect_soon(&store->packer, &ahead[(i - AHEAD / 2) % AHEAD],
+                               store->pending.feed);
+        }
     }
     return put_rejects(store, rows, err);
 }
