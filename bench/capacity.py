@@ -40,7 +40,7 @@ def restart(command):
 
 
 def capacity(build, shape, rows):
-    tallyd = rivals.Tallyd(build)
+    tallyd = rivals.TallydPreset(build)
     data = run.make_data(build, shape, rows)
     work = build / "bench" / "capacity"
     shutil.rmtree(work, ignore_errors=True)
