@@ -1,5 +1,7 @@
 #include "store/incidents.h"
 
+#include "base/team.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -466,27 +468,45 @@ static uint32_t slots_for(const struct incidents_part *part, uint32_t count, uin
     return has_slots(part, count) ? part->slots : slots > SLOTS_FIRST ? slots : SLOTS_FIRST;
 }
 
+// The index of all parts on its way to other memory.
+struct renewal {
+    struct incidents *incidents;
+    uint32_t *slot[INCIDENTS_PARTS];
+    uint32_t slots[INCIDENTS_PARTS];
+    unsigned cores;
+};
+
+static void renew_share(void *context, unsigned core)
+{
+    struct renewal *renewal = context;
+    size_t end = team_begin(INCIDENTS_PARTS, core + 1, renewal->cores);
+
+    for (size_t i = team_begin(INCIDENTS_PARTS, core, renewal->cores); i < end; i++) {
+        move_slots(renewal->incidents, &renewal->incidents->part[i], renewal->slot[i],
+                   renewal->slots[i]);
+    }
+}
+
 // All parts' index in memory of its own, with room for `each` rows more in each part.
 static bool renew_slots(struct incidents *incidents, uint32_t each, struct tally_err *err)
 {
+    enum { ROWS_LEAST = 1 << 16 };
+    struct renewal renewal = {.incidents = incidents,
+                              .cores = team_parts(incidents_count(incidents), ROWS_LEAST)};
     struct arena arena;
-    uint32_t *slot[INCIDENTS_PARTS];
-    uint32_t slots[INCIDENTS_PARTS];
 
     arena_init(&arena, SIZE_MAX / 2);
     arena.large_pages = true;
     for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
         const struct incidents_part *part = &incidents->part[i];
-        slots[i] = slots_for(part, part->count + each, each / 32);
-        slot[i] = arena_alloc(&arena, slots_bytes(slots[i]), err);
-        if (!slot[i]) {
+        renewal.slots[i] = slots_for(part, part->count + each, each / 32);
+        renewal.slot[i] = arena_alloc(&arena, slots_bytes(renewal.slots[i]), err);
+        if (!renewal.slot[i]) {
             arena_done(&arena);
             return false;
         }
     }
-    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
-        move_slots(incidents, &incidents->part[i], slot[i], slots[i]);
-    }
+    team_run(renew_share, &renewal, renewal.cores);
     arena_done(&incidents->slots);
     incidents->slots = arena;
     incidents->slots_left = 0;

@@ -245,7 +245,8 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
 }
 
 // The index grows once instead of many times: by all rows of a feed's first batch, and of a later
-// one, after its first rows, by as many of the others as if they were like these.
+// one, after its first rows, by all others where most of these were new, or by as many of them as
+// if they were like these.
 static bool reserve(const struct unit *unit, struct tally_err *err)
 {
     enum { AT_ONCE_MAX = 1 << 24 }; // a damaged count costs no more than this
@@ -254,7 +255,9 @@ static bool reserve(const struct unit *unit, struct tally_err *err)
 
     if (unit->rows > 0) {
         left = left > unit->rows ? left - unit->rows : 0;
-        left = left * unit->file.counts.added / unit->rows;
+        if (unit->file.counts.added < unit->rows / 2) {
+            left = left * unit->file.counts.added / unit->rows;
+        }
     } else if (incidents_count(incidents) > 0) {
         return true;
     }

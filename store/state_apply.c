@@ -277,10 +277,11 @@ static void apply_share(void *context, unsigned core)
     const struct state_row *row = sharing->rows->row;
     const uint32_t *order = sharing->rows->order;
     const struct incidents *incidents = incidents_of(sharing->state, sharing->batch);
+    uint32_t begin = begin_of(sharing, core);
     uint32_t end = begin_of(sharing, core + 1);
 
     share->ok = true;
-    for (uint32_t i = begin_of(sharing, core); share->ok && i < end; i++) {
+    for (uint32_t i = begin; share->ok && i < end; i++) {
         if (i + 2 * AHEAD < end) {
             __builtin_prefetch(&row[order[i + 2 * AHEAD]]);
         }
@@ -289,7 +290,7 @@ static void apply_share(void *context, unsigned core)
             incidents_prefetch(incidents, later->id);
             __builtin_prefetch(later->dims);
         }
-        if (i + AHEAD / 2 < end) {
+        if (i + AHEAD / 2 < end && share->counts.added < i - begin) { // some are kept already
             incidents_prefetch_row(incidents, row[order[i + AHEAD / 2]].id);
         }
         share->ok =
