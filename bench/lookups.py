@@ -46,7 +46,7 @@ def programs(packed):
         yield [packed.tool("bench/bench_lookup_sqlite"), packed.path("texts.db"), queries, days]
     if "duckdb" in packed.counts:
         script = str(rivals.BENCH / "lookup.mjs")
-        threads = rivals.DUCKDB_THREADS
+        threads = rivals.THREADS
         yield ["node", script, packed.path("cells.parquet"), queries, days, threads]
 
 

@@ -31,7 +31,7 @@ import statements
 from shapes import GROUP, WINDOW_DAYS
 
 BENCH = pathlib.Path(__file__).resolve().parent
-DUCKDB_THREADS = "2"
+THREADS = "2"
 
 
 class Failed(Exception):
@@ -127,22 +127,36 @@ class TallydPreset(Tallyd):
         return shape.feed
 
 
-class Duckdb(Rival):
+class InNode(Rival):
+    """An engine in the process of node: a script runs the statements of a file."""
+
+    engine = ""
+    folder = BENCH  # with node_modules and sql.mjs
+    module = ""
+    install = ""
+
     def missing(self):
         if shutil.which("node") is None:
             return "node is not installed"
-        if not (BENCH / "node_modules" / "@duckdb" / "node-api").exists():
-            return "DuckDB is not installed (npm ci in bench/)"
+        if not (self.folder / "node_modules" / self.module).exists():
+            return f"{self.engine} is not installed ({self.install})"
         return ""
 
     def command(self, database, queries, script, *written):
+        """`written`: files that the engine writes without syncing."""
         script.write_text("\n;\n".join(queries))
         files = [str(name) for name in (script, *written)]
-        return ["node", str(BENCH / "sql.mjs"), str(database), DUCKDB_THREADS, *files]
+        return ["node", str(self.folder / "sql.mjs"), str(database), THREADS, *files]
 
     def figures(self, database, queries, script):
         row = json.loads(output(self.command(database, queries, script)))[0]
         return {name: int(value) for name, value in row.items()}
+
+
+class Duckdb(InNode):
+    engine = "DuckDB"
+    module = "@duckdb/node-api"
+    install = "npm ci in bench/"
 
 
 class DuckdbA(Duckdb):
@@ -171,22 +185,11 @@ class DuckdbL(Duckdb):
         return self.figures(work / "job.duckdb", statements.duckdb_l_check(), work / "check.sql")
 
 
-class Clickhouse(Rival):
-    def missing(self):
-        if shutil.which("node") is None:
-            return "node is not installed"
-        if not (BENCH / "clickhouse" / "node_modules" / "chdb").exists():
-            return "ClickHouse is not installed (script/bench --clickhouse)"
-        return ""
-
-    def command(self, work, queries, script, *written):
-        script.write_text("\n;\n".join(queries))
-        files = [str(name) for name in (script, *written)]
-        return ["node", str(BENCH / "clickhouse" / "sql.mjs"), str(work / "clickhouse"), *files]
-
-    def figures(self, work, queries):
-        row = json.loads(output(self.command(work, queries, work / "check.sql")))[0]
-        return {name: int(value) for name, value in row.items()}
+class Clickhouse(InNode):
+    engine = "ClickHouse"
+    folder = BENCH / "clickhouse"
+    module = "chdb"
+    install = "script/bench --clickhouse"
 
 
 class ClickhouseA(Clickhouse):
@@ -196,11 +199,12 @@ class ClickhouseA(Clickhouse):
     def prepare(self, shape, data, work):
         files = (work / "cells.parquet", work / "windows.parquet")
         queries = statements.clickhouse_a(shape, data, *files)
-        return self.command(work, queries, work / "job.sql", *files), ""
+        return self.command(work / "clickhouse", queries, work / "job.sql", *files), ""
 
     def result(self, work):
         files = (work / "cells.parquet", work / "windows.parquet")
-        return self.figures(work, statements.clickhouse_a_check(*files))
+        return self.figures(
+            work / "clickhouse", statements.clickhouse_a_check(*files), work / "check.sql")
 
 
 class ClickhouseL(Clickhouse):
@@ -208,10 +212,12 @@ class ClickhouseL(Clickhouse):
     does = "ClickHouse, 2 threads: incidents in a ReplacingMergeTree, cells and windows of FINAL"
 
     def prepare(self, shape, data, work):
-        return self.command(work, statements.clickhouse_l(shape, data), work / "job.sql"), ""
+        queries = statements.clickhouse_l(shape, data)
+        return self.command(work / "clickhouse", queries, work / "job.sql"), ""
 
     def result(self, work):
-        return self.figures(work, statements.clickhouse_l_check())
+        return self.figures(
+            work / "clickhouse", statements.clickhouse_l_check(), work / "check.sql")
 
 
 class Sqlite(Rival):

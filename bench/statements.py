@@ -7,7 +7,6 @@ windows  the same columns: the exact sums of the 50 days that end on each of tho
 from shapes import GROUP, WINDOW_DAYS
 
 GROUP_LIST = ", ".join(GROUP)
-CLICKHOUSE_THREADS = 2
 
 
 def windows_query(days_before):
@@ -25,6 +24,16 @@ def keep_newest(shape):
     update = ", ".join(f"{name} = excluded.{name}" for name in others)
     newer = f" WHERE excluded.{shape.revision} >= {shape.revision}" if shape.revision else ""
     return f"ON CONFLICT (id) DO UPDATE SET {update}{newer}"
+
+
+def declared(shape, type_of):
+    """The columns of the table of incidents. `type_of`(shape, column): the engine's type."""
+    return ", ".join(f"{name} {type_of(shape, column)}" for name, column in shape.kept)
+
+
+def insert_from(shape, source):
+    chosen = ", ".join(f"{column} AS {name}" for name, column in shape.kept)
+    return f"INSERT INTO incidents SELECT {chosen} FROM {source}"
 
 
 def check_queries(cells, windows, day_of_cells):
@@ -86,16 +95,11 @@ def duckdb_a_check(cells_file, windows_file):
 
 
 def duckdb_insert(shape, csv):
-    chosen = ", ".join(f"{column} AS {name}" for name, column in shape.kept)
-    return (
-        f"INSERT INTO incidents SELECT {chosen} FROM {duckdb_read(shape, csv)}"
-        f" {keep_newest(shape)}"
-    )
+    return f"{insert_from(shape, duckdb_read(shape, csv))} {keep_newest(shape)}"
 
 
 def duckdb_create(shape):
-    declared = ", ".join(f"{name} {duckdb_type(shape, column)}" for name, column in shape.kept)
-    return f"CREATE TABLE incidents ({declared}, PRIMARY KEY (id))"
+    return f"CREATE TABLE incidents ({declared(shape, duckdb_type)}, PRIMARY KEY (id))"
 
 
 def duckdb_l(shape, csv):
@@ -155,7 +159,6 @@ def clickhouse_a(shape, csv, cells_file, windows_file):
     column = dict(shape.kept)
     cells = clickhouse_cells(clickhouse_read(shape, csv), column["day"], column["killed"])
     return [
-        f"SET max_threads = {CLICKHOUSE_THREADS}",
         f"CREATE TABLE cells ENGINE = Memory AS {cells}",
         f"INSERT INTO FUNCTION file('{cells_file}', 'Parquet') SELECT * FROM cells",
         f"INSERT INTO FUNCTION file('{windows_file}', 'Parquet') {windows_query(WINDOW_DAYS - 1)}",
@@ -167,14 +170,12 @@ def clickhouse_a_check(cells_file, windows_file):
 
 
 def clickhouse_l(shape, csv):
-    declared = ", ".join(f"{name} {clickhouse_type(shape, column)}" for name, column in shape.kept)
-    chosen = ", ".join(f"{column} AS {name}" for name, column in shape.kept)
     cells = clickhouse_cells("incidents FINAL", "day", "killed")
     return [
-        f"SET max_threads = {CLICKHOUSE_THREADS}",
-        f"CREATE TABLE incidents ({declared}) ENGINE = ReplacingMergeTree({shape.revision})"
+        f"CREATE TABLE incidents ({declared(shape, clickhouse_type)})"
+        f" ENGINE = ReplacingMergeTree({shape.revision})"
         " ORDER BY id SETTINGS fsync_after_insert = 1",
-        f"INSERT INTO incidents SELECT {chosen} FROM {clickhouse_read(shape, csv)}",
+        insert_from(shape, clickhouse_read(shape, csv)),
         f"CREATE TABLE cells {CLICKHOUSE_TABLE} AS {cells}",
         f"CREATE TABLE windows {CLICKHOUSE_TABLE} AS {windows_query(WINDOW_DAYS - 1)}",
     ]
@@ -190,7 +191,6 @@ def sqlite_type(shape, column):
 
 def sqlite_load(shape, csv):
     """A script for the sqlite3 shell."""
-    declared = ", ".join(f"{name} {sqlite_type(shape, column)}" for name, column in shape.kept)
     by_text_key = "" if shape.kept[0][1] in shape.integers else " WITHOUT ROWID"
     columns = ", ".join(f"NULL AS {name}" for name in shape.columns)
     values = ", ".join(f"NEW.{column}" for _, column in shape.kept)
@@ -200,7 +200,7 @@ PRAGMA synchronous = FULL;
 PRAGMA cache_size = -262144;
 PRAGMA temp_store = MEMORY;
 PRAGMA threads = 2;
-CREATE TABLE incidents ({declared}, PRIMARY KEY (id)){by_text_key};
+CREATE TABLE incidents ({declared(shape, sqlite_type)}, PRIMARY KEY (id)){by_text_key};
 CREATE VIEW feed AS SELECT {columns};
 CREATE TRIGGER feed_row INSTEAD OF INSERT ON feed BEGIN
     INSERT INTO incidents VALUES ({values}) {keep_newest(shape)};

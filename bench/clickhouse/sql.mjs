@@ -1,7 +1,7 @@
 // bench/clickhouse/sql.mjs - runs a file of SQL statements in ClickHouse, as one process that can be
 // measured. As bench/sql.mjs does it for DuckDB.
 //
-//     node sql.mjs FOLDER STATEMENTS.sql [FILE-TO-SYNC...]
+//     node sql.mjs FOLDER THREADS STATEMENTS.sql [FILE-TO-SYNC...]
 //
 // FOLDER keeps its tables. Statements are separated by a line that holds only ";". The rows of the
 // last one are printed as JSON, one array.
@@ -9,10 +9,11 @@ import { Session } from 'chdb';
 import fs from 'node:fs';
 import path from 'node:path';
 
-const [folder, script, ...written] = process.argv.slice(2);
+const [folder, threads, script, ...written] = process.argv.slice(2);
 const statements = fs.readFileSync(script, 'utf8').split(/^;$/m).filter((text) => text.trim());
 
 const session = new Session(folder);
+session.query(`SET max_threads = ${threads}`);
 let rows = '';
 for (const statement of statements) {
     rows = session.query(statement, 'JSONEachRow');
