@@ -181,22 +181,30 @@ INLINE void hash_few(const struct dict *dict, struct dict_few *few, size_t block
     }
 }
 
-void dict_few_hash(const struct dict *dict, struct dict_few *few)
+// The work of a few with the number of blocks known to the compiler, which then has no loop over
+// them whose end it would have to guess.
+INLINE void by_blocks(const struct dict *dict, struct dict_few *few,
+                      void (*work)(const struct dict *dict, struct dict_few *few, size_t blocks))
 {
     switch (dict->blocks) {
     case 0:
     case 1:
-        hash_few(dict, few, 1);
+        work(dict, few, 1);
         break;
     case 2:
-        hash_few(dict, few, 2);
+        work(dict, few, 2);
         break;
     case 3:
-        hash_few(dict, few, 3);
+        work(dict, few, 3);
         break;
     default:
-        hash_few(dict, few, 4);
+        work(dict, few, 4);
     }
+}
+
+void dict_few_hash(const struct dict *dict, struct dict_few *few)
+{
+    by_blocks(dict, few, hash_few);
 }
 
 void dict_few_place(const struct dict *dict, struct dict_few *few)
@@ -235,20 +243,7 @@ INLINE void find_few(const struct dict *dict, struct dict_few *few, size_t block
 
 void dict_few_find(const struct dict *dict, struct dict_few *few)
 {
-    switch (dict->blocks) {
-    case 0:
-    case 1:
-        find_few(dict, few, 1);
-        break;
-    case 2:
-        find_few(dict, few, 2);
-        break;
-    case 3:
-        find_few(dict, few, 3);
-        break;
-    default:
-        find_few(dict, few, 4);
-    }
+    by_blocks(dict, few, find_few);
 }
 
 // ---- growing ------------------------------------------------------------------------------
