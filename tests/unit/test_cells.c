@@ -1,10 +1,10 @@
 // Day cells of a rollup: exact, and the same bytes whatever came and went.
 #include "store/cells.h"
 
+#include "tests/unit/one_core.h"
 #include "tests/unit/report_fixture.h"
 #include "tests/unit/rollup_look.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
 static struct fixture_incident incident(const char *id, int32_t day, const char *country,
@@ -399,23 +399,6 @@ static void all_at_once_equals_one_by_one(void **state)
     }
 }
 
-// Work of this thread is no longer shared out; put back by sched_setaffinity.
-static cpu_set_t use_one_core(void)
-{
-    cpu_set_t all;
-    cpu_set_t one;
-
-    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
-    for (size_t i = 0; i < CPU_SETSIZE; i++) {
-        if (CPU_ISSET(i, &all)) {
-            CPU_ZERO(&one);
-            CPU_SET(i, &one);
-        }
-    }
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-    return all;
-}
-
 // All that counts, headline too, taken in and packed by one core and by all that there are.
 static void any_number_of_cores_writes_the_same(struct fixture *fixture)
 {
@@ -425,7 +408,7 @@ static void any_number_of_cores_writes_the_same(struct fixture *fixture)
     cpu_set_t all = use_one_core();
     unsigned char *alone = fixture_encode(fixture, &count_alone);
 
-    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    use_cores(all);
     assert_int_equal(count, count_alone);
     assert_memory_equal(file, alone, count);
     free(alone);

@@ -4,6 +4,7 @@
 
 #include "store/rows.h"
 #include "tests/state_dump.h"
+#include "tests/unit/live_count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,27 +32,13 @@ struct world {
     int64_t observed; // live incidents, as an observer sees them
 };
 
-static bool on_change(void *context, const struct state *state, const struct incident *incident,
-                      int sign, struct tally_err *err)
-{
-    struct world *world = context;
-
-    (void)err;
-    assert_non_null(state_shape(state, incident));
-    world->observed += sign;
-    return true;
-}
-
 static void open_world(struct world *world)
 {
-    static const char *const dims[] = {"country"};
-    static const char *const measures[] = {"killed"};
     struct tally_err err;
 
-    *world = (struct world){.shape = shape_open("acled", dims, 1, measures, 1, &err)};
-    assert_non_null(world->shape);
+    *world = (struct world){.shape = small_shape()};
     assert_true(state_init(&world->state, &err));
-    assert_true(state_observe(&world->state, on_change, world, &err));
+    assert_true(state_observe(&world->state, count_live, &world->observed, &err));
 }
 
 static void close_world(struct world *world)

@@ -3,6 +3,7 @@
 
 #include "store/rows.h"
 #include "tests/state_dump.h"
+#include "tests/unit/live_count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,26 +71,12 @@ struct world {
     int64_t observed; // live incidents, as an observer sees them
 };
 
-static bool on_change(void *context, const struct state *state, const struct incident *incident,
-                      int sign, struct tally_err *err)
-{
-    struct world *world = context;
-
-    (void)err;
-    assert_non_null(state_shape(state, incident));
-    world->observed += sign;
-    return true;
-}
-
 static void open_world(struct world *world)
 {
-    static const char *const dims[] = {"country"};
-    static const char *const measures[] = {"killed"};
     struct tally_err err;
-    struct shape *shape = shape_open("acled", dims, 1, measures, 1, &err);
+    struct shape *shape = small_shape();
 
     *world = (struct world){.observed = 0};
-    assert_non_null(shape);
     assert_true(state_init(&world->state, &err));
     state_keep_origins(&world->state);
     assert_true(state_add_shape(&world->state, shape, &world->batch.shape, &err));
@@ -124,7 +111,7 @@ static void many_rows_do_what_they_do_one_by_one(void **state)
     for (int i = 0; i < 3; i++) {
         open_world(&world[i]);
     }
-    assert_true(state_observe(&world[2].state, on_change, &world[2], &err));
+    assert_true(state_observe(&world[2].state, count_live, &world[2].observed, &err));
     for (uint32_t number = 0; number < 4; number++) {
         for (int i = 0; i < 3; i++) {
             world[i].batch.number = number;

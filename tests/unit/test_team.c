@@ -1,7 +1,8 @@
 #include "base/team.h"
 
+#include "tests/unit/one_core.h"
+
 #include <limits.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,24 +71,14 @@ static void shares_differ_by_one_at_most(void **state)
 
 static void little_work_is_not_shared(void **state)
 {
-    cpu_set_t all;
-    cpu_set_t one;
-
     (void)state;
     assert_int_equal(team_parts(0, 1000), 1);
     assert_int_equal(team_parts(1999, 1000), 1);
     assert_in_range(team_parts(SIZE_MAX, 1000), 1, TEAM_PARTS_MAX);
     assert_in_range(team_parts(SIZE_MAX, 0), 1, TEAM_PARTS_MAX);
-    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
-    for (size_t i = 0; i < CPU_SETSIZE; i++) {
-        if (CPU_ISSET(i, &all)) {
-            CPU_ZERO(&one);
-            CPU_SET(i, &one);
-        }
-    }
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    cpu_set_t all = use_one_core();
     assert_int_equal(team_parts(SIZE_MAX, 1000), 1);
-    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+    use_cores(all);
 }
 
 int main(void)
