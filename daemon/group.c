@@ -1,6 +1,8 @@
 #include "daemon/group.h"
 
 #include "base/clock.h"
+#include "base/disk.h"
+#include "ingest/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +23,16 @@ void group_done(struct group *group)
     *group = (struct group){0};
 }
 
-bool group_is_for(uint64_t bytes)
+bool group_is_for(int fd, uint64_t bytes)
 {
-    return bytes <= GROUP_FILE_BYTES_MAX;
+    unsigned char head[4];
+    struct tally_err ignored; // reading it says so again
+
+    if (bytes > GROUP_FILE_BYTES_MAX) {
+        return false;
+    }
+    ssize_t got = disk_read_at(fd, head, sizeof head, 0, &ignored);
+    return got < 0 || !source_is_compressed(head, (size_t)got);
 }
 
 bool group_is_full(const struct group *group)
@@ -62,14 +71,13 @@ static void seal(struct group_file *file, const struct inbox *inbox, const struc
         return;
     }
     file->intake->claimed_ns = file->claimed_ns;
-    file->intake->parts.wait_ns = clock_ticks_ns() - file->claimed_ns;
     enum intake_end end = intake_take_in(file->intake, store);
     file->result = intake_seal(file->intake, store, end);
     file->err = file->intake->err;
     intake_release(file->intake);
 }
 
-static void retire(struct group *group, struct store *store)
+static void retire(struct group *group, struct store *store, struct progress progress)
 {
     const struct group_file *failed = NULL;
 
@@ -83,6 +91,7 @@ static void retire(struct group *group, struct store *store)
             file->err = failed->err;
             continue;
         }
+        progress_step(&progress);
         file->result = intake_retire(file->intake, store);
         file->err = file->intake->err;
         failed = file->result == INTAKE_SETTLED ? NULL : file;
@@ -124,7 +133,7 @@ void group_settle(struct group *group, const struct inbox *inbox, const struct c
     }
     // After a failure for good nothing more is asked of the disk: nothing of the group is told.
     if (result != INTAKE_FATAL && sync_sealed(group, store)) {
-        retire(group, store);
+        retire(group, store, progress);
     }
 }
 

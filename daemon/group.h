@@ -30,8 +30,7 @@ enum {
     GROUP_FILES_MAX = 256,
     GROUP_BYTES_MAX = 4 << 20,
     GROUP_FILE_BYTES_MAX = 256 << 10, // a longer file is read and stored side by side, alone
-    // A compressed file has more in it than it looks: what is sealed then waits for no further one.
-    GROUP_RECORDS_MAX = 50000,
+    GROUP_RECORDS_MAX = 50000,        // what is sealed then waits for no further file
 };
 
 struct group_file {
@@ -53,8 +52,9 @@ struct group {
 
 void group_done(struct group *group);
 
-// Whether a file of this length goes into a group at all.
-bool group_is_for(uint64_t bytes);
+// Whether a file of this length goes into a group at all: a compressed one has more in it than it
+// looks, and is read alone.
+bool group_is_for(int fd, uint64_t bytes);
 bool group_is_full(const struct group *group);
 
 // Takes over fd. Requires: it is not full. False without memory: TALLY_NO_MEMORY; fd is closed

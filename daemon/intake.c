@@ -79,6 +79,9 @@ void intake_parse(struct intake *intake, int chunk)
 {
     uint64_t began_ns = clock_ticks_ns();
 
+    if (intake->parts.wait_ns == 0 && intake->claimed_ns > 0) {
+        intake->parts.wait_ns = began_ns - intake->claimed_ns;
+    }
     intake->step[chunk] = ingest_next(intake->ingest, &intake->chunk[chunk], &intake->parse_err);
     intake->parts.read_ns += clock_ticks_ns() - began_ns;
 }
@@ -150,13 +153,12 @@ static struct store_file_end end_of(const struct ingest_summary *summary)
 
 static enum intake_result later_or_fatal(struct intake *intake, struct store *store)
 {
-    struct tally_err ignored;
     bool passing = intake->err.code == TALLY_NO_SPACE || intake->err.code == TALLY_NO_MEMORY;
 
     if (store_is_broken(store) || !passing) {
         return INTAKE_FATAL;
     }
-    return store_abort(store, &ignored) ? INTAKE_LATER : INTAKE_FATAL;
+    return store_abort(store, &intake->err) ? INTAKE_LATER : INTAKE_FATAL;
 }
 
 // Into rejected/, with what is wrong, in words, beside it.

@@ -1,4 +1,5 @@
-// daemon/loop.c - one file after the other, the loop always free to listen.
+// daemon/loop.c - one group of files or one long file after the other, the loop always free to
+// listen.
 //
 // The loop thread owns the state below. At most one parse job and one store job run at a time, on
 // libuv's workers; each owns what it was handed until its on_... callback is back on the loop.
@@ -8,19 +9,21 @@
 //                          parse chunk      meanwhile
 //
 // `loop_advance` is the whole state machine: it is called after every event and starts whatever may
-// run now; loop_file.c is what it does with the file at hand. Stopping: nothing new is started,
-// jobs in flight finish, an unfinished file stays in claimed/ for the next start.
+// run now; loop_file.c is what it does with the files at hand. Stopping: nothing new is started,
+// jobs in flight finish, unfinished files stay in claimed/ for the next start.
 #include "daemon/loop.h"
 
+#include "daemon/claim_order.h"
 #include "daemon/log.h"
 #include "daemon/loop_private.h"
 #include "daemon/notify.h"
 #include "daemon/watch.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
-enum { RETRY_MS = 5000, FOLD_QUIET_MS = 60000 };
+enum { RETRY_MS = 5000, FOLD_QUIET_MS = 60000, ORDER_NAMES = 1024 };
 
 // In the order of time.
 static void on_hints(uv_poll_t *poll, int status, int events);
@@ -281,6 +284,7 @@ static void look_at_inbox(struct loop *loop)
     size_t waiting;
 
     loop->scan_wanted = false;
+    loop->ordered = 0; // the queue is made anew
     loop->stats.looks++;
     if (!scan_inbox(loop->options->inbox, settle_ms, &loop->queue, &waiting, &err)) {
         loop_log_failure(loop, LOG_ERROR, "scan_failed", NULL, &err);
@@ -294,6 +298,7 @@ static bool take_next_file(struct loop *loop)
     char *name;
     bool go_on = true;
 
+    loop->ordered -= loop->ordered > 0;
     if ((name = queue_take(&loop->reclaimed)) != NULL) {
         reclaim(loop, name);
     } else if ((name = queue_take(&loop->queue)) != NULL) {
@@ -304,9 +309,49 @@ static bool take_next_file(struct loop *loop)
     return go_on;
 }
 
+static size_t names_waiting(const struct loop *loop)
+{
+    return queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed);
+}
+
 static bool names_wait(const struct loop *loop)
 {
-    return queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed) > 0;
+    return names_waiting(loop) > 0;
+}
+
+static void put_names(struct bytes *out, const struct queue *queue, size_t names_max)
+{
+    size_t waiting = queue_waiting(queue);
+
+    for (size_t i = 0; i < waiting && i < names_max; i++) {
+        const char *name = queue->name[queue->first + i];
+        bytes_put(out, name, strlen(name) + 1);
+    }
+}
+
+// Before a second file is claimed beside others, the order of all is written. False: it could not
+// be, and the second one has to wait.
+static bool order_is_known(struct loop *loop)
+{
+    size_t waiting = names_waiting(loop);
+    struct tally_err ignored;
+    struct bytes names;
+
+    if (loop->ordered > 0 || waiting + loop->group.count < 2) {
+        return true;
+    }
+    bytes_init(&names);
+    for (size_t i = 0; i < loop->group.count; i++) {
+        bytes_put(&names, loop->group.file[i].name, strlen(loop->group.file[i].name) + 1);
+    }
+    put_names(&names, &loop->reclaimed, ORDER_NAMES);
+    put_names(&names, &loop->queue, ORDER_NAMES);
+    bool ok = names.ok && claim_order_write(loop->order_fd, &names, &ignored);
+    bytes_done(&names);
+    if (ok) {
+        loop->ordered = waiting < ORDER_NAMES ? waiting : ORDER_NAMES;
+    }
+    return ok;
 }
 
 // Claimed, and not settled yet.
@@ -433,7 +478,8 @@ static void take_files(struct loop *loop)
     bool go_on = true;
 
     while (go_on && !loop->intake && !loop->stopping && !loop->paused &&
-           !group_is_full(&loop->group) && names_wait(loop)) {
+           !group_is_full(&loop->group) && names_wait(loop) &&
+           (order_is_known(loop) || loop->group.count == 0)) {
         go_on = take_next_file(loop);
     }
 }
@@ -481,6 +527,7 @@ static void advance_idle(struct loop *loop)
         return; // a file of the last run is looked at: those behind it come with the next turn
     }
     if (loop->group.count > 0 && !loop->stopping) {
+        loop_tell_group(loop);
         loop_start_store_job(loop, JOB_GROUP);
     } else if (loop->paused && !loop->stopping) {
         loop_tell_idle(loop);
@@ -549,6 +596,12 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
     return true;
 }
 
+static bool open_order(struct loop *loop, struct tally_err *err)
+{
+    loop->order_fd = claim_order_open(loop->options->inbox->state_fd, err);
+    return loop->order_fd >= 0;
+}
+
 static void on_first_turn(uv_timer_t *timer)
 {
     loop_advance(timer->data);
@@ -559,6 +612,7 @@ int loop_run(const struct loop_options *options)
     struct loop loop = {.options = options,
                         .config = options->config,
                         .watch_fd = -1,
+                        .order_fd = -1,
                         .scan_wanted = true,
                         .parsing = NO_CHUNK,
                         .parsed = NO_CHUNK,
@@ -569,7 +623,8 @@ int loop_run(const struct loop_options *options)
         return EX_OSERR;
     }
     // Listen first, look second: what comes in between is seen by one of them.
-    bool ok = start_listening(&loop, &err) && scan_claimed(options->inbox, &loop.reclaimed, &err);
+    bool ok = start_listening(&loop, &err) && scan_claimed(options->inbox, &loop.reclaimed, &err) &&
+              open_order(&loop, &err);
     if (ok) {
         if (options->on_ready) {
             options->on_ready(options->context);
@@ -591,6 +646,7 @@ int loop_run(const struct loop_options *options)
     loop_end_status(&loop);
     loop_end_reload(&loop);
     disk_close(loop.watch_fd);
+    disk_close(loop.order_fd);
     queue_done(&loop.queue);
     queue_done(&loop.reclaimed);
     scan_memory_done(&loop.memory);

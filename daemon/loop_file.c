@@ -184,7 +184,7 @@ static void log_settled(struct loop *loop, const struct intake *intake)
     loop_log(loop, &line);
 }
 
-// What its batch did was told when it was committed, or by nobody, if the daemon was killed then.
+// What its batch did was told when it was synced, or by nobody, if the daemon was killed then.
 static void log_retired(struct loop *loop, const struct intake *intake)
 {
     struct log_line line;
@@ -247,6 +247,8 @@ static bool is_committed(const struct intake *intake)
 }
 
 // What a settled, postponed or fatal file means for the loop. Without an intake: it was not begun.
+// One that is postponed is in claimed/ and may be in the ledger already; its turn is for the caller
+// to keep.
 static void take_result(struct loop *loop, const char *name, const struct intake *intake,
                         enum intake_result result, const struct tally_err *err)
 {
@@ -255,12 +257,13 @@ static void take_result(struct loop *loop, const char *name, const struct intake
     }
     switch (result) {
     case INTAKE_SETTLED:
-        loop_resume(loop, "intake_paused");
+        if (!loop->paused) { // behind it, a file may have had to wait
+            loop_resume(loop, "intake_paused");
+        }
         tell_settled(loop, intake);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
-    case INTAKE_LATER: // it is in claimed/ and may be in the ledger already
-        queue_put(&loop->reclaimed, name);
+    case INTAKE_LATER:
         loop_pause(loop, "intake_paused", name, err);
         break;
     case INTAKE_FATAL:
@@ -269,52 +272,66 @@ static void take_result(struct loop *loop, const char *name, const struct intake
     }
 }
 
+// Tried again later, before all others.
+static bool take_later(struct loop *loop, const char *name, const struct tally_err *err)
+{
+    queue_put_back(&loop->reclaimed, name);
+    loop_pause(loop, "intake_paused", name, err);
+    return false;
+}
+
 static void take_intake_result(struct loop *loop)
 {
     const struct intake *intake = loop->intake;
 
     take_result(loop, intake->name, intake, loop->result, &intake->err);
+    if (loop->result == INTAKE_LATER) {
+        queue_put_back(&loop->reclaimed, intake->name);
+    }
     loop_drop_file(loop);
 }
 
-// Behind a file that has to wait, the others of its group wait too, and the long one that comes
-// after them: nothing overtakes it.
+// A file of the group has to wait: so do those behind it, and the long one that comes after them.
+// They keep their turn, so that nothing overtakes any of them.
 static void put_off(struct loop *loop)
 {
-    for (size_t i = 0; i < loop->group.count; i++) {
-        queue_put(&loop->reclaimed, loop->group.file[i].name);
-    }
-    group_done(&loop->group);
+    const struct group *group = &loop->group;
+
     if (loop->intake) {
-        queue_put(&loop->reclaimed, loop->intake->name);
+        queue_put_back(&loop->reclaimed, loop->intake->name);
         loop_drop_file(loop);
     }
+    for (size_t i = group->count; i-- > 0;) {
+        if (i >= group->ended || group->file[i].result == INTAKE_LATER) {
+            queue_put_back(&loop->reclaimed, group->file[i].name);
+        }
+    }
+    group_done(&loop->group);
 }
 
 static void on_group_settled(struct loop *loop)
 {
     struct group *group = &loop->group;
-    enum intake_result last = group->file[group->ended - 1].result;
+    const struct group_file *failed = NULL;
 
     for (size_t i = 0; i < group->ended; i++) {
         const struct group_file *file = &group->file[i];
-        // After a failure for good, what is sealed and not synced is told of by nobody.
-        if (file->result != INTAKE_SETTLED || file->intake->lasts) {
+        if (file->result == INTAKE_SETTLED && !file->intake->lasts) {
+            continue; // after a failure for good, what is sealed and not synced is told by nobody
+        }
+        if (!failed) {
             take_result(loop, file->name, file->intake, file->result, &file->err);
+            failed = file->result == INTAKE_SETTLED ? NULL : file;
+        } else if (file->intake && is_committed(file->intake)) {
+            tell_settled(loop, file->intake); // it waits for the same: that is told once
         }
     }
-    group_drop_ended(group);
     loop->told_idle = false;
-    if (last == INTAKE_LATER) {
+    if (failed && failed->result == INTAKE_LATER) {
         put_off(loop);
+    } else {
+        group_drop_ended(group);
     }
-}
-
-static bool take_later(struct loop *loop, const char *name, const struct tally_err *err)
-{
-    queue_put(&loop->reclaimed, name);
-    loop_pause(loop, "intake_paused", name, err);
-    return false;
 }
 
 bool loop_open_file(struct loop *loop, const char *name, int fd, const struct disk_entry *entry,
@@ -323,7 +340,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     uint64_t claimed_ns = clock_ticks_ns();
     struct tally_err err;
 
-    if (!reclaimed && group_is_for(entry->bytes)) {
+    if (!reclaimed && group_is_for(fd, entry->bytes)) {
         return group_add(&loop->group, name, fd, entry->bytes, claimed_ns, &err) ||
                take_later(loop, name, &err);
     }
@@ -370,7 +387,7 @@ static void on_known_retired(struct loop *loop)
     loop_open_file(loop, name, fd, &entry, false);
 }
 
-// What the file at hand may do next.
+// What the long file at hand may do next.
 void loop_advance_file(struct loop *loop)
 {
     struct intake *intake = loop->intake;

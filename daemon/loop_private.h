@@ -61,8 +61,10 @@ struct loop {
     uv_signal_t signals[2];
     uv_signal_t hangup;
     int watch_fd;
-    struct queue reclaimed; // names in claimed/ from before
+    struct queue reclaimed; // names in claimed/ from before, or that have to wait there
     struct queue queue;     // names in the inbox
+    int order_fd;           // in which they are claimed (claim_order.h)
+    size_t ordered;         // the next so many names of the two queues stand in it
     size_t found;           // by the last look at the inbox
     size_t taken;           // of the queue since then
     struct scan_memory memory;
@@ -181,7 +183,8 @@ void loop_start_service(struct loop *loop);
 struct progress loop_progress(struct loop *loop, struct loop_pace *pace); // for a worker to tell
 
 // At most a few times a second.
-void loop_tell_reading(struct loop *loop);
+void loop_tell_reading(struct loop *loop); // of a long file
+void loop_tell_group(struct loop *loop);
 // Once, until a file is read again.
 void loop_tell_idle(struct loop *loop);
 

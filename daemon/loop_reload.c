@@ -163,7 +163,8 @@ void loop_on_reloaded(struct loop *loop)
     struct config *config = loop->next_config;
     struct log_line line;
 
-    assert(!loop->intake); // which would read by feeds that are about to go
+    assert(!loop->intake &&
+           loop->group.count == 0); // which would read by feeds that are about to go
     loop->next_config = NULL;
     if (!loop->job_ok) {
         refuse(loop, config, loop->job_err.message);

@@ -88,6 +88,19 @@ void loop_tell_reading(struct loop *loop)
     notify_status(status);
 }
 
+void loop_tell_group(struct loop *loop)
+{
+    uint64_t now_ms = uv_now(&loop->uv);
+    char status[60];
+
+    if (now_ms - loop->progress_ms < PROGRESS_MS) {
+        return;
+    }
+    loop->progress_ms = now_ms;
+    snprintf(status, sizeof status, "reading %zu short files", loop->group.count);
+    notify_status(status);
+}
+
 void loop_tell_idle(struct loop *loop)
 {
     char status[100];

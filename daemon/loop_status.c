@@ -24,6 +24,9 @@ void loop_look_at_store(struct loop *loop)
 {
     struct tally_err ignored; // the old copy is good enough
 
+    if (!store_is_synced(loop->options->store)) {
+        return; // a sync has failed: what counts in memory may be on no disk
+    }
     status_store_take(&loop->seen, loop->options->store, loop->config, &ignored);
     loop->sizes_taken = false;
     stats_know_feed(&loop->stats, ""); // of files that no feed is found for
@@ -110,7 +113,8 @@ static bool take_status(struct loop *loop, struct status *out)
     int64_t now_ms = clock_now_ms();
     *out = (struct status){.now_ms = now_ms,
                            .started_ms = loop->began_ms,
-                           .waiting = queue_waiting(&loop->queue) + queue_waiting(&loop->reclaimed),
+                           .waiting = queue_waiting(&loop->queue) +
+                                      queue_waiting(&loop->reclaimed) + loop->group.count,
                            .oldest_wait_ms = oldest_wait_ms(loop, now_ms),
                            .paused = loop->paused,
                            .reloading = loop->next_config != NULL,

@@ -58,6 +58,23 @@ bool queue_put(struct queue *queue, const char *name)
     return queue->name[queue->count] && ++queue->count;
 }
 
+bool queue_put_back(struct queue *queue, const char *name)
+{
+    if (queue->first == 0) {
+        if (!make_room(queue)) {
+            return false;
+        }
+        memmove(queue->name + 1, queue->name, queue->count * sizeof(*queue->name));
+        queue->first++;
+        queue->count++;
+    }
+    char *copy = strdup(name);
+    if (copy) {
+        queue->name[--queue->first] = copy;
+    }
+    return copy;
+}
+
 char *queue_take(struct queue *queue)
 {
     return queue_waiting(queue) > 0 ? queue->name[queue->first++] : NULL;

@@ -21,6 +21,8 @@ size_t queue_waiting(const struct queue *queue);
 
 // Copies the name; false when full or without memory. The newest name is not added twice.
 bool queue_put(struct queue *queue, const char *name);
+// The same in front of all others: a name that was taken and has to wait keeps its turn.
+bool queue_put_back(struct queue *queue, const char *name);
 // The caller frees it; NULL when none waits.
 char *queue_take(struct queue *queue);
 

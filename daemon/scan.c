@@ -2,13 +2,16 @@
 
 #include "base/checksum.h"
 #include "base/clock.h"
+#include "daemon/claim_order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct arrival {
     const char *name;
+    size_t turn; // of the claimed; the same for all in the inbox
     int64_t changed_ns;
+    int64_t modified_ms; // the same
 };
 
 void scan_memory_done(struct scan_memory *memory)
@@ -83,8 +86,14 @@ static int compare_arrivals(const void *left, const void *right)
     const struct arrival *a = left;
     const struct arrival *b = right;
 
+    if (a->turn != b->turn) {
+        return a->turn < b->turn ? -1 : 1;
+    }
     if (a->changed_ns != b->changed_ns) {
         return a->changed_ns < b->changed_ns ? -1 : 1;
+    }
+    if (a->modified_ms != b->modified_ms) {
+        return a->modified_ms < b->modified_ms ? -1 : 1;
     }
     return strcmp(a->name, b->name);
 }
@@ -142,6 +151,23 @@ bool scan_inbox(const struct inbox *inbox, uint64_t settle_ms, struct queue *que
     return true;
 }
 
+// Where a name stands among those of the order; behind all where it does not.
+static size_t turn_of(const struct bytes *order, const char *name)
+{
+    const char *at = (const char *)order->data;
+    size_t turn = 0;
+
+    for (size_t left = order->count; left > 0; turn++) {
+        size_t bytes = strlen(at) + 1;
+        if (strcmp(at, name) == 0) {
+            return turn;
+        }
+        at += bytes;
+        left -= bytes;
+    }
+    return SIZE_MAX;
+}
+
 bool scan_claimed(const struct inbox *inbox, struct queue *queue, struct tally_err *err)
 {
     struct disk_names names;
@@ -149,9 +175,24 @@ bool scan_claimed(const struct inbox *inbox, struct queue *queue, struct tally_e
     if (!disk_list(inbox->claimed_fd, ".", &names, err)) {
         return err_wrap(err, "look at claimed files");
     }
-    for (size_t i = 0; i < names.count; i++) {
-        queue_put(queue, names.name[i]);
+    struct arrival *arrivals = malloc((names.count + 1) * sizeof *arrivals);
+    if (!arrivals) {
+        disk_names_done(&names);
+        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu names", names.count);
     }
+    struct bytes order = claim_order_read(inbox->state_fd);
+    for (size_t i = 0; i < names.count; i++) {
+        struct disk_entry entry = {0};
+        struct tally_err gone;
+        (void)disk_look(inbox->claimed_fd, names.name[i], &entry, &gone);
+        arrivals[i] = (struct arrival){.name = names.name[i],
+                                       .turn = turn_of(&order, names.name[i]),
+                                       .changed_ns = entry.changed_ns,
+                                       .modified_ms = entry.modified_ms};
+    }
+    queue_sorted(arrivals, names.count, queue);
+    bytes_done(&order);
+    free(arrivals);
     disk_names_done(&names);
     return true;
 }

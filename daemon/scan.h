@@ -29,7 +29,8 @@ bool scan_is_news(struct scan_memory *memory, const char *name, int64_t changed_
 bool scan_inbox(const struct inbox *inbox, uint64_t settle_ms, struct queue *queue,
                 size_t *out_waiting, struct tally_err *err);
 
-// The names in claimed/.
+// The names in claimed/, in the order in which they were claimed (claim_order.h). Where that is not
+// known, in that of the last change, which is the claim, of the last writing, of the names.
 bool scan_claimed(const struct inbox *inbox, struct queue *queue, struct tally_err *err);
 
 #endif

@@ -132,6 +132,11 @@ static enum source_kind kind_of(const unsigned char *data, size_t count)
     return count >= 4 && memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0 ? SOURCE_ZSTD : SOURCE_PLAIN;
 }
 
+bool source_is_compressed(const unsigned char *data, size_t count)
+{
+    return kind_of(data, count) != SOURCE_PLAIN;
+}
+
 // A window of at most half the memory that the file may take: log2, rounded down.
 static int window_log(size_t bytes_max)
 {

@@ -26,6 +26,9 @@ void source_close(struct source *source); // NULL is allowed
 bool source_peek(struct source *source, size_t count, const unsigned char **out_data,
                  size_t *out_count, struct tally_err *err);
 
+// Whether a file that begins so is inflated. Four bytes decide.
+bool source_is_compressed(const unsigned char *data, size_t count);
+
 // Some of the content, at most `count` bytes; 0 at its end; -1: see err.
 // Errors: TALLY_IO for the read itself, TALLY_REFUSED for content that is cut short or damaged,
 // TALLY_LIMIT for one that inflates too far.

@@ -341,6 +341,11 @@ bool store_is_broken(const struct store *store)
     return store->broken || ledger_is_broken(store->ledger);
 }
 
+bool store_is_synced(const struct store *store)
+{
+    return ledger_is_synced(store->ledger);
+}
+
 uint64_t store_incidents(const struct store *store)
 {
     return state_incidents(&store->state);

@@ -50,6 +50,8 @@ void store_close(struct store *store); // NULL is allowed
 void store_watch(struct store *store, struct progress progress);
 
 bool store_is_broken(const struct store *store);
+// All that was sealed and noted is on the disk: what the store says may be shown.
+bool store_is_synced(const struct store *store);
 uint64_t store_incidents(const struct store *store); // withdrawn ones included
 uint64_t store_batches(const struct store *store);
 uint64_t store_recovered_bytes(const struct store *store); // of an unfinished tail, at open

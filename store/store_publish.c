@@ -160,7 +160,7 @@ static bool publish_patch(struct store *store, struct store_rollup *rollup, bool
 
 bool store_publish(struct store *store, struct tally_err *err)
 {
-    assert(ledger_is_synced(store->ledger));
+    assert(store_is_synced(store));
     for (size_t i = 0; i < store->rollups_count; i++) {
         struct store_rollup *rollup = &store->rollup[i];
         bool done = false;

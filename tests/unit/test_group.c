@@ -7,6 +7,8 @@
 #include "tests/state_dump.h"
 #include "tests/unit/inbox_case.h"
 
+#include <sys/mman.h>
+
 // The scenario's only wish of the disk in memory.
 uint32_t sim_random(uint64_t *seed, uint32_t below)
 {
@@ -328,10 +330,18 @@ static void long_files_and_many_bytes_are_no_group(void **state)
 {
     struct group group = {0};
     struct tally_err err;
+    int fd = memfd_create("short", 0);
 
     (void)state;
-    assert_true(group_is_for(GROUP_FILE_BYTES_MAX));
-    assert_false(group_is_for(GROUP_FILE_BYTES_MAX + 1));
+    assert_true(group_is_for(fd, 0));
+    assert_int_equal(pwrite(fd, "id,date", 7, 0), 7);
+    assert_true(group_is_for(fd, GROUP_FILE_BYTES_MAX));
+    assert_false(group_is_for(fd, GROUP_FILE_BYTES_MAX + 1));
+    assert_int_equal(pwrite(fd, "\x1f\x8b\x08\x00", 4, 0), 4); // nobody knows what is in it
+    assert_false(group_is_for(fd, 7));
+    assert_int_equal(pwrite(fd, "\x28\xb5\x2f\xfd", 4, 0), 4);
+    assert_false(group_is_for(fd, 7));
+    close(fd);
     for (int i = 0; i < GROUP_FILES_MAX; i++) {
         assert_false(group_is_full(&group));
         assert_true(group_add(&group, "short.csv", -1, 10, 0, &err));

@@ -110,6 +110,33 @@ static void queue_has_its_bound(void **state)
     queue_done(&queue);
 }
 
+static void name_that_is_put_back_keeps_its_turn(void **state)
+{
+    struct queue queue = {0};
+    char name[16];
+
+    (void)state;
+    assert_true(queue_put_back(&queue, "b")); // where nothing was taken
+    assert_true(queue_put_back(&queue, "a"));
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_true(queue_put(&queue, name));
+    }
+    takes(&queue, "a");
+    takes(&queue, "b");
+    takes(&queue, "0");
+    assert_true(queue_put_back(&queue, "0"));
+    assert_true(queue_put_back(&queue, "z"));
+    assert_int_equal(queue_waiting(&queue), 101);
+    takes(&queue, "z");
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        takes(&queue, name);
+    }
+    assert_null(queue_take(&queue));
+    queue_done(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +145,7 @@ int main(void)
         cmocka_unit_test(long_run_of_putting_and_taking_needs_little_room),
         cmocka_unit_test(clearing_forgets_what_waits),
         cmocka_unit_test(queue_has_its_bound),
+        cmocka_unit_test(name_that_is_put_back_keeps_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
