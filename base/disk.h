@@ -85,6 +85,9 @@ bool disk_rmdir(int dir_fd, const char *path, struct tally_err *err);
 bool disk_mkdir(int dir_fd, const char *path, mode_t mode,
                 struct tally_err *err); // present is fine
 
+// Whether a name ends so: ".csv".
+bool disk_name_ends(const char *name, const char *ending);
+
 // The names in a directory, sorted by bytes, without "." and "..". Freed by disk_names_done.
 struct disk_names {
     char **name;

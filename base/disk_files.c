@@ -34,6 +34,14 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+bool disk_name_ends(const char *name, const char *ending)
+{
+    size_t bytes = strlen(name);
+    size_t ending_bytes = strlen(ending);
+
+    return bytes >= ending_bytes && strcmp(name + bytes - ending_bytes, ending) == 0;
+}
+
 void disk_names_sort(struct disk_names *names)
 {
     if (names->count > 0) {

@@ -135,12 +135,11 @@ static void set_no_preset(struct tally_err *err, const char *name, const char *f
         err_set(err, TALLY_INVALID, "there is no preset '%.60s' in %.120s", name, folder);
         return;
     }
-    disk_names_sort(&names);
     for (size_t i = 0; i < names.count && used < sizeof known; i++) {
-        size_t bytes = strlen(names.name[i]);
-        if (bytes >= sizeof ending && strcmp(names.name[i] + bytes - 5, ending) == 0) {
-            used += (size_t)snprintf(known + used, sizeof known - used, " %.*s", (int)bytes - 5,
-                                     names.name[i]);
+        if (disk_name_ends(names.name[i], ending)) {
+            int bytes = (int)(strlen(names.name[i]) - strlen(ending));
+            used +=
+                (size_t)snprintf(known + used, sizeof known - used, " %.*s", bytes, names.name[i]);
         }
     }
     disk_names_done(&names);

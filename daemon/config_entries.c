@@ -105,14 +105,6 @@ bool config_entries_read(struct config_entries *entries, const char *path, struc
     return ini_read(path, on_entry, &reading, err);
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-    size_t bytes = strlen(name);
-    size_t ending_bytes = strlen(ending);
-
-    return bytes > ending_bytes && strcmp(name + bytes - ending_bytes, ending) == 0;
-}
-
 bool config_entries_read_all(struct config_entries *entries, const char *path,
                              struct tally_err *err)
 {
@@ -130,7 +122,7 @@ bool config_entries_read_all(struct config_entries *entries, const char *path,
     bool ok = true;
     for (size_t i = 0; ok && i < names.count; i++) {
         char *file;
-        if (!ends_with(names.name[i], ".conf") || names.name[i][0] == '.') {
+        if (!disk_name_ends(names.name[i], ".conf") || names.name[i][0] == '.') {
             continue;
         }
         ok = asprintf(&file, "%s/%s", folder, names.name[i]) < 0

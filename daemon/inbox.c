@@ -84,17 +84,9 @@ void inbox_close(struct inbox *inbox)
     disk_close(inbox->state_fd);
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-    size_t bytes = strlen(name);
-    size_t ending_bytes = strlen(ending);
-
-    return bytes >= ending_bytes && strcmp(name + bytes - ending_bytes, ending) == 0;
-}
-
 bool inbox_name_waits(const char *name)
 {
-    return name[0] == '.' || ends_with(name, ".tmp") || ends_with(name, ".part");
+    return name[0] == '.' || disk_name_ends(name, ".tmp") || disk_name_ends(name, ".part");
 }
 
 static bool is_fit(const struct disk_entry *entry, struct tally_err *err)
