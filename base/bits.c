@@ -28,7 +28,7 @@ void bits_put_rice(struct bits_writer *writer, uint64_t value, uint32_t paramete
 {
     uint64_t zeros = value >> parameter;
 
-    if (zeros + 1 + parameter <= BITS_AT_ONCE) { // the whole code at once
+    if (zeros < BITS_AT_ONCE && zeros + 1 + parameter <= BITS_AT_ONCE) { // the whole code at once
         uint64_t code = (UINT64_C(1) | bits_low(value, parameter) << 1) << zeros;
         bits_put(writer, code, (uint32_t)zeros + 1 + parameter);
         return;

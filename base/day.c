@@ -1,6 +1,7 @@
 #include "base/day.h"
 
-#include <endian.h>
+#include "base/bytes.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -50,14 +51,6 @@ struct day_civil day_to_civil(int32_t day)
     return civil;
 }
 
-static inline uint64_t word_at(const char *at)
-{
-    uint64_t word;
-
-    memcpy(&word, at, sizeof word);
-    return le64toh(word);
-}
-
 // Byte i of the word, which is the i-th byte of the text.
 static inline uint32_t byte_of(uint64_t word, int i)
 {
@@ -105,8 +98,8 @@ bool day_parse_iso(const char *text, size_t count, int32_t *out_day)
         return false;
     }
     // "2020-10-" and "20-10-24", less what stands where in a date of zeros.
-    uint64_t first = word_at(text) ^ UINT64_C(0x2d30302d30303030);
-    uint64_t last = word_at(text + 2) ^ UINT64_C(0x30302d30302d3030);
+    uint64_t first = bytes_get_u64(text) ^ UINT64_C(0x2d30302d30303030);
+    uint64_t last = bytes_get_u64(text + 2) ^ UINT64_C(0x30302d30302d3030);
     if (has_other(first, UINT64_C(0x7f76767f76767676)) |
         has_other(last, UINT64_C(0x76767f76767f7676))) {
         return false;

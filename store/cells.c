@@ -53,7 +53,7 @@ static void make_map(const struct rollup_def *def, const struct shape *shape, st
 
 bool cells_know_shapes(struct cells *cells, const struct state *state, struct tally_err *err)
 {
-    if (cells->maps_count == state->shapes_count) {
+    if (cells->maps_count >= state->shapes_count) {
         return true;
     }
     struct shape_map *map = realloc(cells->map, state->shapes_count * sizeof *map);

@@ -441,6 +441,9 @@ static size_t slots_bytes(uint32_t slots)
 static void move_slots(const struct incidents *incidents, struct incidents_part *part,
                        uint32_t *slot, uint32_t slots)
 {
+    if (slots == 0) {
+        return; // it has no index yet
+    }
     if (slots == part->slots) {
         memcpy(slot, part->slot, slots_bytes(slots));
         part->slot = slot;

@@ -373,6 +373,9 @@ static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
     const struct ledger_frame *wrong;
     struct state_rows rows;
 
+    if (unit->unpacker.frames == 0) {
+        return true;
+    }
     if (!unpacker_take_rows(&unit->unpacker, &rows, &wrong, err)) {
         return wrong ? corrupt_within(wrong, err) : false;
     }

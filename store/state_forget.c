@@ -1,8 +1,8 @@
 // store/state_forget.c - all that a feed has said is unsaid, as if nothing had ever come of it.
 //
 // Incidents stay in memory as withdrawn ones without a revision: whatever comes counts as if it
-// were the first word on its id (judge and apply_withdraw in state.c), and so do snapshots and
-// coverage.
+// were the first word on its id (judge and apply_withdraw in state_apply.c), and so do snapshots
+// and coverage.
 #include "store/state.h"
 
 #include <stdlib.h>
