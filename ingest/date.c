@@ -33,16 +33,6 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static size_t count_digits(struct text text, size_t digits_max)
-{
-    size_t count = 0;
-
-    while (count < text.bytes && count < digits_max && is_digit(text.at[count])) {
-        count++;
-    }
-    return count;
-}
-
 static void advance(struct text *text, size_t bytes)
 {
     text->at += bytes;
@@ -60,7 +50,7 @@ static void skip_blanks(struct text *text)
 static bool take_number(struct text *text, size_t digits_min, size_t digits_max, int value_max,
                         int *out_value)
 {
-    size_t count = count_digits(*text, digits_max);
+    size_t count = text_count_digits(*text, digits_max);
     int value = 0;
 
     if (count < digits_min) {
@@ -122,7 +112,7 @@ static bool take_half_day(struct text *text, int *out_afternoon)
 
 static bool take_fraction(struct text *text, int *out_millisecond)
 {
-    size_t count = count_digits(*text, 9);
+    size_t count = text_count_digits(*text, 9);
     int value = 0;
 
     for (size_t i = 0; i < 3; i++) {
@@ -272,8 +262,8 @@ static bool fits_iso(struct text text, struct parts *parts)
     if (!take_year(&text, parts)) {
         return false;
     }
-    if (text.bytes > 0 &&
-        (text.at[0] != '-' || count_digits((struct text){text.at + 1, text.bytes - 1}, 3) != 2)) {
+    if (text.bytes > 0 && (text.at[0] != '-' ||
+                           text_count_digits((struct text){text.at + 1, text.bytes - 1}, 3) != 2)) {
         return false;
     }
     if (text.bytes > 0 && !take_by_format(&text, text_of("-%m"), parts)) {

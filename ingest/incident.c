@@ -1,7 +1,5 @@
 #include "ingest/incident.h"
 
-#include <string.h>
-
 bool incident_is_disordered(const struct feed *feed, const struct incident *incident)
 {
     for (size_t i = 0; i < feed->estimates_count; i++) {

@@ -32,7 +32,6 @@ struct map {
 // One record on its way through.
 struct mapping {
     struct map *map;
-    const struct record *record;
     const struct text *fields;
     const int32_t *field_of_role;
     struct rows *chunk;
@@ -59,8 +58,11 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
                      size_t bytes_max, struct tally_err *err)
 {
     struct codes *codes = codes_open(feed, binding, bytes_max, err);
-    struct map *map = codes ? calloc(1, sizeof *map) : NULL;
 
+    if (!codes) {
+        return NULL;
+    }
+    struct map *map = calloc(1, sizeof *map);
     if (!map) {
         codes_close(codes);
         err_set(err, TALLY_NO_MEMORY, "no memory to map rows");
@@ -242,8 +244,7 @@ static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, si
     if (integer_parse(value, mapping->map->feed->decimal, out_part) != INTEGER_OK) {
         return reject(mapping, "date-unreadable", role, value, "is no number");
     }
-    *out_digits =
-        strspn(value.at, "0123456789") < value.bytes ? strspn(value.at, "0123456789") : value.bytes;
+    *out_digits = text_count_digits(value, value.bytes);
     return true;
 }
 
@@ -548,7 +549,6 @@ enum map_step map_next(struct map *map, uint64_t number, struct rows *chunk, str
     bool deletion = map->feed->mode == FEED_DELETIONS;
     struct mapping mapping = {
         .map = map,
-        .record = record,
         .fields = record->fields,
         .field_of_role = map->binding->field_of_role,
         .chunk = chunk,

@@ -1,6 +1,5 @@
 #include "ingest/records_private.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,7 @@
 // ingest/split_portable.c - the code for any machine: eight bytes at a time in one word.
 #include "ingest/split_block.h"
 
-#include <endian.h>
-
-static inline uint64_t word_at(const char *at)
-{
-    uint64_t word;
-
-    memcpy(&word, at, sizeof word);
-    return le64toh(word);
-}
+#include "base/bytes.h"
 
 // Bit i: byte i of the word is `byte`.
 static inline uint64_t equal_in_word(uint64_t word, char byte)
@@ -28,7 +20,7 @@ static inline struct split_masks masks_of(const char *block, char delimiter, boo
     struct split_masks masks = {0};
 
     for (unsigned i = 0; i < SPLIT_BLOCK_BYTES / 8; i++) {
-        uint64_t word = word_at(block + 8 * (size_t)i);
+        uint64_t word = bytes_get_u64(block + 8 * (size_t)i);
         uint64_t feed = equal_in_word(word, '\n');
         masks.quote |= quoted ? equal_in_word(word, '"') << (8 * i) : 0;
         masks.feed |= feed << (8 * i);

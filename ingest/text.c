@@ -125,3 +125,14 @@ char *text_copy(struct text text)
 {
     return strndup(text.at ? text.at : "", text.bytes);
 }
+
+size_t text_count_digits(struct text text, size_t digits_max)
+{
+    size_t count = 0;
+
+    while (count < text.bytes && count < digits_max && text.at[count] >= '0' &&
+           text.at[count] <= '9') {
+        count++;
+    }
+    return count;
+}

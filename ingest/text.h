@@ -45,6 +45,8 @@ bool text_cut(struct text *rest, const char *separators, struct text *out_item);
 bool text_is_utf8(struct text text);
 // Whether more bytes belong to the last character than there are.
 bool text_ends_within_character(struct text text);
+// How many digits it begins with, as far as `digits_max`.
+size_t text_count_digits(struct text text, size_t digits_max);
 
 // A terminated copy that the caller frees; NULL without memory.
 char *text_copy(struct text text);
