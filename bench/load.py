@@ -59,7 +59,7 @@ def run_rounds(rounds, shape, data, taking_part, work):
             tally.costs.append(cost)
             tally.figures.append(figures)
             say(
-                f"  round {round_index + 1} {tally.rival.name:9}{cost.wall_s:8.2f} s wall"
+                f"  round {round_index + 1} {tally.rival.name:13}{cost.wall_s:8.2f} s wall"
                 f"{cost.cpu_s:8.2f} s CPU{cost.peak_mib:9.1f} MiB"
             )
     return tallies
@@ -69,10 +69,10 @@ def show(title, tallies):
     base = next((t for t in tallies if t.rival.name == "tallyd" and t.costs), None)
     say(f"\n{title}")
     heads = "".join(f"{head:>9}{'min-max':>17}{'ratio':>8}" for _, head in MEASURES)
-    say(f"{'':10}{heads}")
+    say(f"{'':13}{heads}")
     for tally in tallies:
         if not tally.costs:
-            say(f"{tally.rival.name:10}  failed: {tally.failure}")
+            say(f"{tally.rival.name:13}  failed: {tally.failure}")
             continue
         cells = ""
         for name, _ in MEASURES:
@@ -81,9 +81,9 @@ def show(title, tallies):
             spread = f"{min(values):.{digits}f}-{max(values):.{digits}f}"
             ratio = f"{tally.median(name) / base.median(name):.2f}x" if base else "-"
             cells += f"{tally.median(name):9.{digits}f}{spread:>17}{ratio:>8}"
-        say(f"{tally.rival.name:10}{cells}")
+        say(f"{tally.rival.name:13}{cells}")
     for tally in tallies:
-        say(f"  {tally.rival.name:9} {tally.rival.does}")
+        say(f"  {tally.rival.name:13} {tally.rival.does}")
     figures = next((t.figures[0] for t in tallies if any(t.figures)), {})
     say("  figures   " + ", ".join(f"{name} {value}" for name, value in figures.items()))
 

@@ -18,7 +18,8 @@ Why the comparison is fair:
 In tallyd's disfavour: it also rejects bad rows one by one, digests the file, keeps every incident
 with its history, and looks for the file in a directory. In its favour: it stores day cells from
 which any window is two look-ups, where the others store one window a cell, of one length.
-DuckDB's figures include the start of node, which the versions line of the report states.
+DuckDB's and ClickHouse's figures include the start of node; with DuckDB's, the versions line of the
+report states what that takes.
 """
 
 import csv

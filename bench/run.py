@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -98,6 +99,13 @@ def versions(build, taking_part):
             found["duckdb_start_s"] = round(time.monotonic() - start, 2)
             found["node"] = first_line(["node", "--version"])
             script.unlink()
+        if isinstance(rival, rivals.Clickhouse) and "clickhouse" not in found:
+            folder = build / "bench" / "version.clickhouse"
+            script = build / "bench" / "version.sql"
+            command = rival.command(folder, ["SELECT version() AS version"], script)
+            found["clickhouse"] = json.loads(rivals.output(command))[0]["version"]
+            script.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
         if isinstance(rival, rivals.Sqlite):
             found["sqlite"] = first_line(["sqlite3", "--version"]).split(" ")[0]
     return found
@@ -194,7 +202,7 @@ def measure_curve(chosen, findings):
             data = make_data(chosen.build, shape, rows)
             curve[rows] = revisions.measure(chosen.build, shape, rows, data, with_duckdb=False)
             findings.missed += [] if chosen.quick else revisions.missed(rows, curve[rows])
-            if rows != shape.rows:
+            if rows not in (shape.rows, chosen.rows_compact):
                 data.unlink()
     except rivals.Failed as failure:
         findings.said.append(f"{failure} (curve)")

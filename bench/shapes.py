@@ -32,7 +32,7 @@ class Shape:
         """The [feed] section that keeps what the rivals keep, and no more."""
         columns = dict(self.kept)
         measures = [name for name in ("killed", "wounded") if name in columns]
-        lines = ["preset = generic", f"id = {columns['id']}", f"date = {columns['day']}"]
+        lines = [f"id = {columns['id']}", f"date = {columns['day']}", "date_format = %Y-%m-%d"]
         lines += [f"revision = {columns['revision']}"] if self.revision else []
         lines += [f"dim.{name} = {columns[name]}" for name in GROUP]
         lines += [f"measure.{name} = {columns[name]}" for name in measures]

@@ -236,15 +236,20 @@ def main():
 
     builds = options.build or [path for path in (ROOT / "build", ROOT / "build" / "dev")
                                if (path / "bin" / "tallyd").exists()]
+    if not builds:
+        sys.exit("guard: no build was found: script/build makes one")
     failures = []
-    try:
-        for build in builds:
+    skipped = 0
+    for build in builds:
+        try:
             failures += guard(build.resolve(), options.update)
-    except Skipped as skipped:
-        print(f"guard: skipped: {skipped}")
+        except Skipped as why:
+            print(f"guard: skipped: {why}")
+            skipped += 1
+        except (callgrind.Failed, subprocess.SubprocessError, OSError) as failed:
+            sys.exit(f"guard: {failed}")
+    if skipped == len(builds):
         sys.exit(SKIPPED)
-    except (callgrind.Failed, subprocess.SubprocessError, OSError) as failed:
-        sys.exit(f"guard: {failed}")
     for failure in failures:
         print(failure)
     if failures:
