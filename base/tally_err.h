@@ -19,6 +19,7 @@ enum tally_code {
     TALLY_NO_MEMORY,
     TALLY_BUSY,        // somebody else holds the lock
     TALLY_SYNC_FAILED, // what was written may not be on the disk: end, read the disk anew
+    TALLY_UNAVAILABLE, // a server of the cluster cannot be reached: try again later
 };
 
 struct tally_err {

@@ -211,8 +211,8 @@ static bool retire(struct intake *intake, struct store *store)
 
     if (store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
         is_taken_in(intake, &accepted) &&
-        !rejects_write(store, accepted.at, accepted.batch, intake->name, intake->inbox->rejected_fd,
-                       intake->rejects_file, &intake->err)) {
+        !rejects_write(store, accepted.key, accepted.batch, intake->name,
+                       intake->inbox->rejected_fd, intake->rejects_file, &intake->err)) {
         return false;
     }
     return inbox_retire(intake->inbox, intake->name, intake->inbox->done_fd, intake->retired_as,

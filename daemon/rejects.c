@@ -114,19 +114,19 @@ static bool on_reject(void *context, const struct replay_file *file,
     return out->count < FLUSH_BYTES || flush(writing, err);
 }
 
-static bool write_all(const struct store *store, struct ledger_position at, struct writing *writing,
+static bool write_all(const struct store *store, uint64_t key, struct writing *writing,
                       struct tally_err *err)
 {
     static const char header[] = "feed,file,digest,record,line,offset,reason,explanation,raw\n";
     struct replay_visitor visitor = {.context = writing, .on_reject = on_reject};
 
     bytes_put(&writing->buffer, header, sizeof header - 1);
-    return store_each_reject(store, at, &visitor, err) && flush(writing, err) &&
+    return store_each_reject(store, key, &visitor, err) && flush(writing, err) &&
            disk_sync_data(writing->fd, err);
 }
 
-bool rejects_write(const struct store *store, struct ledger_position at, uint64_t batch,
-                   const char *name, int rejected_fd, char *out_name, struct tally_err *err)
+bool rejects_write(const struct store *store, uint64_t key, uint64_t batch, const char *name,
+                   int rejected_fd, char *out_name, struct tally_err *err)
 {
     char temporary[INBOX_NAME_BYTES];
     char beside[INBOX_NAME_BYTES];
@@ -140,7 +140,7 @@ bool rejects_write(const struct store *store, struct ledger_position at, uint64_
         return false;
     }
     bytes_init(&writing.buffer);
-    bool ok = write_all(store, at, &writing, err);
+    bool ok = write_all(store, key, &writing, err);
     bytes_done(&writing.buffer);
     disk_close(writing.fd);
     if (!ok) {

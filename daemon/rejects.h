@@ -15,8 +15,9 @@
 #include "base/err.h"
 #include "store/store.h"
 
-// `name` is the file's; out_name the CSV's, INBOX_NAME_BYTES long.
-bool rejects_write(const struct store *store, struct ledger_position at, uint64_t batch,
-                   const char *name, int rejected_fd, char *out_name, struct tally_err *err);
+// `key` as store_find_accepted gives it. `name` is the file's; out_name the CSV's, INBOX_NAME_BYTES
+// long.
+bool rejects_write(const struct store *store, uint64_t key, uint64_t batch, const char *name,
+                   int rejected_fd, char *out_name, struct tally_err *err);
 
 #endif

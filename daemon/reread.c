@@ -342,7 +342,7 @@ static bool write_rejects(const struct reread *reread, const struct store *store
         const struct kept *kept = &reread->kept[i];
         struct store_accepted accepted;
         if (store_find_accepted(store, kept->digest, &accepted) && accepted.rejected > 0) {
-            ok = rejects_write(store, accepted.at, accepted.batch, kept->name,
+            ok = rejects_write(store, accepted.key, accepted.batch, kept->name,
                                reread->inbox->rejected_fd, name, err);
         }
     }

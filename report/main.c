@@ -59,6 +59,8 @@ static int exit_status(const struct tally_err *err)
         return EX_IOERR;
     case TALLY_BUSY:
         return EX_TEMPFAIL;
+    case TALLY_UNAVAILABLE: // a server of the cluster
+        return EX_UNAVAILABLE;
     case TALLY_LIMIT:
     case TALLY_NO_MEMORY:
         return EX_SOFTWARE;

@@ -178,6 +178,22 @@ void rollup_def_encode(const struct rollup_def *def, struct bytes *out)
     }
 }
 
+bool rollup_def_equal(const struct rollup_def *a, const struct rollup_def *b)
+{
+    struct bytes one;
+    struct bytes other;
+
+    bytes_init(&one);
+    bytes_init(&other);
+    rollup_def_encode(a, &one);
+    rollup_def_encode(b, &other);
+    bool same = one.ok && other.ok && one.count == other.count &&
+                memcmp(one.data, other.data, one.count) == 0;
+    bytes_done(&one);
+    bytes_done(&other);
+    return same;
+}
+
 // A name taken from bytes: terminated in the caller's buffer. False: malformed.
 static bool take_name(struct cursor *in, char name[ROLLUP_NAME_BYTES_MAX + 1])
 {

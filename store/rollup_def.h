@@ -55,6 +55,8 @@ int rollup_def_find_dim(const struct rollup_def *def, const char *name); // -1: 
 int rollup_def_find_measure(const struct rollup_def *def, const char *name);
 
 void rollup_def_encode(const struct rollup_def *def, struct bytes *out);
+// Whether both say the same; without memory: no.
+bool rollup_def_equal(const struct rollup_def *a, const struct rollup_def *b);
 bool rollup_def_decode(struct rollup_def *def, struct cursor *in, struct tally_err *err);
 
 #endif

@@ -55,7 +55,7 @@ static bool add_scope(struct pending *pending, struct pending_scope scope, struc
 }
 
 // The scope value of a row; of a whole feed the empty text.
-static struct pending_scope scope_of(const struct store *store, const struct packer_row *row)
+static struct pending_scope scope_of(const struct embedded *store, const struct packer_row *row)
 {
     int dim = store->pending.scope_dim;
     uint32_t place = dim >= 0 ? row->dims[dim] : 0;
@@ -78,7 +78,7 @@ static bool note_newest(struct pending *pending, const struct revision *revision
     return pending->newest_text.ok ? true : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
 }
 
-bool snapshot_lean_on(struct store *store, const struct incident *incident,
+bool snapshot_lean_on(struct embedded *store, const struct incident *incident,
                       const struct packer_row *row, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
@@ -100,7 +100,7 @@ bool snapshot_lean_on(struct store *store, const struct incident *incident,
     return true;
 }
 
-bool snapshot_note(struct store *store, const struct packer_row *row, struct tally_err *err)
+bool snapshot_note(struct embedded *store, const struct packer_row *row, struct tally_err *err)
 {
     return add_scope(&store->pending, scope_of(store, row), err) &&
            note_newest(&store->pending, &row->revision, err);
@@ -108,7 +108,7 @@ bool snapshot_note(struct store *store, const struct packer_row *row, struct tal
 
 // ---- at its end ---------------------------------------------------------------------------
 
-bool snapshot_in_force(const struct store *store, uint32_t text)
+bool snapshot_in_force(const struct embedded *store, uint32_t text)
 {
     const struct pending *pending = &store->pending;
     const struct state_scope *kept =
@@ -118,14 +118,14 @@ bool snapshot_in_force(const struct store *store, uint32_t text)
            revision_compare(&pending->newest, &kept->newest) >= 0;
 }
 
-bool snapshot_check(struct store *store, struct tally_err *err)
+bool snapshot_check(struct embedded *store, struct tally_err *err)
 {
     const struct pending *pending = &store->pending;
 
     for (size_t i = 0; i < pending->leant_on_count; i++) {
         if (!snapshot_in_force(store, pending->leant_on[i])) {
             const struct texts_entry *scope = texts_get(&store->state.texts, pending->leant_on[i]);
-            return store_abort(store, err) &&
+            return embedded_abort(&store->common, err) &&
                    err_set(err, TALLY_REFUSED,
                            "an id stands in '%.100s', for which a newer snapshot is in force, and "
                            "in another scope as well; deliver the scopes in files of their own",
@@ -135,7 +135,7 @@ bool snapshot_check(struct store *store, struct tally_err *err)
     return true;
 }
 
-size_t snapshot_scopes_in_force(const struct store *store)
+size_t snapshot_scopes_in_force(const struct embedded *store)
 {
     size_t count = 0;
 
@@ -145,7 +145,7 @@ size_t snapshot_scopes_in_force(const struct store *store)
     return count;
 }
 
-bool snapshot_misses(const struct store *store, const struct incident *incident)
+bool snapshot_misses(const struct embedded *store, const struct incident *incident)
 {
     const struct pending *pending = &store->pending;
 

@@ -1,215 +1,48 @@
+// store/store.c - the store's one interface, handed on to the engine behind it (contracts in
+// store.h and engine.h), and what engines share.
 #include "store/store.h"
 
 #include "base/disk.h"
-#include "store/store_private.h"
+#include "store/engine.h"
+#include "store/rollup_patch.h"
+#include "store/rollup_read.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// ---- accepted files -----------------------------------------------------------------------
+// ---- what engines share -------------------------------------------------------------------
 
-const struct accepted *store_lookup(const struct store *store, struct digest digest)
+void store_init(struct store *store, const struct store_engine *engine,
+                const struct store_options *options)
 {
-    size_t mask = store->accepted_slots - 1;
-
-    if (store->accepted_slots == 0) {
-        return NULL;
-    }
-    for (size_t at = digest.low & mask; store->accepted_slot[at] != 0; at = (at + 1) & mask) {
-        const struct accepted *accepted = &store->accepted[store->accepted_slot[at] - 1];
-        if (digest_equal(accepted->digest, digest) && !accepted->forgotten) {
-            return accepted;
-        }
-    }
-    return NULL;
+    *store = (struct store){.engine = engine,
+                            .progress = options->progress,
+                            .stop_fd = options->stop_fd,
+                            .rollup_fd = -1};
 }
 
-static void place_accepted(struct store *store, size_t index)
-{
-    size_t mask = store->accepted_slots - 1;
-    size_t at = store->accepted[index].digest.low & mask;
-
-    while (store->accepted_slot[at] != 0) {
-        at = (at + 1) & mask;
-    }
-    store->accepted_slot[at] = index + 1;
-}
-
-static bool reserve_accepted(struct store *store, struct tally_err *err)
-{
-    if (store->accepted_count == store->accepted_capacity) {
-        size_t capacity = store->accepted_capacity ? store->accepted_capacity * 2 : 64;
-        struct accepted *list = realloc(store->accepted, capacity * sizeof *list);
-        if (!list) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory for the list of files");
-        }
-        store->accepted = list;
-        store->accepted_capacity = capacity;
-    }
-    if (store->accepted_count * 2 < store->accepted_slots) {
-        return true;
-    }
-    size_t slots = store->accepted_slots ? store->accepted_slots * 2 : 256;
-    size_t *slot = calloc(slots, sizeof *slot);
-    if (!slot) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for the list of files");
-    }
-    free(store->accepted_slot);
-    store->accepted_slot = slot;
-    store->accepted_slots = slots;
-    for (size_t i = 0; i < store->accepted_count; i++) {
-        place_accepted(store, i);
-    }
-    return true;
-}
-
-bool store_rollup_has_feed(const struct store_rollup *rollup, const char *feed)
-{
-    const struct rollup_def *def = cells_def(rollup->cells);
-
-    for (size_t i = 0; i < def->feeds_count; i++) {
-        if (strcmp(def->feeds[i].name, feed) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void store_mark_feed(struct store *store, const char *feed)
-{
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        if (store_rollup_has_feed(&store->rollup[i], feed)) {
-            store->rollup[i].dirty = true;
-        }
-    }
-}
-
-void store_note_source(const struct store *store, struct store_rollup *rollup,
-                       const struct accepted *accepted)
-{
-    if (store_rollup_has_feed(rollup, store->state.feed[accepted->feed].name)) {
-        rollup->recent[rollup->batches++ % ROLLUP_SOURCES_MAX] = accepted->batch;
-        rollup->dirty = true;
-    }
-}
-
-static void forget_accepted(struct store *store, uint32_t feed)
-{
-    for (size_t i = 0; i < store->accepted_count; i++) {
-        store->accepted[i].forgotten |= store->accepted[i].feed == feed;
-    }
-}
-
-bool store_add_accepted(struct store *store, const struct accepted *accepted, struct tally_err *err)
-{
-    if (!reserve_accepted(store, err)) {
-        free(accepted->file);
-        return false;
-    }
-    if (accepted->forgets) {
-        forget_accepted(store, accepted->feed);
-    }
-    store->accepted[store->accepted_count] = *accepted;
-    place_accepted(store, store->accepted_count);
-    store->accepted_count++;
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        store_note_source(store, &store->rollup[i], accepted);
-    }
-    return true;
-}
-
-bool store_find_accepted(const struct store *store, struct digest digest,
-                         struct store_accepted *out_accepted)
-{
-    const struct accepted *accepted = store_lookup(store, digest);
-
-    if (accepted) {
-        *out_accepted = (struct store_accepted){.batch = accepted->batch,
-                                                .file = accepted->file,
-                                                .rejected = accepted->rejected,
-                                                .at = accepted->at};
-    }
-    return accepted != NULL;
-}
-
-void store_watch(struct store *store, struct progress progress)
-{
-    store->progress = progress;
-}
-
-void store_on_frame(void *context)
+void store_on_step(void *context)
 {
     const struct store *store = context;
     progress_step(&store->progress);
 }
 
-// ---- opening ------------------------------------------------------------------------------
-
-static bool on_replayed_file(void *context, const struct replay_file *file, struct tally_err *err)
-{
-    struct store *store = context;
-
-    store->last_time_ms = file->end->time_ms;
-    if (file->batch == 0) {
-        return true;
-    }
-    struct accepted accepted = {.digest = file->end->digest,
-                                .batch = file->batch,
-                                .time_ms = file->end->time_ms,
-                                .rejected = file->end->rejected,
-                                .at = file->at,
-                                .forgets = file->begin->mode == BATCH_FORGET,
-                                .forgotten = file->begin->mode == BATCH_FORGET,
-                                .file = strndup(file->begin->file, file->begin->file_bytes)};
-    struct cursor in = file->begin->shape;
-    struct shape *shape = accepted.file ? shape_decode(&in, err) : NULL;
-    if (!shape) {
-        free(accepted.file);
-        return accepted.file ? false : err_set(err, TALLY_NO_MEMORY, "no memory for a file name");
-    }
-    bool added =
-        state_add_feed(&store->state, shape->feed, strlen(shape->feed), &accepted.feed, err);
-    shape_close(shape);
-    if (!added) {
-        free(accepted.file);
-        return false;
-    }
-    return store_add_accepted(store, &accepted, err);
-}
-
-static int open_folder(int dir_fd, const char *name, mode_t mode, struct tally_err *err)
+int store_open_folder(int dir_fd, const char *name, mode_t mode, struct tally_err *err)
 {
     return disk_mkdir(dir_fd, name, mode, err)
                ? disk_open(dir_fd, name, O_RDONLY | O_DIRECTORY, 0, err)
                : -1;
 }
 
-// Bytes behind the last commit that are about to be cut off.
-static uint64_t tail_bytes(const struct store *store, struct ledger_position end)
+bool store_check_generation(const struct store *store, const char *name, struct tally_err *err)
 {
-    char name[LEDGER_SEGMENT_NAME_BYTES];
-    struct tally_err ignored;
-    uint64_t bytes = 0;
-    int fd =
-        disk_open(store->ledger_fd, ledger_segment_name(end.segment, name), O_RDONLY, 0, &ignored);
-
-    if (fd >= 0 && !disk_bytes(fd, &bytes, &ignored)) {
-        bytes = 0;
-    }
-    disk_close(fd);
-    return bytes > end.offset ? bytes - end.offset : 0;
-}
-
-// A rollup is published after its batches were committed, so that one which knows more batches
-// than the ledger proves that the ledger lost some.
-static bool check_generation(const struct store *store, const char *name, struct tally_err *err)
-{
-    char path[ROLLUP_NAME_BYTES_MAX + 16];
+    char path[STORE_PATH_BYTES];
     struct tally_err ignored;
 
-    snprintf(path, sizeof path, "%s.rollup", name);
+    snprintf(path, sizeof path, "%s" ROLLUP_ENDING, name);
     struct rollup *rollup = rollup_open(store->rollup_fd, path, &ignored);
     uint64_t generation = rollup ? rollup_generation(rollup) : 0;
     rollup_close(rollup);
@@ -223,132 +56,120 @@ static bool check_generation(const struct store *store, const char *name, struct
     return true;
 }
 
-void store_mark_committed(struct store *store, uint64_t batches)
+// Whether the file that is there says the same already, generation and all. Its name may not be on
+// the disk yet: the run that renamed it may have been killed before its directory was synced.
+static bool is_published(const struct store *store, const char *path, const struct bytes *file)
 {
-    struct committed now = {.at = ledger_committed(store->ledger), .batches = batches};
+    struct tally_err ignored;
+    unsigned char *data;
+    size_t count;
 
-    if (now.batches != store->committed.batches ||
-        ledger_position_compare(now.at, store->committed.at) != 0) {
-        committed_write(store->committed_fd, &now);
-        store->committed = now;
-        store->mark_unsynced = true;
-    }
-}
-
-// Rollups come after the replay: adding up all at once is cheaper than change by change.
-static bool recover(struct store *store, const struct store_options *options, struct tally_err *err)
-{
-    struct replay_visitor visitor = {
-        .context = store, .on_frame = store_on_frame, .on_file = on_replayed_file};
-    struct replay_end end;
-
-    if (!committed_read(store->state_fd, &store->committed, err) ||
-        !ledger_settle(store->ledger_fd, store->committed.at, err) ||
-        !replay(&store->state, store->ledger_fd, &replay_all, &visitor, &end, err) ||
-        !committed_check(&store->committed, &end, err)) {
+    if (!disk_load(store->rollup_fd, path, file->count, &data, &count, &ignored)) {
         return false;
     }
-    store->batches = end.batches;
-    for (size_t i = 0; i < options->defs_count; i++) {
-        if (!check_generation(store, options->defs[i].name, err)) {
-            return false;
+    bool same = count == file->count && memcmp(data, file->data, count) == 0;
+    free(data);
+    return same;
+}
+
+bool store_put_rollup(const struct store *store, const char *rollup, const struct bytes *file,
+                      struct tally_err *err)
+{
+    char path[STORE_PATH_BYTES];
+
+    snprintf(path, sizeof path, "%s" ROLLUP_ENDING, rollup);
+    return is_published(store, path, file)
+               ? disk_sync_dir(store->rollup_fd, err)
+               : disk_replace(store->rollup_fd, path, file->data, file->count, 0644, err);
+}
+
+// ---- files of rollups that are no longer kept ---------------------------------------------
+
+static bool is_configured(const struct store *store, const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < store_rollups_count(store); i++) {
+        const char *configured = store_rollup_at(store, i).name;
+        if (strlen(configured) == bytes && memcmp(configured, name, bytes) == 0) {
+            return true;
         }
     }
-    store->recovered_bytes = end.torn ? tail_bytes(store, end.at) : 0;
-    store->ledger = ledger_open(store->ledger_fd, end.at, options->segment_bytes_max, err);
-    store->reader = store->ledger ? ledger_reader_open(store->ledger_fd, err) : NULL;
-    store->committed_fd = store->reader ? committed_open(store->state_fd, err) : -1;
-    if (store->committed_fd >= 0) {
-        store_mark_committed(store, store->batches);
-    }
-    return store->committed_fd >= 0;
+    return false;
 }
 
-static bool open_parts(struct store *store, const struct store_options *options,
-                       struct tally_err *err)
+// How long the name of the rollup is that a file belongs to; 0: to none.
+static size_t name_bytes_of(const char *file)
 {
-    if (!state_init(&store->state, err) || !packer_init(&store->packer, &store->state, err)) {
+    static const char *const endings[] = {ROLLUP_ENDING, ROLLUP_ENDING ROLLUP_PATCH_ENDING};
+    size_t bytes = strlen(file);
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i]);
+        if (bytes > ending && strcmp(file + bytes - ending, endings[i]) == 0) {
+            return bytes - ending;
+        }
+    }
+    return 0;
+}
+
+bool store_remove_strangers(struct store *store, store_on_removed *on_removed, void *context,
+                            struct tally_err *err)
+{
+    struct disk_names names;
+    bool ok = true;
+
+    if (!disk_list(store->rollup_fd, ".", &names, err)) {
         return false;
     }
-    store->ledger_fd = open_folder(store->state_fd, "ledger", 0750, err);
-    store->rollup_fd =
-        store->ledger_fd >= 0 ? open_folder(store->state_fd, "rollup", 0755, err) : -1;
-    return store->rollup_fd >= 0 && disk_sync_dir(store->state_fd, err) &&
-           recover(store, options, err) &&
-           store_set_rollups(store, options->defs, options->defs_count, err);
+    for (size_t i = 0; ok && i < names.count; i++) {
+        size_t bytes = name_bytes_of(names.name[i]);
+        if (bytes > 0 && !is_configured(store, names.name[i], bytes)) {
+            ok = disk_unlink(store->rollup_fd, names.name[i], err);
+            if (ok) {
+                on_removed(context, names.name[i]);
+            }
+        }
+    }
+    disk_names_done(&names);
+    return ok;
 }
 
-struct store *store_open(int state_dir_fd, const struct store_options *options,
-                         struct tally_err *err)
-{
-    struct store *store = calloc(1, sizeof *store);
-
-    if (!store) {
-        err_set(err, TALLY_NO_MEMORY, "no memory for the store");
-        return NULL;
-    }
-    store->progress = options->progress;
-    store->patch_from_bytes = options->patch_from_bytes;
-    store->state_fd = state_dir_fd;
-    store->ledger_fd = -1;
-    store->rollup_fd = -1;
-    store->committed_fd = -1;
-    bytes_init(&store->pending.newest_text);
-    if (!open_parts(store, options, err)) {
-        store_close(store);
-        return NULL;
-    }
-    return store;
-}
+// ---- handed on ----------------------------------------------------------------------------
 
 void store_close(struct store *store)
 {
-    if (!store) {
-        return;
+    if (store) {
+        store->engine->close(store);
     }
-    for (size_t i = 0; i < store->rollups_count; i++) {
-        cells_close(store->rollup[i].cells);
-    }
-    for (size_t i = 0; i < store->accepted_count; i++) {
-        free(store->accepted[i].file);
-    }
-    packer_done(&store->packer);
-    bytes_done(&store->pending.newest_text);
-    free(store->pending.feed_name);
-    free(store->pending.file);
-    free(store->pending.scope);
-    free(store->pending.scope_seen);
-    free(store->pending.scope_known);
-    free(store->pending.leant_on);
-    free(store->rollup);
-    free(store->accepted);
-    free(store->accepted_slot);
-    if (store->mark_unsynced) {
-        struct tally_err ignored;
-        (void)disk_sync_data(store->committed_fd, &ignored); // an older mark says less
-    }
-    ledger_reader_close(store->reader);
-    ledger_close(store->ledger);
-    state_done(&store->state);
-    disk_close(store->ledger_fd);
-    disk_close(store->rollup_fd);
-    disk_close(store->committed_fd);
-    free(store);
+}
+
+void store_watch(struct store *store, struct progress progress)
+{
+    store->progress = progress;
+}
+
+const char *store_engine_name(const struct store *store)
+{
+    return store->engine->name;
 }
 
 bool store_is_broken(const struct store *store)
 {
-    return store->broken || ledger_is_broken(store->ledger);
+    return store->engine->is_broken(store);
 }
 
 bool store_is_synced(const struct store *store)
 {
-    return ledger_is_synced(store->ledger);
+    return store->engine->is_synced(store);
+}
+
+bool store_is_shared(const struct store *store)
+{
+    return store->engine->refresh != NULL;
 }
 
 uint64_t store_incidents(const struct store *store)
 {
-    return state_incidents(&store->state);
+    return store->engine->incidents(store);
 }
 
 uint64_t store_batches(const struct store *store)
@@ -361,12 +182,147 @@ uint64_t store_recovered_bytes(const struct store *store)
     return store->recovered_bytes;
 }
 
-bool store_each_reject(const struct store *store, struct ledger_position at,
+bool store_find_accepted(const struct store *store, struct digest digest,
+                         struct store_accepted *out_accepted)
+{
+    return store->engine->find_accepted(store, digest, out_accepted);
+}
+
+bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err)
+{
+    return store->engine->begin(store, file, err);
+}
+
+bool store_append(struct store *store, const struct rows *rows, struct tally_err *err)
+{
+    return store->engine->append(store, rows, err);
+}
+
+bool store_seal(struct store *store, const struct store_file_end *end,
+                struct store_outcome *out_outcome, struct tally_err *err)
+{
+    return store->engine->seal(store, end, out_outcome, err);
+}
+
+bool store_abort(struct store *store, struct tally_err *err)
+{
+    return store->engine->abort(store, err);
+}
+
+bool store_sync(struct store *store, struct tally_err *err)
+{
+    return store->engine->sync(store, err);
+}
+
+bool store_commit(struct store *store, const struct store_file_end *end,
+                  struct store_outcome *out_outcome, struct tally_err *err)
+{
+    return store_seal(store, end, out_outcome, err) && store_sync(store, err);
+}
+
+bool store_refresh(struct store *store, struct tally_err *err)
+{
+    return !store->engine->refresh || store->engine->refresh(store, err);
+}
+
+bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err)
+{
+    if (!store->engine->forget) {
+        return err_set(err, TALLY_UNSUPPORTED,
+                       "a store of engine %s cannot forget what a feed said", store->engine->name);
+    }
+    return store->engine->forget(store, feed, time_ms, err);
+}
+
+bool store_note(struct store *store, enum file_outcome outcome, const char *feed, const char *name,
+                const struct store_file_end *end, const char *place, const char *reason,
+                struct tally_err *err)
+{
+    return store->engine->note(store, outcome, feed, name, end, place, reason, err);
+}
+
+bool store_each_reject(const struct store *store, uint64_t key,
                        const struct replay_visitor *visitor, struct tally_err *err)
 {
-    struct ledger_reader *reader = ledger_reader_open(store->ledger_fd, err);
-    bool ok = reader && replay_rejects(reader, at, visitor, err);
+    return store->engine->each_reject(store, key, visitor, err);
+}
 
-    ledger_reader_close(reader);
-    return ok;
+bool store_publish(struct store *store, struct tally_err *err)
+{
+    assert(store_is_synced(store));
+    return store->engine->publish(store, err);
+}
+
+bool store_needs_publishing(const struct store *store)
+{
+    return store->engine->needs_publishing(store);
+}
+
+enum store_patches store_patches(const struct store *store)
+{
+    return store->engine->patches ? store->engine->patches(store) : STORE_NO_PATCH;
+}
+
+bool store_fold(struct store *store, struct tally_err *err)
+{
+    return !store->engine->fold || store->engine->fold(store, err);
+}
+
+bool store_set_rollups(struct store *store, const struct rollup_def *defs, size_t count,
+                       struct tally_err *err)
+{
+    return store->engine->set_rollups(store, defs, count, err);
+}
+
+bool store_set_feeds(struct store *store, const struct store_feed *feeds, size_t count,
+                     struct tally_err *err)
+{
+    return !store->engine->set_feeds || store->engine->set_feeds(store, feeds, count, err);
+}
+
+// ---- views --------------------------------------------------------------------------------
+
+size_t store_feeds_count(const struct store *store)
+{
+    return store->engine->feeds_count(store);
+}
+
+struct store_feed_view store_feed_at(const struct store *store, size_t index)
+{
+    assert(index < store_feeds_count(store));
+    return store->engine->feed_at(store, index);
+}
+
+bool store_find_feed(const struct store *store, const char *name, struct store_feed_view *out_view)
+{
+    for (size_t i = 0; i < store_feeds_count(store); i++) {
+        struct store_feed_view view = store_feed_at(store, i);
+        if (strcmp(view.name, name) == 0) {
+            *out_view = view;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t store_rollups_count(const struct store *store)
+{
+    return store->engine->rollups_count(store);
+}
+
+struct store_rollup_view store_rollup_at(const struct store *store, size_t index)
+{
+    assert(index < store_rollups_count(store));
+    return store->engine->rollup_at(store, index);
+}
+
+size_t store_hosts_count(const struct store *store)
+{
+    return store->engine->hosts_count ? store->engine->hosts_count(store) : 0;
+}
+
+struct store_host_view store_host_at(const struct store *store, size_t index)
+{
+    assert(index < store_hosts_count(store));
+    return store->engine->host_at(store, index);
 }

@@ -1,4 +1,6 @@
 // store/store.h - the writing half: one ledger, the state it describes, the rollups made of it.
+// The ledger is on this machine (store_open) or on a cluster (cluster/cluster_store.h): what stands
+// behind this interface is engine.h.
 //
 //   store_begin -> store_append ... -> store_seal --+--> store_sync -> store_publish
 //   store_begin -> store_append ... -> store_seal --+
@@ -12,6 +14,10 @@
 // changed. A sync that failed breaks the store (store_is_broken): what is in memory may be on no
 // disk, so the process has to end, and the next start recovers from what the disk really holds. So
 // does a batch that is whole in the ledger and cannot be applied for want of memory.
+//
+// A cluster that cannot be reached: begin, append, seal, sync, publish, refresh and each_reject
+// give TALLY_UNAVAILABLE. Before the seal, abort and try the file again; what is sealed stays so,
+// and store_sync is called again until it succeeds or the process ends.
 //
 // Threads: one at a time; the daemon hands the store to one worker and gets it back.
 #ifndef STORE_STORE_H
@@ -28,12 +34,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// A feed of the configuration, under the name of the incidents that it brings: a feed of deletions
+// is no feed of its own.
+struct store_feed {
+    const char *name;
+    bool by_revision; // an upsert with a revision column: its files may come in any order
+};
+
 struct store_options {
     uint64_t segment_bytes_max; // of a ledger segment
     const struct rollup_def *defs;
     size_t defs_count;
+    const struct store_feed *feeds;
+    size_t feeds_count;
     uint64_t patch_from_bytes; // rollup files of this size and more are published with patches
     struct progress progress;  // of opening, until store_watch
+    int stop_fd; // readable once the process is to end: nobody waits for a server then; 0: never
 };
 enum { STORE_SEGMENT_BYTES = 64 << 20, STORE_PATCH_FROM_BYTES = 128 << 10 };
 
@@ -49,6 +65,9 @@ void store_close(struct store *store); // NULL is allowed
 // read, each rollup.
 void store_watch(struct store *store, struct progress progress);
 
+const char *store_engine_name(const struct store *store); // as [store] engine has it
+// Other processes may write to the same ledger: store_refresh sees what came of it.
+bool store_is_shared(const struct store *store);
 bool store_is_broken(const struct store *store);
 // All that was sealed and noted is on the disk: what the store says may be shown.
 bool store_is_synced(const struct store *store);
@@ -61,7 +80,7 @@ struct store_accepted {
     uint64_t batch;
     const char *file;  // its name then
     uint64_t rejected; // rows set aside
-    struct ledger_position at;
+    uint64_t key;      // of the batch, for store_each_reject
 };
 bool store_find_accepted(const struct store *store, struct digest digest,
                          struct store_accepted *out_accepted);
@@ -110,8 +129,12 @@ bool store_sync(struct store *store, struct tally_err *err);
 bool store_commit(struct store *store, const struct store_file_end *end,
                   struct store_outcome *out_outcome, struct tally_err *err);
 
+// What other processes have committed meanwhile counts from now on, and the rollups that it changes
+// need publishing. Requires: no batch is open.
+bool store_refresh(struct store *store, struct tally_err *err);
+
 // A batch of its own that says: nothing of this feed counts any more, and each of its files may be
-// accepted again. Requires: no batch is open.
+// accepted again. Requires: no batch is open. TALLY_UNSUPPORTED on a cluster.
 bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err);
 
 // Notes a file that made no batch: refused, with place and reason. Lasts with the next store_sync.
@@ -120,7 +143,7 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
                 struct tally_err *err);
 
 // The rows that were set aside in an accepted batch, from the ledger.
-bool store_each_reject(const struct store *store, struct ledger_position at,
+bool store_each_reject(const struct store *store, uint64_t key,
                        const struct replay_visitor *visitor, struct tally_err *err);
 
 // Writes the rollups whose feeds had a batch since the last time: of a large one that was written
@@ -156,11 +179,21 @@ bool store_find_feed(const struct store *store, const char *name,
                      struct store_feed_view *out_view); // false: absent
 size_t store_rollups_count(const struct store *store);
 struct store_rollup_view store_rollup_at(const struct store *store, size_t index);
+struct store_host_view {
+    const char *host; // NAME:PORT
+    bool reachable;   // when it was asked last
+};
+size_t store_hosts_count(const struct store *store); // 0: it is on this machine
+struct store_host_view store_host_at(const struct store *store, size_t index);
 
 // Another set of rollups from now on: what is new or changed is filled from the incidents that are
 // kept, what stays as it is keeps its cells. All of it or, on an error, nothing.
 bool store_set_rollups(struct store *store, const struct rollup_def *defs, size_t count,
                        struct tally_err *err);
+
+// Another set of feeds from now on (struct store_feed). Errors: TALLY_NO_MEMORY, nothing changed.
+bool store_set_feeds(struct store *store, const struct store_feed *feeds, size_t count,
+                     struct tally_err *err);
 
 // Removes the files of rollups that nobody keeps up to date any more. Told after each.
 typedef void store_on_removed(void *context, const char *file);

@@ -3,7 +3,7 @@
 #include "tests/crash/power.h"
 
 #include "report/run.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -247,12 +247,14 @@ bool power_check_figures(struct run *run, const struct store *store, bool publis
     if (!state_init(&again, &err)) {
         return err_wrong(run, "memory", &err);
     }
-    bool ok = replay(&again, store->ledger_fd, &replay_all, &visitor, &end, &err);
+    bool ok =
+        replay(&again, embedded_of_const(store)->ledger_fd, &replay_all, &visitor, &end, &err);
     state_done(&again);
     if (!ok) {
         return err_wrong(run, "the ledger", &err);
     }
-    return check_told(&told) && check_incidents(run, &store->state, &told.model) &&
+    return check_told(&told) &&
+           check_incidents(run, &embedded_of_const(store)->state, &told.model) &&
            (!published || check_rollup(run, &told.model));
 }
 

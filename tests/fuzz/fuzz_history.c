@@ -8,7 +8,7 @@
 // so do the published rollup, for windows of every basis, and a replay to a batch in the past.
 #include "base/disk.h"
 #include "store/rollup_read.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -451,7 +451,7 @@ static void compare_past(const struct play *play, uint64_t batch)
     struct tally_err err;
 
     require(state_init(&state, &err) &&
-            replay(&state, play->store->ledger_fd, &until, NULL, &end, &err));
+            replay(&state, embedded_of(play->store)->ledger_fd, &until, NULL, &end, &err));
     require(end.batches == batch);
     compare(&state, &play->past[batch]);
     state_done(&state);
@@ -485,7 +485,7 @@ static void step_on(struct play *play)
     default:
         require(store_publish(play->store, &err));
     }
-    compare(&play->store->state, &play->model);
+    compare(&embedded_of(play->store)->state, &play->model);
 }
 
 static void open_play(struct play *play)
@@ -536,7 +536,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     compare_past(&play, past / 2U % (play.model.batches + 1));
     store_close(play.store);
     start(&play);
-    compare(&play.store->state, &play.model);
+    compare(&embedded_of(play.store)->state, &play.model);
     compare_rollup(&play);
     close_play(&play);
     return 0;

@@ -10,7 +10,7 @@
 #include "base/disk.h"
 #include "store/replay.h"
 #include "store/salvage.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 #include "tests/state_dump.h"
 
 #include <fcntl.h>
@@ -191,11 +191,11 @@ static void goes_on(const struct place *place, struct digest state, uint64_t bat
     struct store *store = start(place);
 
     require(store && store_batches(store) == batches);
-    require(digest_equal(digest_of_state(&store->state), state));
+    require(digest_equal(digest_of_state(&embedded_of(store)->state), state));
     require(replays(place, &again, &batches_again)); // with its tail cut off
     require(batches_again == batches && digest_equal(again, state));
     append_one(store);
-    struct digest want = digest_of_state(&store->state);
+    struct digest want = digest_of_state(&embedded_of(store)->state);
     uint64_t want_batches = store_batches(store);
     store_close(store);
     require(replays(place, &again, &batches_again));

@@ -5,7 +5,7 @@
 #define TESTS_STORE_CASE_H
 
 #include "base/disk.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 #include "tests/state_dump.h"
 
 #include <fcntl.h>
@@ -286,7 +286,7 @@ static inline void case_file(struct store_case *room, enum batch_mode mode, cons
 
 static inline const struct incident *case_find(const struct store_case *room, const char *id)
 {
-    const struct state *state = &room->store->state;
+    const struct state *state = &embedded_of(room->store)->state;
     const struct state_feed *feed = state_find_feed(state, "acled");
 
     assert_non_null(feed);
@@ -301,7 +301,7 @@ static inline int64_t case_killed(const struct store_case *room, const char *id)
     if (!incident || !incident_is_live(incident)) {
         fail_msg("%s does not count", id);
     }
-    return incident_measures(&room->store->state, incident)[0];
+    return incident_measures(&embedded_of(room->store)->state, incident)[0];
 }
 
 static inline bool case_counts(const struct store_case *room, const char *id)
@@ -312,7 +312,7 @@ static inline bool case_counts(const struct store_case *room, const char *id)
 
 static inline uint64_t case_live(const struct store_case *room)
 {
-    const struct state_feed *feed = state_find_feed(&room->store->state, "acled");
+    const struct state_feed *feed = state_find_feed(&embedded_of(room->store)->state, "acled");
     return feed ? feed->live : 0;
 }
 
@@ -321,7 +321,7 @@ static inline struct digest case_state_digest(const struct store_case *room)
     struct bytes bytes;
 
     bytes_init(&bytes);
-    state_dump(&room->store->state, &bytes);
+    state_dump(&embedded_of(room->store)->state, &bytes);
     assert_true(bytes.ok);
     struct digest digest = digest_of(bytes.data, bytes.count);
     bytes_done(&bytes);

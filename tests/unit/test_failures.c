@@ -393,6 +393,7 @@ static bool on_change(void *context, const struct change *change, struct tally_e
 static bool replay_earlier(const struct scene *scene, struct tally_err *err)
 {
     struct replay_until until = {.batch = 4, .time_ms = INT64_MAX};
+    struct state *now = &embedded_of(scene->store)->state;
     int ledger_fd = disk_open(scene->fd, "ledger", O_RDONLY | O_DIRECTORY, 0, err);
     struct state earlier = {0};
     struct replay_end end;
@@ -407,10 +408,9 @@ static bool replay_earlier(const struct scene *scene, struct tally_err *err)
     if (ok) {
         ok = replay(&earlier, ledger_fd, &until, NULL, &end, err) &&
              (before = cells_open(&earlier, &scene->defs[0], err)) != NULL &&
-             (after = cells_open(&scene->store->state, &scene->defs[0], err)) != NULL &&
+             (after = cells_open(now, &scene->defs[0], err)) != NULL &&
              changes_find(&(struct changes_state){&earlier, before},
-                          &(struct changes_state){&scene->store->state, after}, on_change, &count,
-                          err);
+                          &(struct changes_state){now, after}, on_change, &count, err);
         cells_close(before);
         cells_close(after);
         state_done(&earlier);
@@ -464,7 +464,7 @@ static bool look_beside(const struct scene *scene, struct tally_err *err)
     disk_close(to_fd);
     return ok && disk_remove_tree(scene->fd, "copy", err) &&
            store_find_accepted(scene->store, digest_of(first->data, first->bytes), &accepted) &&
-           store_each_reject(scene->store, accepted.at, &visitor, err);
+           store_each_reject(scene->store, accepted.key, &visitor, err);
 }
 
 static bool take_files(struct scene *scene, struct digest *out_rollup, struct tally_err *err)
@@ -532,7 +532,7 @@ static struct digest digest_of_store(const struct scene *scene)
     struct bytes bytes;
 
     bytes_init(&bytes);
-    state_dump(&scene->store->state, &bytes);
+    state_dump(&embedded_of(scene->store)->state, &bytes);
     assert_true(bytes.ok);
     struct digest digest = digest_of(bytes.data, bytes.count);
     bytes_done(&bytes);

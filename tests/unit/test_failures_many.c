@@ -279,10 +279,10 @@ static int play_quietly(void **state)
     make_old_ledger();
     open_scene(&scene);
     case_check(start(&scene, &err), &err);
-    quiet.after[OLD_BATCHES] = digest_of_state(&scene.store->state);
+    quiet.after[OLD_BATCHES] = digest_of_state(&embedded_of(scene.store)->state);
     for (size_t i = 0; i < FILES; i++) {
         case_check(take(&scene, i, &err), &err);
-        quiet.after[OLD_BATCHES + 1 + i] = digest_of_state(&scene.store->state);
+        quiet.after[OLD_BATCHES + 1 + i] = digest_of_state(&embedded_of(scene.store)->state);
     }
     case_check(play(&scene, &err), &err);
     saved_all(&scene);
@@ -312,7 +312,8 @@ static void recover(struct scene *scene)
     case_check(store_abort(scene->store, &err), &err);
     uint64_t batches = store_batches(scene->store);
     assert_true(batches >= scene->batches && batches <= OLD_BATCHES + FILES);
-    assert_true(digest_equal(digest_of_state(&scene->store->state), quiet.after[batches]));
+    assert_true(
+        digest_equal(digest_of_state(&embedded_of(scene->store)->state), quiet.after[batches]));
     case_check(play(scene, &err), &err);
 }
 
@@ -344,8 +345,8 @@ static bool fail_once(enum fail_kind kind, long at, enum tally_code want)
         recover(&scene);
     }
     assert_int_equal(store_batches(scene.store), OLD_BATCHES + FILES);
-    assert_true(
-        digest_equal(digest_of_state(&scene.store->state), quiet.after[OLD_BATCHES + FILES]));
+    assert_true(digest_equal(digest_of_state(&embedded_of(scene.store)->state),
+                             quiet.after[OLD_BATCHES + FILES]));
     saved_all(&scene);
     close_scene(&scene);
     return !failed;

@@ -83,8 +83,9 @@ static struct digest state_at(struct store_case *room, const char *until_text,
 
     case_check(replay_until_parse(until_text, &until, &room->err), &room->err);
     case_check(state_init(&state, &room->err), &room->err);
-    case_check(replay(&state, room->store->ledger_fd, &until, NULL, out_end, &room->err),
-               &room->err);
+    case_check(
+        replay(&state, embedded_of(room->store)->ledger_fd, &until, NULL, out_end, &room->err),
+        &room->err);
     bytes_init(&bytes);
     state_dump(&state, &bytes);
     struct digest digest = digest_of(bytes.data, bytes.count);
@@ -157,7 +158,8 @@ static void times_in_the_ledger_never_go_backwards(void **state)
     room.time_ms -= 3600000; // the machine's clock was set back
     case_file(&room, BATCH_DELETIONS, "two", rows, 2);
     assert_true(state_init(&fresh, &room.err));
-    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_true(
+        replay(&fresh, embedded_of(room.store)->ledger_fd, &replay_all, &visitor, &end, &room.err));
     state_done(&fresh);
     case_close(&room);
     assert_int_equal(seen.files, 2);
@@ -176,7 +178,8 @@ static void visitor_sees_files_rows_and_notes_in_order(void **state)
     (void)state;
     open_history(&room, 300, want);
     assert_true(state_init(&fresh, &room.err));
-    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_true(
+        replay(&fresh, embedded_of(room.store)->ledger_fd, &replay_all, &visitor, &end, &room.err));
     state_done(&fresh);
     assert_int_equal(seen.files, BATCHES + 1);
     assert_int_equal(seen.notes, 1);
@@ -184,7 +187,8 @@ static void visitor_sees_files_rows_and_notes_in_order(void **state)
     assert_false(seen.backwards);
     seen = (struct seen){.skip_batch = 2};
     assert_true(state_init(&fresh, &room.err));
-    assert_true(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_true(
+        replay(&fresh, embedded_of(room.store)->ledger_fd, &replay_all, &visitor, &end, &room.err));
     assert_int_equal(seen.rows, 2 * BATCHES - 2);
     assert_null(state_find(&fresh, 0, "c", 1));
     assert_int_equal(end.batches, BATCHES);
@@ -244,14 +248,14 @@ static void damage_before_the_last_batch_is_refused_wherever_it_is(void **state)
 
     (void)state;
     open_history(&room, STORE_SEGMENT_BYTES, want);
-    struct ledger_position last = room.store->accepted[BATCHES - 1].at;
+    struct ledger_position last = embedded_of(room.store)->accepted[BATCHES - 1].at;
     free(case_load(room.dir, "ledger/000001.seg", &count));
     for (size_t i = 0; i < last.offset; i++) {
         struct replay_end end;
         struct state fresh;
         case_flip(room.dir, "ledger/000001.seg", i);
         assert_true(state_init(&fresh, &room.err));
-        bool ok = replay(&fresh, room.store->ledger_fd, &until, NULL, &end, &room.err);
+        bool ok = replay(&fresh, embedded_of(room.store)->ledger_fd, &until, NULL, &end, &room.err);
         if (ok || room.err.code != TALLY_CORRUPT || room.err.place[0] == '\0') {
             fail_msg("byte %zu of %zu", i, count);
         }
@@ -293,7 +297,7 @@ static void missing_segment_is_damage(void **state)
         struct digest want[BATCHES + 1];
         open_history(&room, 1, want); // a frame a segment
         room.options.defs_count = 0;
-        assert_true(disk_unlink(room.store->ledger_fd, gone[i], &room.err));
+        assert_true(disk_unlink(embedded_of(room.store)->ledger_fd, gone[i], &room.err));
         bool started = case_restart(&room);
         case_close(&room);
         if (started) {
@@ -313,12 +317,12 @@ static void missing_segment_between_two_batches_is_damage(void **state)
     room.options.defs_count = 0;
     case_check(case_restart(&room), &room.err);
     case_file(&room, BATCH_UPSERT, "one", &one, 1);
-    uint32_t last = ledger_committed(room.store->ledger).segment;
+    uint32_t last = ledger_committed(embedded_of(room.store)->ledger).segment;
     case_file(&room, BATCH_UPSERT, "two", &one, 0);
     case_file(&room, BATCH_UPSERT, "three", &one, 0);
     char name[LEDGER_SEGMENT_NAME_BYTES];
     ledger_segment_name(last + 1, name);
-    assert_true(disk_unlink(room.store->ledger_fd, name, &room.err));
+    assert_true(disk_unlink(embedded_of(room.store)->ledger_fd, name, &room.err));
     bool started = case_restart(&room);
     uint64_t batches = started ? store_batches(room.store) : 0;
     case_close(&room);
@@ -349,9 +353,9 @@ static void parts_of_two_ledgers_are_no_batch(void **state)
         }
         case_file(room, BATCH_UPSERT, "one", rows, 60);
     }
-    assert_true(ledger_committed(rooms[0].store->ledger).segment > 2);
-    assert_int_equal(ledger_committed(rooms[0].store->ledger).segment,
-                     ledger_committed(rooms[1].store->ledger).segment);
+    assert_true(ledger_committed(embedded_of(rooms[0].store)->ledger).segment > 2);
+    assert_int_equal(ledger_committed(embedded_of(rooms[0].store)->ledger).segment,
+                     ledger_committed(embedded_of(rooms[1].store)->ledger).segment);
     unsigned char *other = case_load(rooms[1].dir, "ledger/000002.seg", &count);
     case_save(rooms[0].dir, "ledger/000002.seg", other, count);
     free(other);
@@ -500,7 +504,8 @@ static void visitor_that_refuses_ends_the_replay(void **state)
     (void)state;
     open_history(&room, STORE_SEGMENT_BYTES, want);
     assert_true(state_init(&fresh, &room.err));
-    assert_false(replay(&fresh, room.store->ledger_fd, &replay_all, &visitor, &end, &room.err));
+    assert_false(
+        replay(&fresh, embedded_of(room.store)->ledger_fd, &replay_all, &visitor, &end, &room.err));
     assert_int_equal(room.err.code, TALLY_LIMIT);
     assert_int_equal(end.batches, 77);
     state_done(&fresh);

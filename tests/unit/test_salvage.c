@@ -189,9 +189,9 @@ static void lost_batch_is_named_and_the_others_count_anew(void **state)
     (void)state;
     case_open(&room);
     case_file(&room, BATCH_UPSERT, "one", ROWS(ROW("a", 10, "Chad", 3)));
-    size_t first = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t first = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     case_file(&room, BATCH_UPSERT, "two", ROWS(ROW("b", 10, "Mali", 3)));
-    size_t second = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t second = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     case_file(&room, BATCH_UPSERT, "three", ROWS(ROW("c", 10, "Mali", 3)));
     case_flip(room.dir, "ledger/000001.seg", second - 1); // in the COMMIT of two
     rescue_open(&rescue, &room);

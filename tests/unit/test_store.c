@@ -151,7 +151,7 @@ static void batch_over_many_frames_and_segments_is_one_batch(void **state)
     }
     case_file(&room, BATCH_UPSERT, "one", rows, COUNT);
     assert_int_equal(room.outcome.counts.added, COUNT);
-    assert_true(ledger_committed(room.store->ledger).segment > 1);
+    assert_true(ledger_committed(embedded_of(room.store)->ledger).segment > 1);
     case_file(&room, BATCH_UPSERT, "two", rows, COUNT / 2);
     assert_int_equal(room.outcome.counts.unchanged, COUNT / 2);
     restart_changes_nothing(&room);
@@ -288,7 +288,7 @@ static void snapshot_without_incidents_is_refused_and_leaves_the_store_usable(vo
     assert_false(case_try(&room, BATCH_SNAPSHOT, -1, "r2", ROWS(ROW_KEEP("a"))));
     assert_int_equal(room.err.code, TALLY_REFUSED);
     assert_non_null(strstr(room.err.message, "acled"));
-    assert_false(room.store->pending.open); // store.h: "the batch is aborted then"
+    assert_false(embedded_of(room.store)->pending.open); // store.h: "the batch is aborted then"
     assert_true(store_abort(room.store, &room.err));
     assert_true(digest_equal(case_state_digest(&room), before));
     restart_changes_nothing(&room);
@@ -345,7 +345,7 @@ static void snapshot_that_gives_an_id_to_two_scopes_may_be_refused(void **state)
         ROWS(ROW_AT("2020-01-05", "a", 10, "Chad", 3), ROW_AT("2020-01-02", "a", 11, "Mali", 9))));
     assert_int_equal(room.err.code, TALLY_REFUSED);
     assert_non_null(strstr(room.err.message, "'Chad'"));
-    assert_false(room.store->pending.open);
+    assert_false(embedded_of(room.store)->pending.open);
     assert_true(digest_equal(case_state_digest(&room), before));
     // In force for both, the unchanged row counts and the older one does not.
     case_check(case_try(&room, BATCH_SNAPSHOT, 0, "newer",
@@ -537,7 +537,7 @@ static void rollup_that_knows_more_than_the_ledger_stops_the_start(void **state)
     (void)state;
     case_open(&room);
     case_file(&room, BATCH_UPSERT, "one", ROWS(ROW("a", 10, "Chad", 3)));
-    size_t first = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t first = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     case_file(&room, BATCH_UPSERT, "two", ROWS(ROW("b", 10, "Chad", 3)));
     assert_true(store_publish(room.store, &room.err));
     case_cut(room.dir, "ledger/000001.seg", first);
@@ -564,9 +564,9 @@ static void unfinished_tail_is_cut_off_and_told(void **state)
     (void)state;
     case_open(&room);
     case_file(&room, BATCH_UPSERT, "one", ROWS(ROW("a", 10, "Chad", 3)));
-    size_t first = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t first = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     case_file(&room, BATCH_UPSERT, "two", ROWS(ROW("b", 10, "Chad", 3)));
-    size_t second = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t second = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     for (size_t cut = first + 1; cut < second; cut += 3) {
         size_t count;
         unsigned char *data = case_load(room.dir, "ledger/000001.seg", &count);

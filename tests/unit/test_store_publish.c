@@ -284,7 +284,7 @@ static void patch_that_knows_more_than_the_ledger_stops_the_start(void **state)
     open_patching(&room);
     take_one(&room);
     publish(&room);
-    size_t first = (size_t)ledger_committed(room.store->ledger).offset;
+    size_t first = (size_t)ledger_committed(embedded_of(room.store)->ledger).offset;
     take_two(&room);
     publish(&room);
     case_cut(room.dir, "ledger/000001.seg", first);

@@ -106,7 +106,7 @@ static void rollup_that_went_hears_nothing_more(void **state)
     case_open(&room);
     take_in_some(&room);
     set_rollups(&room, NULL, 0);
-    assert_int_equal(room.store->state.observers_count, 0);
+    assert_int_equal(embedded_of(room.store)->state.observers_count, 0);
     case_file(&room, BATCH_UPSERT, "three", ROWS(ROW("d", 13, "Chad", 7)));
     assert_false(store_needs_publishing(room.store));
     set_rollups(&room, &room.def, 1);

@@ -1,5 +1,5 @@
-// store/store_publish.c - rollups on the disk, each as a base, or as a base and a patch (contracts
-// in store.h).
+// store/embedded_publish.c - rollups on the disk, each as a base, or as a base and a patch
+// (contracts in store.h).
 //
 //   NAME.rollup         all that counted when it was written       large ones: after a start, and
 //                                                                  when the patch has grown
@@ -10,16 +10,15 @@
 // not write itself, since only then it knows what the base says.
 #include "base/disk.h"
 #include "base/planted.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATCH_LARGE_BYTES = 1 << 20, PATH_BYTES = ROLLUP_NAME_BYTES_MAX + 24 };
+enum { PATCH_LARGE_BYTES = 1 << 20 };
 
-static void fill_sources(const struct store *store, const struct store_rollup *rollup,
+static void fill_sources(const struct embedded *store, const struct embedded_rollup *rollup,
                          struct rollup_source *sources, struct cells_provenance *out)
 {
     uint64_t count = rollup->batches < ROLLUP_SOURCES_MAX ? rollup->batches : ROLLUP_SOURCES_MAX;
@@ -42,42 +41,29 @@ static void fill_sources(const struct store *store, const struct store_rollup *r
                                      .sources_count = (size_t)count};
 }
 
-static const char *path_of(const struct store_rollup *rollup, const char *ending,
-                           char path[PATH_BYTES])
+static const char *path_of(const struct embedded_rollup *rollup, const char *ending,
+                           char path[STORE_PATH_BYTES])
 {
-    snprintf(path, PATH_BYTES, "%s" ROLLUP_ENDING "%s", cells_def(rollup->cells)->name, ending);
+    snprintf(path, STORE_PATH_BYTES, "%s" ROLLUP_ENDING "%s", cells_def(rollup->cells)->name,
+             ending);
     return path;
 }
 
 // ---- whole --------------------------------------------------------------------------------
 
-// Whether the file that is there says the same already, generation and all. Its name may not be on
-// the disk yet: the run that renamed it may have been killed before its directory was synced.
-static bool is_published(const struct store *store, const char *path, const struct bytes *file)
-{
-    struct tally_err ignored;
-    unsigned char *data;
-    size_t count;
-
-    if (!disk_load(store->rollup_fd, path, file->count, &data, &count, &ignored)) {
-        return false;
-    }
-    bool same = count == file->count && memcmp(data, file->data, count) == 0;
-    free(data);
-    return same;
-}
-
 // After the new base is there for good. What is left over says nothing of it, unless the base came
 // out as the very bytes that it was before, from a ledger that was set back.
-static bool remove_patch(struct store *store, struct store_rollup *rollup, struct tally_err *err)
+static bool remove_patch(struct embedded *store, struct embedded_rollup *rollup,
+                         struct tally_err *err)
 {
     struct disk_entry entry;
     struct tally_err absent;
-    char path[PATH_BYTES];
+    char path[STORE_PATH_BYTES];
 
     path_of(rollup, ROLLUP_PATCH_ENDING, path);
-    if (rollup->patched && disk_look(store->rollup_fd, path, &entry, &absent) &&
-        (!disk_unlink(store->rollup_fd, path, err) || !disk_sync_dir(store->rollup_fd, err))) {
+    if (rollup->patched && disk_look(store->common.rollup_fd, path, &entry, &absent) &&
+        (!disk_unlink(store->common.rollup_fd, path, err) ||
+         !disk_sync_dir(store->common.rollup_fd, err))) {
         return false;
     }
     rollup->patched = false;
@@ -85,22 +71,20 @@ static bool remove_patch(struct store *store, struct store_rollup *rollup, struc
     return true;
 }
 
-static bool publish_whole(struct store *store, struct store_rollup *rollup, struct tally_err *err)
+static bool publish_whole(struct embedded *store, struct embedded_rollup *rollup,
+                          struct tally_err *err)
 {
     struct rollup_source sources[ROLLUP_SOURCES_MAX];
     struct cells_provenance provenance;
-    char path[PATH_BYTES];
+    const char *name = cells_def(rollup->cells)->name;
     struct bytes file;
 
-    path_of(rollup, "", path);
     fill_sources(store, rollup, sources, &provenance);
     rollup->base_bytes = 0;
     bytes_init(&file);
     bool ok = cells_encode(rollup->cells, &store->state, &provenance, &file, err) &&
               (!PLANTED(PATCH_REMOVED_FIRST) || remove_patch(store, rollup, err)) &&
-              (is_published(store, path, &file)
-                   ? disk_sync_dir(store->rollup_fd, err)
-                   : disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err)) &&
+              store_put_rollup(&store->common, name, &file, err) &&
               remove_patch(store, rollup, err);
     if (ok) {
         cells_set_base(rollup->cells);
@@ -108,30 +92,30 @@ static bool publish_whole(struct store *store, struct store_rollup *rollup, stru
         rollup->dirty = false;
     }
     bytes_done(&file);
-    return ok || err_wrap(err, "publish %s", path);
+    return ok || err_wrap(err, "publish %s" ROLLUP_ENDING, name);
 }
 
 // ---- patch --------------------------------------------------------------------------------
 
 // A patch that costs as much to read or write as the base would.
-static uint64_t large_bytes(const struct store_rollup *rollup)
+static uint64_t large_bytes(const struct embedded_rollup *rollup)
 {
     return rollup->base_bytes < PATCH_LARGE_BYTES ? rollup->base_bytes : PATCH_LARGE_BYTES;
 }
 
-static bool may_patch(const struct store *store, const struct store_rollup *rollup)
+static bool may_patch(const struct embedded *store, const struct embedded_rollup *rollup)
 {
     return rollup->base_bytes > 0 && rollup->base_bytes >= store->patch_from_bytes &&
            rollup->patch_bytes < 2 * large_bytes(rollup) && cells_can_patch(rollup->cells);
 }
 
 // *out_done stays false where only the whole file will do.
-static bool publish_patch(struct store *store, struct store_rollup *rollup, bool *out_done,
+static bool publish_patch(struct embedded *store, struct embedded_rollup *rollup, bool *out_done,
                           struct tally_err *err)
 {
     struct rollup_source sources[ROLLUP_SOURCES_MAX];
     struct cells_provenance provenance;
-    char path[PATH_BYTES];
+    char path[STORE_PATH_BYTES];
     struct bytes file;
 
     *out_done = false;
@@ -144,11 +128,11 @@ static bool publish_patch(struct store *store, struct store_rollup *rollup, bool
     bool ok = cells_encode_patch(rollup->cells, &store->state, &provenance, &file, out_done, err);
     if (ok && *out_done) {
         rollup->patched = true; // also when it fails: nobody knows how far it came
-        ok = disk_replace(store->rollup_fd, path, file.data, file.count, 0644, err);
+        ok = disk_replace(store->common.rollup_fd, path, file.data, file.count, 0644, err);
     }
     if (ok && *out_done) {
         // Who watches the rollup hears of it.
-        disk_touch(store->rollup_fd, path_of(rollup, "", path));
+        disk_touch(store->common.rollup_fd, path_of(rollup, "", path));
         rollup->patch_bytes = file.count;
         rollup->dirty = false;
     }
@@ -158,13 +142,13 @@ static bool publish_patch(struct store *store, struct store_rollup *rollup, bool
 
 // ---- all of them --------------------------------------------------------------------------
 
-bool store_publish(struct store *store, struct tally_err *err)
+bool embedded_publish(struct store *common, struct tally_err *err)
 {
-    assert(store_is_synced(store));
+    struct embedded *store = embedded_of(common);
     for (size_t i = 0; i < store->rollups_count; i++) {
-        struct store_rollup *rollup = &store->rollup[i];
+        struct embedded_rollup *rollup = &store->rollup[i];
         bool done = false;
-        progress_step(&store->progress);
+        progress_step(&store->common.progress);
         if (rollup->dirty && (!publish_patch(store, rollup, &done, err) ||
                               (!done && !publish_whole(store, rollup, err)))) {
             return false;
@@ -173,8 +157,9 @@ bool store_publish(struct store *store, struct tally_err *err)
     return true;
 }
 
-bool store_needs_publishing(const struct store *store)
+bool embedded_needs_publishing(const struct store *common)
 {
+    const struct embedded *store = embedded_of_const(common);
     for (size_t i = 0; i < store->rollups_count; i++) {
         if (store->rollup[i].dirty) {
             return true;
@@ -183,12 +168,13 @@ bool store_needs_publishing(const struct store *store)
     return false;
 }
 
-enum store_patches store_patches(const struct store *store)
+enum store_patches embedded_patches(const struct store *common)
 {
+    const struct embedded *store = embedded_of_const(common);
     enum store_patches patches = STORE_NO_PATCH;
 
     for (size_t i = 0; i < store->rollups_count; i++) {
-        const struct store_rollup *rollup = &store->rollup[i];
+        const struct embedded_rollup *rollup = &store->rollup[i];
         if (rollup->patch_bytes > 0) {
             bool large = rollup->patch_bytes >= large_bytes(rollup);
             patches = large || patches == STORE_LARGE_PATCHES ? STORE_LARGE_PATCHES : STORE_PATCHES;
@@ -197,16 +183,17 @@ enum store_patches store_patches(const struct store *store)
     return patches;
 }
 
-bool store_fold(struct store *store, struct tally_err *err)
+bool embedded_fold(struct store *common, struct tally_err *err)
 {
-    struct store_rollup *largest = NULL;
+    struct embedded *store = embedded_of(common);
+    struct embedded_rollup *largest = NULL;
 
     for (size_t i = 0; i < store->rollups_count; i++) {
-        struct store_rollup *rollup = &store->rollup[i];
+        struct embedded_rollup *rollup = &store->rollup[i];
         if (rollup->patch_bytes > (largest ? largest->patch_bytes : 0)) {
             largest = rollup;
         }
     }
-    progress_step(&store->progress);
+    progress_step(&store->common.progress);
     return !largest || publish_whole(store, largest, err);
 }

@@ -1,5 +1,5 @@
-// store/store_view.c - what the store holds, for a status (contracts in store.h).
-#include "store/store_private.h"
+// store/embedded_view.c - what the store holds, for a status (contracts in store.h).
+#include "store/embedded.h"
 
 #include <assert.h>
 
@@ -13,36 +13,30 @@ static struct store_feed_view view_of(const struct state_feed *feed)
                                     .incidents = feed->live};
 }
 
-size_t store_feeds_count(const struct store *store)
+size_t embedded_feeds_count(const struct store *common)
 {
+    const struct embedded *store = embedded_of_const(common);
     return store->state.feeds_count;
 }
 
-struct store_feed_view store_feed_at(const struct store *store, size_t index)
+struct store_feed_view embedded_feed_at(const struct store *common, size_t index)
 {
+    const struct embedded *store = embedded_of_const(common);
     assert(index < store->state.feeds_count);
     return view_of(&store->state.feed[index]);
 }
 
-bool store_find_feed(const struct store *store, const char *name, struct store_feed_view *out_view)
+size_t embedded_rollups_count(const struct store *common)
 {
-    const struct state_feed *feed = state_find_feed(&store->state, name);
-
-    if (feed) {
-        *out_view = view_of(feed);
-    }
-    return feed != NULL;
-}
-
-size_t store_rollups_count(const struct store *store)
-{
+    const struct embedded *store = embedded_of_const(common);
     return store->rollups_count;
 }
 
-struct store_rollup_view store_rollup_at(const struct store *store, size_t index)
+struct store_rollup_view embedded_rollup_at(const struct store *common, size_t index)
 {
+    const struct embedded *store = embedded_of_const(common);
     assert(index < store->rollups_count);
-    const struct store_rollup *rollup = &store->rollup[index];
+    const struct embedded_rollup *rollup = &store->rollup[index];
     uint64_t newest =
         rollup->batches ? rollup->recent[(rollup->batches - 1) % ROLLUP_SOURCES_MAX] : 0;
     return (struct store_rollup_view){.name = cells_def(rollup->cells)->name,

@@ -1,7 +1,7 @@
-// store/store_batch.c - one batch: from chunks of rows to a commit (contracts in store.h).
+// store/embedded_batch.c - one batch: from chunks of rows to a commit (contracts in store.h).
 #include "base/planted.h"
 #include "store/snapshot.h"
-#include "store/store_private.h"
+#include "store/embedded.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -51,8 +51,9 @@ static void reset(struct pending *pending)
     pending->puts = 0;
 }
 
-bool store_begin(struct store *store, const struct store_file *file, struct tally_err *err)
+bool embedded_begin(struct store *common, const struct store_file *file, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     struct pending *pending = &store->pending;
     struct batch_begin begin = {.mode = file->mode,
                                 .feed = file->feed,
@@ -64,14 +65,14 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
                                 .scope_dim = file->scope_dim};
 
     assert(!pending->open);
-    if (store->batches >= UINT32_MAX) {
+    if (store->common.batches >= UINT32_MAX) {
         return err_set(err, TALLY_LIMIT, "more than %u batches", UINT32_MAX);
     }
     reset(pending);
     state_next_mark(&store->state);
     pending->mark = state_mark(&store->state);
     pending->open = true;
-    pending->number = store->batches + 1;
+    pending->number = store->common.batches + 1;
     pending->mode = file->mode;
     pending->scope_dim = file->scope_dim;
     if (!ledger_use_version(store->ledger, LEDGER_VERSION, err)) {
@@ -95,7 +96,7 @@ bool store_begin(struct store *store, const struct store_file *file, struct tall
 
 // ---- append -------------------------------------------------------------------------------
 
-static bool put_rejects(struct store *store, const struct rows *rows, struct tally_err *err)
+static bool put_rejects(struct embedded *store, const struct rows *rows, struct tally_err *err)
 {
     struct bytes payload;
     bool ok = true;
@@ -118,7 +119,7 @@ static bool put_rejects(struct store *store, const struct rows *rows, struct tal
     return ok;
 }
 
-static bool append_put(struct store *store, const struct packer_row *row, struct tally_err *err)
+static bool append_put(struct embedded *store, const struct packer_row *row, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     struct packer *packer = &store->packer;
@@ -152,7 +153,7 @@ static bool append_put(struct store *store, const struct packer_row *row, struct
 }
 
 // A planted bug: what is not in the ledger yet counts already.
-static bool index_before_ledger(struct store *store, const struct packer_row *row,
+static bool index_before_ledger(struct embedded *store, const struct packer_row *row,
                                 const struct rows *rows, size_t index, struct tally_err *err)
 {
     const struct pending *pending = &store->pending;
@@ -183,7 +184,7 @@ static bool index_before_ledger(struct store *store, const struct packer_row *ro
            state_apply(&store->state, &batch, &applied, &counts, err);
 }
 
-static bool look_up(struct store *store, const struct rows *rows, size_t index,
+static bool look_up(struct embedded *store, const struct rows *rows, size_t index,
                     struct packer_row *out_row, struct tally_err *err)
 {
     const struct row *from = &rows->row[index];
@@ -199,7 +200,7 @@ static bool look_up(struct store *store, const struct rows *rows, size_t index,
     return true;
 }
 
-static bool append_row(struct store *store, const struct rows *rows, size_t index,
+static bool append_row(struct embedded *store, const struct rows *rows, size_t index,
                        const struct packer_row *row, struct tally_err *err)
 {
     if (row->op == ROWS_PUT) {
@@ -216,13 +217,14 @@ static bool append_row(struct store *store, const struct rows *rows, size_t inde
     return packer_put(&store->packer, row, err);
 }
 
-bool store_append(struct store *store, const struct rows *rows, struct tally_err *err)
+bool embedded_append(struct store *common, const struct rows *rows, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     enum { AHEAD = 16 };
     struct packer_row ahead[AHEAD];
 
     assert(store->pending.open);
-    progress_step(&store->progress);
+    progress_step(&store->common.progress);
     if (!packer_add_texts(&store->packer, rows, err)) {
         return false;
     }
@@ -247,7 +249,7 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
 // ---- snapshots ----------------------------------------------------------------------------
 
 // What the snapshot no longer lists is withdrawn, as rows of their own.
-static bool withdraw_missing(struct store *store, struct tally_err *err)
+static bool withdraw_missing(struct embedded *store, struct tally_err *err)
 {
     const struct incidents *incidents = &store->state.feed[store->pending.feed].incidents;
     struct incidents_walk walk = {0};
@@ -255,7 +257,7 @@ static bool withdraw_missing(struct store *store, struct tally_err *err)
 
     for (uint32_t i = 0; (incident = incidents_next(incidents, &walk)) != NULL; i++) {
         if (i % COLUMNS_ROWS_MAX == 0) {
-            progress_step(&store->progress);
+            progress_step(&store->common.progress);
         }
         if (snapshot_misses(store, incident) &&
             !packer_put_withdrawal(&store->packer, incident, err)) {
@@ -268,7 +270,7 @@ static bool withdraw_missing(struct store *store, struct tally_err *err)
 // ---- commit -------------------------------------------------------------------------------
 
 // A clock that stepped back must not put a batch before the one it follows.
-static int64_t next_time_ms(struct store *store, int64_t now_ms)
+static int64_t next_time_ms(struct embedded *store, int64_t now_ms)
 {
     if (now_ms > store->last_time_ms) {
         store->last_time_ms = now_ms;
@@ -276,7 +278,7 @@ static int64_t next_time_ms(struct store *store, int64_t now_ms)
     return store->last_time_ms;
 }
 
-static struct batch_end end_of(struct store *store, const struct store_file_end *file)
+static struct batch_end end_of(struct embedded *store, const struct store_file_end *file)
 {
     const struct pending *pending = &store->pending;
 
@@ -298,7 +300,7 @@ static struct batch_end end_of(struct store *store, const struct store_file_end 
                               .newest = pending->newest};
 }
 
-static bool put_commit(struct store *store, const struct store_file_end *file,
+static bool put_commit(struct embedded *store, const struct store_file_end *file,
                        struct tally_err *err)
 {
     struct pending *pending = &store->pending;
@@ -328,7 +330,7 @@ static bool put_commit(struct store *store, const struct store_file_end *file,
 }
 
 // Day cells of a batch that is most of what is kept are added up anew behind it.
-static bool is_large(const struct store *store)
+static bool is_large(const struct embedded *store)
 {
     enum { LARGE_ROWS = 1 << 16 };
     uint64_t rows = store->packer.rows;
@@ -338,24 +340,24 @@ static bool is_large(const struct store *store)
 
 typedef bool with_cells(struct cells *cells, struct state *state, struct tally_err *err);
 
-static bool each_of_feed(struct store *store, with_cells *with, struct tally_err *err)
+static bool each_of_feed(struct embedded *store, with_cells *with, struct tally_err *err)
 {
     const char *feed = store->state.feed[store->pending.feed].name;
     bool ok = true;
 
     for (size_t i = 0; ok && i < store->rollups_count; i++) {
-        ok = !store_rollup_has_feed(&store->rollup[i], feed) ||
+        ok = !embedded_rollup_has_feed(&store->rollup[i], feed) ||
              with(store->rollup[i].cells, &store->state, err);
     }
     return ok;
 }
 
 // Reads the batch back into the state, as a restart would.
-static bool apply(struct store *store, const struct store_file_end *file,
+static bool apply(struct embedded *store, const struct store_file_end *file,
                   struct store_outcome *out_outcome, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
-    struct replay_visitor visitor = {.context = store, .on_frame = store_on_frame};
+    struct replay_visitor visitor = {.context = store, .on_frame = store_on_step};
     struct replay_file replayed;
     bool large = is_large(store);
 
@@ -364,7 +366,7 @@ static bool apply(struct store *store, const struct store_file_end *file,
         (large && !each_of_feed(store, cells_take_in, err))) {
         return err_wrap(err, "apply batch %llu", (unsigned long long)pending->number);
     }
-    store->batches = pending->number;
+    store->common.batches = pending->number;
     struct accepted accepted = {.digest = file->digest,
                                 .batch = pending->number,
                                 .time_ms = store->last_time_ms,
@@ -378,27 +380,29 @@ static bool apply(struct store *store, const struct store_file_end *file,
     pending->open = false;
     *out_outcome = (struct store_outcome){
         .outcome = FILE_ACCEPTED, .batch = pending->number, .counts = replayed.counts};
-    return store_add_accepted(store, &accepted, err);
+    return embedded_add_accepted(store, &accepted, err);
 }
 
 // Ends the batch without a trace but a note in the ledger.
-static bool drop(struct store *store, const struct store_file_end *file, enum file_outcome outcome,
-                 uint64_t batch, const char *reason, struct store_outcome *out_outcome,
-                 struct tally_err *err)
+static bool drop(struct embedded *store, const struct store_file_end *file,
+                 enum file_outcome outcome, uint64_t batch, const char *reason,
+                 struct store_outcome *out_outcome, struct tally_err *err)
 {
-    if (!store_abort(store, err) || !store_note(store, outcome, store->pending.feed_name,
-                                                store->pending.file, file, "", reason, err)) {
+    if (!embedded_abort(&store->common, err) ||
+        !embedded_note(&store->common, outcome, store->pending.feed_name, store->pending.file, file,
+                       "", reason, err)) {
         return false;
     }
     *out_outcome = (struct store_outcome){.outcome = outcome, .batch = batch};
     return true;
 }
 
-bool store_seal(struct store *store, const struct store_file_end *end,
-                struct store_outcome *out_outcome, struct tally_err *err)
+bool embedded_seal(struct store *common, const struct store_file_end *end,
+                   struct store_outcome *out_outcome, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     struct pending *pending = &store->pending;
-    const struct accepted *before = store_lookup(store, end->digest);
+    const struct accepted *before = embedded_lookup(store, end->digest);
     char reason[300];
 
     assert(pending->open);
@@ -408,7 +412,7 @@ bool store_seal(struct store *store, const struct store_file_end *end,
         return drop(store, end, FILE_DUPLICATE, before->batch, reason, out_outcome, err);
     }
     if (pending->mode == BATCH_SNAPSHOT && pending->puts == 0) {
-        return store_abort(store, err) &&
+        return embedded_abort(&store->common, err) &&
                err_set(err, TALLY_REFUSED,
                        "a snapshot without incidents would withdraw everything of feed %s; "
                        "withdraw by a deletions file if that is meant",
@@ -430,23 +434,18 @@ bool store_seal(struct store *store, const struct store_file_end *end,
     return !store->broken;
 }
 
-bool store_sync(struct store *store, struct tally_err *err)
+bool embedded_sync(struct store *common, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     assert(!store->pending.open);
     if (!ledger_sync(store->ledger, err)) {
         return false;
     }
-    store_mark_committed(store, store->batches);
+    embedded_mark_committed(store, store->common.batches);
     return true;
 }
 
-bool store_commit(struct store *store, const struct store_file_end *end,
-                  struct store_outcome *out_outcome, struct tally_err *err)
-{
-    return store_seal(store, end, out_outcome, err) && store_sync(store, err);
-}
-
-bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct tally_err *err)
+bool embedded_forget(struct store *common, const char *feed, int64_t time_ms, struct tally_err *err)
 {
     struct shape *shape = shape_open(feed, NULL, 0, NULL, 0, err);
     struct store_file file = {.mode = BATCH_FORGET,
@@ -458,13 +457,14 @@ bool store_forget(struct store *store, const char *feed, int64_t time_ms, struct
     struct store_file_end end = {.time_ms = time_ms};
     struct store_outcome outcome;
 
-    bool ok = shape && store_begin(store, &file, err) && store_commit(store, &end, &outcome, err);
+    bool ok = shape && store_begin(common, &file, err) && store_commit(common, &end, &outcome, err);
     shape_close(shape);
     return ok;
 }
 
-bool store_abort(struct store *store, struct tally_err *err)
+bool embedded_abort(struct store *common, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     if (!store->pending.open) {
         return true;
     }
@@ -473,10 +473,11 @@ bool store_abort(struct store *store, struct tally_err *err)
     return ledger_abort(store->ledger, err);
 }
 
-bool store_note(struct store *store, enum file_outcome outcome, const char *feed, const char *name,
-                const struct store_file_end *file, const char *place, const char *reason,
-                struct tally_err *err)
+bool embedded_note(struct store *common, enum file_outcome outcome, const char *feed,
+                   const char *name, const struct store_file_end *file, const char *place,
+                   const char *reason, struct tally_err *err)
 {
+    struct embedded *store = embedded_of(common);
     struct batch_end end = {.version = LEDGER_VERSION,
                             .outcome = outcome,
                             .time_ms = next_time_ms(store, file->time_ms),
@@ -501,12 +502,12 @@ bool store_note(struct store *store, enum file_outcome outcome, const char *feed
     bytes_init(&payload);
     batch_end_encode(&end, &payload);
     bool ok = ledger_use_version(store->ledger, LEDGER_VERSION, err) &&
-              ledger_append(store->ledger, LEDGER_FILE, store->batches, &payload, err) &&
+              ledger_append(store->ledger, LEDGER_FILE, store->common.batches, &payload, err) &&
               ledger_seal(store->ledger, err);
     bytes_done(&payload);
     if (ok && outcome == FILE_SUPERSEDED) {
         state_apply_note(&store->state, &end);
-        store_mark_feed(store, feed);
+        embedded_mark_feed(store, feed);
     }
     if (!ok && !ledger_is_broken(store->ledger)) {
         struct tally_err ignored;
