@@ -53,16 +53,6 @@ struct revision revision_of_number(int64_t number)
     return (struct revision){.kind = REVISION_NUMBER, .number = number};
 }
 
-// A decimal number in parts; leading zeros of the whole and trailing ones of the fraction are left
-// out, so that equal numbers have equal parts.
-struct decimal {
-    bool negative;
-    const char *whole;
-    size_t whole_bytes;
-    const char *fraction;
-    size_t fraction_bytes;
-};
-
 static size_t digits(const char *text, size_t bytes)
 {
     size_t count = 0;
@@ -73,9 +63,9 @@ static size_t digits(const char *text, size_t bytes)
     return count;
 }
 
-static bool parse_decimal(const char *text, size_t bytes, struct decimal *out)
+bool revision_decimal_parse(const char *text, size_t bytes, struct revision_decimal *out)
 {
-    *out = (struct decimal){.negative = bytes > 0 && text[0] == '-', .fraction = ""};
+    *out = (struct revision_decimal){.negative = bytes > 0 && text[0] == '-', .fraction = ""};
     size_t sign = bytes > 0 && (text[0] == '-' || text[0] == '+');
     text += sign;
     bytes -= sign;
@@ -104,7 +94,7 @@ static int compare_bytes(const char *a, size_t a_bytes, const char *b, size_t b_
     return order != 0 ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
 }
 
-static int compare_decimals(const struct decimal *a, const struct decimal *b)
+static int compare_decimals(const struct revision_decimal *a, const struct revision_decimal *b)
 {
     if (a->negative != b->negative) {
         return a->negative ? -1 : 1;
@@ -122,15 +112,15 @@ static int compare_texts(const struct revision *a, const struct revision *b)
 {
     char digits_a[REVISION_NUMBER_BYTES];
     char digits_b[REVISION_NUMBER_BYTES];
-    struct decimal decimal_a;
-    struct decimal decimal_b;
+    struct revision_decimal decimal_a;
+    struct revision_decimal decimal_b;
     size_t bytes_a;
     size_t bytes_b;
     const char *text_a = revision_format(a, digits_a, &bytes_a);
     const char *text_b = revision_format(b, digits_b, &bytes_b);
 
-    bool number_a = parse_decimal(text_a, bytes_a, &decimal_a);
-    bool number_b = parse_decimal(text_b, bytes_b, &decimal_b);
+    bool number_a = revision_decimal_parse(text_a, bytes_a, &decimal_a);
+    bool number_b = revision_decimal_parse(text_b, bytes_b, &decimal_b);
 
     if (number_a && number_b) {
         return compare_decimals(&decimal_a, &decimal_b);

@@ -6,6 +6,7 @@
 #ifndef STORE_REVISION_H
 #define STORE_REVISION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,18 @@ struct revision revision_of_number(int64_t number);
 
 // < 0, 0, > 0 as a is older than, the same as, newer than b.
 int revision_compare(const struct revision *a, const struct revision *b);
+
+// A decimal number in parts; leading zeros of the whole and trailing ones of the fraction are left
+// out, so that equal numbers have equal parts.
+struct revision_decimal {
+    bool negative;
+    const char *whole;
+    size_t whole_bytes;
+    const char *fraction;
+    size_t fraction_bytes;
+};
+// Whether a text compares as a number: "-1.50", "+7", "007".
+bool revision_decimal_parse(const char *text, size_t bytes, struct revision_decimal *out);
 
 // Room for any number. Returns the text and its length; a text is returned as it is.
 enum { REVISION_NUMBER_BYTES = 24 };
