@@ -22,6 +22,7 @@ struct cells {
     struct rollup_def def;
     struct shape_map *map; // by shape of the state
     size_t maps_count;
+    struct shape_map names; // of what cells_names says, in place of a shape
     struct cells_verdicts verdicts;
     struct cells_groups groups;
     struct cells_base base;
@@ -184,6 +185,108 @@ static bool on_change(void *context, const struct state *state, const struct inc
     return cells_groups_change(&cells->groups, codes, &change, err);
 }
 
+// ---- sums from elsewhere --------------------------------------------------------------------
+
+static size_t add_name(const char **names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return count;
+        }
+    }
+    if (strcmp(name, ROLLUP_DIM_FEED) == 0) {
+        return count;
+    }
+    names[count] = name;
+    return count + 1;
+}
+
+static size_t list_names(const struct rollup_def *def, const char *names[CELLS_NAMES_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < def->dims_count; i++) {
+        count = add_name(names, count, def->dims[i]);
+    }
+    for (size_t i = 0; i < def->filters_count; i++) {
+        count = add_name(names, count, def->filters[i].dim);
+    }
+    return count;
+}
+
+size_t cells_names(const struct cells *cells, const char *names[CELLS_NAMES_MAX])
+{
+    return list_names(&cells->def, names);
+}
+
+static bool make_names(struct cells *cells, struct tally_err *err)
+{
+    const char *names[CELLS_NAMES_MAX];
+    size_t count = list_names(&cells->def, names);
+    struct shape *shape = shape_open(cells->def.name, names, count, NULL, 0, err);
+
+    if (!shape) {
+        return false;
+    }
+    make_map(&cells->def, shape, &cells->names);
+    shape_close(shape);
+    return true;
+}
+
+static bool is_possible(const struct rollup_def *def, const struct rollup_entry *entry)
+{
+    bool possible = entry->sums.incidents > 0 && entry->first_day >= DAY_MIN &&
+                    entry->last_day >= entry->first_day && entry->last_day <= DAY_MAX;
+
+    for (size_t i = 0; i < def->measures_count; i++) {
+        const struct rollup_measure_sum *measure = &entry->sums.measure[i];
+        possible = possible && measure->reported <= entry->sums.incidents &&
+                   (measure->reported > 0 || measure->sum == 0);
+    }
+    return possible;
+}
+
+bool cells_passes(struct cells *cells, const struct state *state, uint32_t feed,
+                  const uint32_t *codes, uint32_t *out_group, bool *out_passes,
+                  struct tally_err *err)
+{
+    const struct rollup_def *def = &cells->def;
+    const struct shape_map *map = &cells->names;
+    bool in = true;
+
+    for (size_t i = 0; in && i < def->filters_count; i++) {
+        uint32_t code = map->filter[i] == SOURCE_FEED ? feed : codes[map->filter[i]];
+        if (!ask_filter(def, state, i, code, &cells->verdicts, &in, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < def->dims_count; i++) {
+        out_group[i] = map->dim[i] == SOURCE_FEED ? feed : codes[map->dim[i]];
+    }
+    *out_passes = in;
+    return true;
+}
+
+bool cells_add(struct cells *cells, const struct state *state, uint32_t feed, const uint32_t *codes,
+               const struct rollup_entry *entry, struct tally_err *err)
+{
+    uint32_t group[ROLLUP_DIMS_MAX];
+    bool in;
+
+    if (!is_possible(&cells->def, entry)) {
+        return err_set(err, TALLY_CORRUPT, "sums of %s that no incidents have", cells->def.name);
+    }
+    if (entry->sums.incidents > INCIDENTS_MAX) {
+        return err_set(err, TALLY_LIMIT, "more than %u incidents of one group on one day",
+                       (unsigned)INCIDENTS_MAX);
+    }
+    cells->base.made = cells->base.ready = false;
+    return cells_passes(cells, state, feed, codes, group, &in, err) &&
+           (!in || cells_groups_add(&cells->groups, group, entry, err));
+}
+
+// ---- opening --------------------------------------------------------------------------------
+
 static bool copy_def(struct rollup_def *out, const struct rollup_def *def, struct tally_err *err)
 {
     struct bytes bytes;
@@ -205,7 +308,7 @@ struct cells *cells_open(struct state *state, const struct rollup_def *def, stru
         err_set(err, TALLY_NO_MEMORY, "no memory for rollup %s", def->name);
         return NULL;
     }
-    if (!copy_def(&cells->def, def, err) ||
+    if (!copy_def(&cells->def, def, err) || !make_names(cells, err) ||
         !cells_groups_init(&cells->groups, def->dims_count, def->measures_count, err) ||
         !cells_take_in(cells, state, err)) {
         cells_close(cells);

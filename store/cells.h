@@ -39,6 +39,24 @@ const struct rollup_def *cells_def(const struct cells *cells);
 bool cells_matches(struct cells *cells, const struct state *state, const struct incident *incident,
                    uint32_t *out_codes, struct tally_err *err);
 
+// Sums that another store has taken, instead of incidents one by one.
+//
+// The dimensions that they have to be told apart by: what the rollup groups by, but the feed, and
+// what it filters by. Names are the definition's own.
+enum { CELLS_NAMES_MAX = ROLLUP_DIMS_MAX + ROLLUP_FILTERS_MAX };
+size_t cells_names(const struct cells *cells, const char *names[CELLS_NAMES_MAX]);
+// Whether the rollup's filters let these values through, and to which values of its dimensions they
+// belong. `feed` and `codes`, one each of the names, are text codes of the state. `out_group`:
+// def->dims_count codes.
+bool cells_passes(struct cells *cells, const struct state *state, uint32_t feed,
+                  const uint32_t *codes, uint32_t *out_group, bool *out_passes,
+                  struct tally_err *err);
+// Adds them, exact, where they pass. Sums are in the order of the rollup's measures.
+// The file that is made next is a whole one. Errors: TALLY_NO_MEMORY; TALLY_LIMIT: more than
+// INCIDENTS_MAX incidents of one group on one day; TALLY_CORRUPT: sums that no incidents have.
+bool cells_add(struct cells *cells, const struct state *state, uint32_t feed, const uint32_t *codes,
+               const struct rollup_entry *entry, struct tally_err *err);
+
 // What a rollup file says of its making, beside its content.
 struct cells_provenance {
     uint64_t generation;                // the last batch of the rollup's feeds

@@ -180,9 +180,10 @@ static int32_t last_day_of(const struct merge *merge, const struct cells_entry *
 }
 
 // Takes all changes from *at on that belong to the entry that comes next: one of the list, if it
-// does not stand behind them, or a new one. Returns the entry where it has incidents left.
-static bool merge_next(const struct merge *merge, const struct cells_entry *from, uint32_t *at,
-                       struct cells_entry *to, bool *out_used)
+// does not stand behind them, or a new one. Returns how many incidents the entry has then, which
+// may be none, or more than it can hold.
+static uint64_t merge_next(const struct merge *merge, const struct cells_entry *from, uint32_t *at,
+                           struct cells_entry *to, bool *out_used)
 {
     const struct cells_entry *change = *at < merge->count ? change_at(merge, *at) : NULL;
     int order = !from     ? 1
@@ -199,14 +200,16 @@ static bool merge_next(const struct merge *merge, const struct cells_entry *from
         to->first_day = change->first_day;
         to->last_day = last_day_of(merge, change);
     }
+    int64_t incidents = to->incidents;
     while (change && cells_compare_days(to->first_day, to->last_day, change->first_day,
                                         last_day_of(merge, change)) == 0) {
         cells_entry_add(merge->groups, to, change);
+        incidents += (int32_t)change->incidents;
         ++*at;
         change = *at < merge->count ? change_at(merge, *at) : NULL;
     }
-    assert(to->incidents <= INCIDENTS_MAX); // never below zero
-    return to->incidents > 0;
+    assert(incidents >= 0);
+    return (uint64_t)incidents;
 }
 
 static bool merge_list(const struct merge *merge, const struct cells_list *list,
@@ -223,16 +226,21 @@ static bool merge_list(const struct merge *merge, const struct cells_list *list,
         return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
     }
     cells_list_open(groups, list, &columns);
-    for (uint32_t at = 0; at < merge->count || taken < list->count;) {
+    bool ok = true;
+    for (uint32_t at = 0; ok && (at < merge->count || taken < list->count);) {
         bool used;
         if (taken < list->count) {
             cells_list_get(groups, &columns, taken, &from.entry);
         }
-        count += merge_next(merge, taken < list->count ? &from.entry : NULL, &at,
-                            entry_at(groups, data, count), &used);
+        uint64_t incidents = merge_next(merge, taken < list->count ? &from.entry : NULL, &at,
+                                        entry_at(groups, data, count), &used);
+        ok = incidents <= INCIDENTS_MAX ||
+             err_set(err, TALLY_LIMIT, "more than %u incidents of one group on one day",
+                     (unsigned)INCIDENTS_MAX);
+        count += incidents > 0;
         taken += used;
     }
-    bool ok = cells_list_pack(groups, data, NULL, count, out, err);
+    ok = ok && cells_list_pack(groups, data, NULL, count, out, err);
     free(data);
     return ok;
 }
@@ -450,7 +458,7 @@ bool cells_groups_put(struct cells_groups *groups, uint32_t group,
         return false;
     }
     assert(change->sign > 0 || groups->group[group].incidents > 0);
-    groups->group[group].incidents += change->sign > 0 ? 1 : UINT32_MAX;
+    groups->group[group].incidents += change->sign > 0 ? 1 : UINT64_MAX;
     put_pending(groups, group, change);
     return true;
 }
@@ -462,4 +470,26 @@ bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
 
     return cells_groups_find(groups, codes, &group, err) &&
            cells_groups_put(groups, group, change, err);
+}
+
+bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
+                      const struct rollup_entry *entry, struct tally_err *err)
+{
+    uint32_t group;
+
+    if (!cells_groups_find(groups, codes, &group, err) || !reserve_pending(groups, err)) {
+        return false;
+    }
+    struct cells_entry *to = entry_at(groups, groups->pending.data, groups->pending.count++);
+    memset(to + 1, 0, groups->stride - sizeof *to);
+    *to = (struct cells_entry){.first_day = entry->first_day,
+                               .last_day = entry->last_day,
+                               .incidents = (uint32_t)entry->sums.incidents,
+                               .group = group};
+    for (size_t i = 0; i < groups->measures_count; i++) {
+        const struct rollup_measure_sum *measure = &entry->sums.measure[i];
+        cells_entry_set(groups, to, i, measure->sum, (uint32_t)measure->reported);
+    }
+    groups->group[group].incidents += entry->sums.incidents;
+    return true;
 }

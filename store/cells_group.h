@@ -69,7 +69,7 @@ struct cells_run {
 #define CELLS_NO_BASE UINT32_MAX
 
 struct cells_group {
-    uint32_t incidents;      // in all cells; 0: the group is left out
+    uint64_t incidents;      // in all cells; 0: the group is left out
     uint32_t base;           // its number in the base file; CELLS_NO_BASE: it is not there
     bool digested;           // `digest` is known
     struct digest digest;    // of its texts
@@ -107,11 +107,14 @@ bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
 // The same for a group that is known.
 bool cells_groups_put(struct cells_groups *groups, uint32_t group,
                       const struct cells_change *change, struct tally_err *err);
+// Sums of many incidents instead of one. Requires: what entry->incidents says fits an entry.
+bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
+                      const struct rollup_entry *entry, struct tally_err *err);
 // The group of these codes, added when new.
 bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
                        struct tally_err *err);
-// Merges differences and what is pending into the lists: before those are read. After a failure (no
-// memory) it can be tried again.
+// Merges differences and what is pending into the lists: before those are read. After a failure it
+// can be tried again. Errors: TALLY_NO_MEMORY; TALLY_LIMIT: an entry of more than INCIDENTS_MAX.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
 
 // Merges what is pending into the differences; *now goes along: how many entries there are, their

@@ -114,6 +114,11 @@ void embedded_mark_feed(struct embedded *store,
                         const char *feed); // its rollups are to be published
 // Moves the mark of what was committed to the end of the ledger.
 void embedded_mark_committed(struct embedded *store, uint64_t batches);
+// Rows that were set aside go to the ledger as they come.
+bool embedded_put_rejects(struct embedded *store, const struct rows *rows, struct tally_err *err);
+// Reads the batch at hand, which is whole in the ledger, back into the state, as a restart would.
+bool embedded_apply(struct embedded *store, struct digest digest, uint64_t rejected,
+                    struct store_outcome *out_outcome, struct tally_err *err);
 const struct accepted *embedded_lookup(const struct embedded *store, struct digest digest);
 
 // ---- the functions of engine.h ------------------------------------------------------------

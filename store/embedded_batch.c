@@ -96,7 +96,7 @@ bool embedded_begin(struct store *common, const struct store_file *file, struct 
 
 // ---- append -------------------------------------------------------------------------------
 
-static bool put_rejects(struct embedded *store, const struct rows *rows, struct tally_err *err)
+bool embedded_put_rejects(struct embedded *store, const struct rows *rows, struct tally_err *err)
 {
     struct bytes payload;
     bool ok = true;
@@ -243,7 +243,7 @@ bool embedded_append(struct store *common, const struct rows *rows, struct tally
                                store->pending.feed);
         }
     }
-    return put_rejects(store, rows, err);
+    return embedded_put_rejects(store, rows, err);
 }
 
 // ---- snapshots ----------------------------------------------------------------------------
@@ -353,8 +353,8 @@ static bool each_of_feed(struct embedded *store, with_cells *with, struct tally_
 }
 
 // Reads the batch back into the state, as a restart would.
-static bool apply(struct embedded *store, const struct store_file_end *file,
-                  struct store_outcome *out_outcome, struct tally_err *err)
+bool embedded_apply(struct embedded *store, struct digest digest, uint64_t rejected,
+                    struct store_outcome *out_outcome, struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     struct replay_visitor visitor = {.context = store, .on_frame = store_on_step};
@@ -367,10 +367,10 @@ static bool apply(struct embedded *store, const struct store_file_end *file,
         return err_wrap(err, "apply batch %llu", (unsigned long long)pending->number);
     }
     store->common.batches = pending->number;
-    struct accepted accepted = {.digest = file->digest,
+    struct accepted accepted = {.digest = digest,
                                 .batch = pending->number,
                                 .time_ms = store->last_time_ms,
-                                .rejected = file->rejected,
+                                .rejected = rejected,
                                 .at = pending->at,
                                 .feed = pending->feed,
                                 .forgets = pending->mode == BATCH_FORGET,
@@ -430,7 +430,7 @@ bool embedded_seal(struct store *common, const struct store_file_end *end,
         return false;
     }
     // It is whole in the ledger. What cannot be made of it now, a restart makes.
-    store->broken = !apply(store, end, out_outcome, err);
+    store->broken = !embedded_apply(store, end->digest, end->rejected, out_outcome, err);
     return !store->broken;
 }
 

@@ -46,14 +46,14 @@ bool store_check_generation(const struct store *store, const char *name, struct 
     struct rollup *rollup = rollup_open(store->rollup_fd, path, &ignored);
     uint64_t generation = rollup ? rollup_generation(rollup) : 0;
     rollup_close(rollup);
-    if (generation > store->batches) {
-        return err_set(err, TALLY_CORRUPT,
-                       "rollup %s was made of %llu batches, but only %llu can be read from the "
-                       "ledger: restore the ledger from a backup, or remove the rollup to go on "
-                       "without them",
-                       name, (unsigned long long)generation, (unsigned long long)store->batches);
-    }
-    return true;
+    return generation <= store->batches ||
+           err_set(err, TALLY_CORRUPT,
+                   "rollup %s was made of %llu batches, but only %llu can be read from the "
+                   "ledger%s, or remove the rollup to go on without them",
+                   name, (unsigned long long)generation, (unsigned long long)store->batches,
+                   store_is_shared(store)
+                       ? " on the servers: move what is on this machine there (tallyd --migrate)"
+                       : ": restore the ledger from a backup");
 }
 
 // Whether the file that is there says the same already, generation and all. Its name may not be on
