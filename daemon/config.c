@@ -2,6 +2,7 @@
 
 #include "base/disk.h"
 #include "base/ini.h"
+#include "base/scale.h"
 #include "daemon/config_keys.h"
 
 #include <fcntl.h>
@@ -57,20 +58,33 @@ static void tell_doubled(struct loading *loading)
     }
 }
 
-static void take_tallyd(struct loading *loading)
+static bool set_store_key(struct config *config, const struct config_entry *entry,
+                          struct tally_err *err)
 {
+    return cluster_options_set(&config->cluster, entry->key, entry->value, err);
+}
+
+typedef bool set_key(struct config *config, const struct config_entry *entry,
+                     struct tally_err *err);
+
+// False: some of it was wrong.
+static bool take_keys(struct loading *loading, const char *section, set_key *set)
+{
+    bool right = true;
     struct tally_err err;
 
     for (size_t i = 0; i < loading->entries.count; i++) {
         struct config_entry *entry = &loading->entries.entry[i];
-        if (strcmp(entry->section, "tallyd") != 0) {
+        if (strcmp(entry->section, section) != 0) {
             continue;
         }
         entry->used = true;
-        if (*entry->key && !config_keys_set(loading->config, entry, &err)) {
+        if (*entry->key && !set(loading->config, entry, &err)) {
             tell(loading, &err, entry);
+            right = false;
         }
     }
+    return right;
 }
 
 // ---- feeds --------------------------------------------------------------------------------
@@ -237,7 +251,7 @@ static bool add_window_word(struct rollup_def *def, const char *word, struct tal
 {
     uint64_t number;
 
-    if (!config_parse_days(word, &number) || number > ROLLUP_WINDOW_DAYS_MAX) {
+    if (!scale_parse(SCALE_DAYS, word, &number) || number > ROLLUP_WINDOW_DAYS_MAX) {
         return err_set(err, TALLY_INVALID, "'%s' is no window: write days such as 50d", word);
     }
     return rollup_def_add_window(def, (uint32_t)number, err);
@@ -281,6 +295,16 @@ static struct config_entry *find_entry(struct loading *loading, const char *sect
         }
     }
     return found ? found : first;
+}
+
+static void check_store(struct loading *loading)
+{
+    const char *key = "engine";
+    struct tally_err err;
+
+    if (!cluster_options_check(&loading->config->cluster, &key, &err)) {
+        tell(loading, &err, find_entry(loading, "store", key));
+    }
 }
 
 // Lists what the feeds of a rollup offer, for a message.
@@ -332,6 +356,27 @@ static void check_targets(struct loading *loading)
         err_set(&err, TALLY_INVALID, "there is no feed '%.60s' to delete from; set `deletes`",
                 feed_target(feed));
         tell(loading, &err, find_entry(loading, section, "deletes"));
+    }
+}
+
+// Feeds of deletions change others, and keep nothing of their own.
+static void list_store_feeds(struct loading *loading)
+{
+    struct config *config = loading->config;
+    struct tally_err err;
+
+    config->store_feeds = calloc(config->feeds_count + 1, sizeof *config->store_feeds);
+    if (!config->store_feeds) {
+        err_set(&err, TALLY_NO_MEMORY, "no memory for a configuration");
+        tell(loading, &err, NULL);
+        return;
+    }
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        const struct feed *feed = config->feeds[i];
+        if (feed_mode(feed) != FEED_DELETIONS) {
+            config->store_feeds[config->store_feeds_count++] = (struct store_feed){
+                .name = feed_name(feed), .by_revision = feed_is_by_revision(feed)};
+        }
     }
 }
 
@@ -498,9 +543,10 @@ static void tell_unknown_sections(struct loading *loading)
         }
         err_set(&err, TALLY_INVALID,
                 *entry->section
-                    ? "[%.60s] is no section: sections are [tallyd], [feed NAME], [rollup NAME]"
+                    ? "[%.60s] is no section: sections are [tallyd], [store], [feed NAME], "
+                      "[rollup NAME]"
                     : "'%.60s' stands in front of the first section: sections are [tallyd], "
-                      "[feed NAME], [rollup NAME]",
+                      "[store], [feed NAME], [rollup NAME]",
                 *entry->section ? entry->section : entry->key);
         tell(loading, &err, entry);
     }
@@ -514,7 +560,8 @@ bool config_load(struct config *config, const char *path, const char *presets,
     struct tally_err err;
 
     *config = (struct config){.limits = ingest_limits_default};
-    if (!config_keys_default(config, presets, &err)) {
+    if (!config_keys_default(config, presets, &err) ||
+        !cluster_options_default(&config->cluster, &err)) {
         tell(&loading, &err, NULL);
         return false;
     }
@@ -522,9 +569,13 @@ bool config_load(struct config *config, const char *path, const char *presets,
         tell(&loading, &err, NULL); // what could be read is still looked at
     }
     tell_doubled(&loading);
-    take_tallyd(&loading);
+    take_keys(&loading, "tallyd", config_keys_set);
+    if (take_keys(&loading, "store", set_store_key)) {
+        check_store(&loading);
+    }
     take_sections(&loading, "feed", add_feed);
     check_targets(&loading);
+    list_store_feeds(&loading);
     take_sections(&loading, "rollup", add_rollup);
     tell_unknown_sections(&loading);
     config_entries_done(&loading.entries);
@@ -539,7 +590,9 @@ void config_done(struct config *config)
     for (size_t i = 0; i < config->defs_count; i++) {
         rollup_def_done(&config->defs[i]);
     }
+    cluster_options_done(&config->cluster);
     free(config->feeds);
+    free(config->store_feeds);
     free(config->defs);
     free(config->state);
     free(config->presets);

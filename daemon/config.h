@@ -2,6 +2,7 @@
 //
 //   /etc/tallyd/tallyd.conf, then /etc/tallyd/tallyd.conf.d/*.conf in order of name
 //        [tallyd]  one                 -> paths, limits, intervals
+//        [store]   one                 -> where the ledger is
 //        [feed NAME]  any number       -> struct feed; `preset = X` first reads PRESETS/X.conf
 //        [rollup NAME]  any number     -> struct rollup_def
 //
@@ -13,7 +14,9 @@
 #include "base/err.h"
 #include "ingest/feed.h"
 #include "ingest/ingest.h"
+#include "store/cluster/options.h"
 #include "store/rollup_def.h"
+#include "store/store.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,11 +30,15 @@ struct config {
     struct ingest_limits limits;
     uint64_t scan_interval_ms;    // between looks at the inbox, beside the kernel's hints
     uint64_t settle_ms;           // a file found without a hint has to be this old
-    uint64_t publish_interval_ms; // rollups are written at most so often while files wait
+    uint64_t publish_interval_ms; // rollups are written at most so often while files wait;
+                                  // of a store that others write to: the time between two looks
     uint64_t segment_bytes_max;   // of the ledger
     uint64_t patch_from_bytes;    // rollup files of this size and more have patches
+    struct cluster_options cluster;
     struct feed **feeds;
     size_t feeds_count;
+    struct store_feed *store_feeds; // what the store is told of them
+    size_t store_feeds_count;
     struct rollup_def *defs;
     size_t defs_count;
 };
@@ -45,7 +52,7 @@ bool config_load(struct config *config, const char *path, const char *presets,
                  config_on_mistake *on_mistake, void *context);
 void config_done(struct config *config);
 
-// The keys of [tallyd] and [rollup NAME], for help and the manual.
+// The keys of [tallyd], [store] and [rollup NAME], for help and the manual.
 struct config_key_help {
     const char *section;
     const char *name;

@@ -1,5 +1,7 @@
 #include "daemon/config_keys.h"
 
+#include "base/scale.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +36,8 @@ static const struct key keys[] = {
     {"settle", UNIT_MILLISECONDS, AT(settle_ms), 0, 3600000, "2s",
      "a file that was found without a hint waits until it is this old"},
     {"publish_interval", UNIT_MILLISECONDS, AT(publish_interval_ms), 0, 86400000, "1s",
-     "while files wait, rollups are written at most this often"},
+     "rollups are written at most this often while files wait; on a cluster always, and others' "
+     "files are looked for as often"},
     {"segment_max", UNIT_BYTES, AT(segment_bytes_max), 1 << 16, UINT64_C(1) << 38, "64M",
      "size of a ledger segment"},
     {"patch_from", UNIT_BYTES, AT(patch_from_bytes), 0, UINT64_C(1) << 50, "128K",
@@ -74,7 +77,7 @@ enum { ROLLUP_KEYS_COUNT = sizeof rollup_keys / sizeof *rollup_keys };
 
 size_t config_keys_count(void)
 {
-    return (size_t)KEYS_COUNT + ROLLUP_KEYS_COUNT;
+    return (size_t)KEYS_COUNT + cluster_keys_count() + ROLLUP_KEYS_COUNT;
 }
 
 struct config_key_help config_key_at(size_t index)
@@ -82,8 +85,16 @@ struct config_key_help config_key_at(size_t index)
     static const char *const forms[] = {"PATH",   "PATH or off",          "BYTES (K, M, G)",
                                         "NUMBER", "TIME (ms, s, min, h)", "split or libcsv"};
 
+    if (index >= KEYS_COUNT + cluster_keys_count()) {
+        return rollup_keys[index - KEYS_COUNT - cluster_keys_count()];
+    }
     if (index >= KEYS_COUNT) {
-        return rollup_keys[index - KEYS_COUNT];
+        const struct cluster_key_help key = cluster_key_at(index - KEYS_COUNT);
+        return (struct config_key_help){.section = "store",
+                                        .name = key.name,
+                                        .value = key.value,
+                                        .fallback = key.fallback,
+                                        .help = key.help};
     }
     return (struct config_key_help){.section = "tallyd",
                                     .name = keys[index].name,
@@ -94,53 +105,15 @@ struct config_key_help config_key_at(size_t index)
 
 // ---- values -------------------------------------------------------------------------------
 
-struct suffix {
-    const char *text;
-    uint64_t factor;
-};
-
-static bool parse_scaled(const char *value, const struct suffix *suffixes, uint64_t *out)
-{
-    char *end;
-    unsigned long long number = strtoull(value, &end, 10);
-
-    if (*value < '0' || *value > '9') {
-        return false;
-    }
-    end += strspn(end, " ");
-    for (const struct suffix *suffix = suffixes; suffix->text; suffix++) {
-        if (strcmp(end, suffix->text) == 0) {
-            return !__builtin_mul_overflow((uint64_t)number, suffix->factor, out);
-        }
-    }
-    return false;
-}
-
 static bool parse_number(const struct key *key, const char *value, uint64_t *out,
                          struct tally_err *err)
 {
-    static const struct suffix bytes[] = {{"", 1},        {"K", 1 << 10},           {"M", 1 << 20},
-                                          {"G", 1 << 30}, {"T", UINT64_C(1) << 40}, {0}};
-    static const struct suffix times[] = {
-        {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {0}};
-    static const struct suffix counts[] = {{"", 1}, {0}};
-    const struct suffix *suffixes = key->unit == UNIT_BYTES          ? bytes
-                                    : key->unit == UNIT_MILLISECONDS ? times
-                                                                     : counts;
-    uint64_t number;
+    enum scale scale = key->unit == UNIT_BYTES          ? SCALE_BYTES
+                       : key->unit == UNIT_MILLISECONDS ? SCALE_TIME
+                                                        : SCALE_COUNT;
+    struct scale_bounds bounds = {key->low, key->high};
 
-    if (!parse_scaled(value, suffixes, &number)) {
-        const char *form = key->unit == UNIT_BYTES          ? "a size such as 64M"
-                           : key->unit == UNIT_MILLISECONDS ? "a time such as 500ms, 5s or 2min"
-                                                            : "a whole number";
-        return err_set(err, TALLY_INVALID, "%s = %.60s: expected %s", key->name, value, form);
-    }
-    if (number < key->low || number > key->high) {
-        return err_set(err, TALLY_INVALID, "%s = %.60s: allowed are %llu to %llu", key->name, value,
-                       (unsigned long long)key->low, (unsigned long long)key->high);
-    }
-    *out = number;
-    return true;
+    return scale_parse_key(scale, bounds, key->name, value, out, err);
 }
 
 static bool set_parser(enum ingest_parser *parser, const char *value, struct tally_err *err)
@@ -203,11 +176,4 @@ bool config_keys_default(struct config *config, const char *presets, struct tall
         }
     }
     return true;
-}
-
-bool config_parse_days(const char *value, uint64_t *out_days)
-{
-    static const struct suffix days[] = {{"d", 1}, {"", 1}, {0}};
-
-    return parse_scaled(value, days, out_days);
 }

@@ -1,4 +1,5 @@
-// daemon/config_keys.h - the keys of [tallyd] and [rollup NAME]: one table for parser and help.
+// daemon/config_keys.h - the keys of [tallyd]: one table for parser and help. Those of
+// [store] are store/cluster/options.h's.
 #ifndef DAEMON_CONFIG_KEYS_H
 #define DAEMON_CONFIG_KEYS_H
 
@@ -11,8 +12,5 @@ bool config_keys_default(struct config *config, const char *presets, struct tall
 // Sets one key. Errors: TALLY_INVALID saying what is wrong and what would be right.
 bool config_keys_set(struct config *config, const struct config_entry *entry,
                      struct tally_err *err);
-
-// "50d" and "50" are 50 days. False: it is no such text.
-bool config_parse_days(const char *value, uint64_t *out_days);
 
 #endif

@@ -104,23 +104,30 @@ static bool sync_sealed(struct group *group, struct store *store)
     struct group_file *first = &group->file[0];
     uint64_t began_ns = clock_ticks_ns();
 
-    if (!store_sync(store, &first->err)) {
-        first->result = INTAKE_FATAL;
-        group->ended = 1;
+    group->unsynced = false;
+    if (!store_sync(store, &group->sync_err)) {
+        group->unsynced = intake_may_sync_again(store, &group->sync_err);
+        if (!group->unsynced) {
+            first->err = group->sync_err;
+            first->result = INTAKE_FATAL;
+            group->ended = 1;
+        }
         return false;
     }
     uint64_t took_ns = clock_ticks_ns() - began_ns;
     for (size_t i = 0; i < group->ended; i++) {
         if (group->file[i].result == INTAKE_SETTLED) {
             group->file[i].intake->lasts = true;
-            group->file[i].intake->parts.sync_ns = took_ns;
+            group->file[i].intake->parts.sync_ns += took_ns;
         }
     }
     return true;
 }
 
-void group_settle(struct group *group, const struct inbox *inbox, const struct config *config,
-                  struct store *store, struct progress progress)
+// Returns the result of the last one that was begun.
+static enum intake_result seal_all(struct group *group, const struct inbox *inbox,
+                                   const struct config *config, struct store *store,
+                                   struct progress progress)
 {
     enum intake_result result = INTAKE_SETTLED;
     uint64_t records = 0;
@@ -131,6 +138,15 @@ void group_settle(struct group *group, const struct inbox *inbox, const struct c
         result = file->result;
         records += result == INTAKE_SETTLED ? file->intake->summary.records : 0;
     }
+    return result;
+}
+
+void group_settle(struct group *group, const struct inbox *inbox, const struct config *config,
+                  struct store *store, struct progress progress)
+{
+    enum intake_result result =
+        group->unsynced ? INTAKE_SETTLED : seal_all(group, inbox, config, store, progress);
+
     // After a failure for good nothing more is asked of the disk: nothing of the group is told.
     if (result != INTAKE_FATAL && sync_sealed(group, store)) {
         retire(group, store, progress);

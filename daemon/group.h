@@ -18,7 +18,8 @@
 // a file has to wait for room, those before it are synced and told, and those behind it wait with
 // it, so that nothing is overtaken. When the sync fails, nothing of the group was told, and the
 // process ends: the next start finds all its files in claimed/, and in the ledger what of it
-// reached the disk.
+// reached the disk. When it is a cluster that cannot be reached, the group stays as it is, and is
+// settled again later: from the sync on.
 //
 // Threads: group_add on the loop thread while no worker has the group; group_settle on a worker.
 #ifndef DAEMON_GROUP_H
@@ -46,7 +47,9 @@ struct group_file {
 struct group {
     struct group_file *file; // GROUP_FILES_MAX of them, made with the first
     size_t count;
-    size_t ended; // the first so many have a result
+    size_t ended;              // the first so many have a result
+    bool unsynced;             // which holds once they are synced: settle it again
+    struct tally_err sync_err; // why they are not
     uint64_t bytes;
 };
 

@@ -153,7 +153,8 @@ static struct store_file_end end_of(const struct ingest_summary *summary)
 
 static enum intake_result later_or_fatal(struct intake *intake, struct store *store)
 {
-    bool passing = intake->err.code == TALLY_NO_SPACE || intake->err.code == TALLY_NO_MEMORY;
+    bool passing = intake->err.code == TALLY_NO_SPACE || intake->err.code == TALLY_NO_MEMORY ||
+                   intake->err.code == TALLY_UNAVAILABLE;
 
     if (store_is_broken(store) || !passing) {
         return INTAKE_FATAL;
@@ -277,6 +278,7 @@ enum intake_result intake_seal(struct intake *intake, struct store *store, enum 
     enum intake_result result = end_batch(intake, store, end);
 
     intake->parts.store_ns += clock_ticks_ns() - intake->sealing_ns;
+    intake->sealed = result == INTAKE_SETTLED;
     return result;
 }
 
@@ -291,17 +293,28 @@ enum intake_result intake_retire(struct intake *intake, struct store *store)
     return ok ? INTAKE_SETTLED : later_or_fatal(intake, store);
 }
 
+bool intake_may_sync_again(const struct store *store, const struct tally_err *err)
+{
+    return err->code == TALLY_UNAVAILABLE && !store_is_broken(store);
+}
+
 enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end)
 {
-    enum intake_result result = intake_seal(intake, store, end);
+    enum intake_result result = INTAKE_SETTLED;
 
+    if (!intake->sealed) {
+        result = intake_seal(intake, store, end);
+    }
     if (result != INTAKE_SETTLED) {
         return result;
     }
     uint64_t began_ns = clock_ticks_ns();
     intake->lasts = store_sync(store, &intake->err);
-    intake->parts.sync_ns = clock_ticks_ns() - began_ns;
-    return intake->lasts ? intake_retire(intake, store) : INTAKE_FATAL;
+    intake->parts.sync_ns += clock_ticks_ns() - began_ns;
+    if (!intake->lasts) {
+        return intake_may_sync_again(store, &intake->err) ? INTAKE_UNSYNCED : INTAKE_FATAL;
+    }
+    return intake_retire(intake, store);
 }
 
 // ---- after a restart ----------------------------------------------------------------------

@@ -9,8 +9,8 @@
 // before one sync (group.h).
 //
 // Failure modes: a bad file is refused: the batch is cut off, the reason noted in the ledger and
-// beside the file in rejected/. A full disk leaves the file in claimed/ to be tried again. A
-// failed sync is fatal.
+// beside the file in rejected/. A full disk, or a cluster that cannot be reached, leaves the file
+// in claimed/ to be tried again. A failed sync of a disk is fatal; one of a cluster is tried again.
 #ifndef DAEMON_INTAKE_H
 #define DAEMON_INTAKE_H
 
@@ -27,9 +27,10 @@
 enum { INTAKE_CHUNKS = 2 };
 
 enum intake_result {
-    INTAKE_SETTLED, // outcome says how; once retired, the file is in done/ or rejected/
-    INTAKE_LATER,   // no room on the disk or in memory: still in claimed/, try again
-    INTAKE_FATAL,   // the process has to end
+    INTAKE_SETTLED,  // outcome says how; once retired, the file is in done/ or rejected/
+    INTAKE_LATER,    // no room on the disk or in memory, no server: still in claimed/, try again
+    INTAKE_UNSYNCED, // sealed, and no server makes it last now: settle it again
+    INTAKE_FATAL,    // the process has to end
 };
 
 // How long it took, in parts: what the log tells.
@@ -59,6 +60,7 @@ struct intake {
     struct tally_err err;                 // of storing, settling
     struct tally_err refused;             // why, of a file that was
     struct store_outcome outcome;
+    bool sealed;
     bool lasts;                    // the outcome is on the disk: it may be told
     struct ingest_summary summary; // as of sealing
     struct intake_parts parts;
@@ -95,7 +97,10 @@ void intake_release(struct intake *intake);
 // After store_sync: out of claimed/. Anything but SETTLED: it is taken in, and stays there too.
 enum intake_result intake_retire(struct intake *intake, struct store *store);
 
-// Seal, sync and retire, of a file that comes alone.
+// Whether store_sync may be called again after it failed so.
+bool intake_may_sync_again(const struct store *store, const struct tally_err *err);
+
+// Seal, sync and retire, of a file that comes alone; of one that is sealed only the rest.
 enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end);
 
 // A file of claimed/ that the ledger has already: only retires it. False: it has to be read.

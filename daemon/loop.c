@@ -21,9 +21,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sysexits.h>
 
-enum { RETRY_MS = 5000, FOLD_QUIET_MS = 60000, ORDER_NAMES = 1024 };
+enum { RETRY_MS = 5000, ORDER_NAMES = 1024 };
 
 // In the order of time.
 static void on_hints(uv_poll_t *poll, int status, int events);
@@ -55,6 +56,10 @@ void loop_stop(struct loop *loop, int exit_status)
         notify_stopping();
     }
     loop->stopping = true;
+    // Read by nobody: from now on, who waits for a server gives up.
+    if (loop->options->stop_fd > 0) {
+        (void)eventfd_write(loop->options->stop_fd, 1);
+    }
     if (exit_status != 0) {
         loop->exit_status = exit_status;
     }
@@ -66,18 +71,41 @@ void loop_fail(struct loop *loop, const char *event, const char *file, const str
     loop_stop(loop, err->code == TALLY_SYNC_FAILED ? LOOP_EXIT_SYNC_FAILED : EX_IOERR);
 }
 
+static void tell_unfinished(struct loop *loop)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_ERROR, "once_unfinished");
+    log_text(&line, "note",
+             "what is not settled stays in claimed/ and the inbox: run it again later");
+    loop_log(loop, &line);
+}
+
 void loop_pause(struct loop *loop, const char *event, const char *file, const struct tally_err *err)
 {
+    bool unavailable = err->code == TALLY_UNAVAILABLE;
+
+    if (unavailable && loop->stopping) {
+        return; // the store gave up since we end
+    }
+    if (unavailable) { // one trouble, whatever was asked of the servers
+        event = "store_unavailable";
+        file = NULL;
+    }
     if (pause_begin(&loop->pause, event, file, err, uv_now(&loop->uv))) {
         loop_log_failure(loop, LOG_ERROR, event, file, err);
     }
     if (loop->options->once) {
-        loop_stop(loop, EX_IOERR);
+        if (unavailable) {
+            tell_unfinished(loop);
+        }
+        loop_stop(loop, unavailable ? EX_TEMPFAIL : EX_IOERR);
         return;
     }
     loop->paused = true;
     loop->told_idle = false;
-    uv_timer_start(&loop->retry_timer, on_retry, RETRY_MS, 0);
+    uv_timer_start(&loop->retry_timer, on_retry,
+                   loop->options->retry_ms > 0 ? loop->options->retry_ms : RETRY_MS, 0);
 }
 
 void loop_resume(struct loop *loop, const char *event)
@@ -194,6 +222,8 @@ static void on_retry(uv_timer_t *timer)
     loop->paused = false;
     loop->told_idle = false;
     loop->scan_wanted = true;
+    // Asking is cheaper than reading a file that cannot be stored.
+    loop->refresh_wanted = store_is_shared(loop->options->store);
     loop_advance(loop);
 }
 
@@ -360,78 +390,6 @@ static bool files_are_at_hand(const struct loop *loop)
     return loop->intake || loop->group.count > 0;
 }
 
-static bool publish_is_due(const struct loop *loop)
-{
-    const struct config *config = loop->config;
-    bool nothing_waits = !names_wait(loop) && !files_are_at_hand(loop);
-
-    return store_needs_publishing(loop->options->store) &&
-           (nothing_waits || loop->stopping ||
-            uv_now(&loop->uv) - loop->published_ms >= config->publish_interval_ms);
-}
-
-static void log_published(struct loop *loop, uint64_t took_ns)
-{
-    struct log_line line;
-
-    log_begin(&line, LOG_INFO, "rollups_published");
-    log_number(&line, "batches", store_batches(loop->options->store));
-    log_ms(&line, "publish_ms", took_ns);
-    loop_log(loop, &line);
-}
-
-void loop_on_published(struct loop *loop)
-{
-    uint64_t took_ns = uv_hrtime() - loop->job_started_ns;
-
-    loop->published_ms = uv_now(&loop->uv);
-    if (loop->job_ok) {
-        loop_resume(loop, "publish_failed");
-        stats_note_time(&loop->stats.publish, took_ns / 1000);
-        log_published(loop, took_ns);
-        return;
-    }
-    if (loop->job_err.code == TALLY_NO_SPACE || loop->job_err.code == TALLY_NO_MEMORY) {
-        loop_pause(loop, "publish_failed", NULL, &loop->job_err);
-        return;
-    }
-    loop_fail(loop, "publish_failed", NULL, &loop->job_err);
-}
-
-// Patches are folded when nobody waits: large ones at once, others when it has been quiet for a
-// while, so that a copy of the rollup's file alone is not old for long. The first of several
-// rollups; the next turn takes the next.
-static bool fold_is_due(const struct loop *loop)
-{
-    switch (store_patches(loop->options->store)) {
-    case STORE_NO_PATCH:
-        return false;
-    case STORE_PATCHES:
-        return loop->options->once || uv_now(&loop->uv) - loop->published_ms >= FOLD_QUIET_MS;
-    case STORE_LARGE_PATCHES:
-        return !loop->fold_failed || uv_now(&loop->uv) - loop->published_ms >= FOLD_QUIET_MS;
-    }
-    return false;
-}
-
-// Base and patch stay as they are when folding fails, and say what they said.
-void loop_on_folded(struct loop *loop)
-{
-    enum tally_code code = loop->job_err.code;
-
-    loop->published_ms = uv_now(&loop->uv);
-    loop->fold_failed = !loop->job_ok;
-    if (loop->job_ok) {
-        stats_note_time(&loop->stats.fold, (uv_hrtime() - loop->job_started_ns) / 1000);
-        return;
-    }
-    if (code != TALLY_NO_SPACE && code != TALLY_NO_MEMORY) {
-        loop_fail(loop, "publish_failed", NULL, &loop->job_err);
-        return;
-    }
-    loop_log_failure(loop, LOG_WARNING, "fold_failed", NULL, &loop->job_err);
-}
-
 static void close_handle(uv_handle_t *handle, void *unused)
 {
     (void)unused;
@@ -488,11 +446,14 @@ static void take_files(struct loop *loop)
 static void advance_empty(struct loop *loop)
 {
     loop_resume(loop, "intake_paused"); // what had to wait was taken away
-    if (store_needs_publishing(loop->options->store)) {
+    if (!store_needs_publishing(loop->options->store)) {
+        loop_resume(loop, "store_unavailable");
+    }
+    if (loop_publish_is_due(loop, true)) {
         loop_start_store_job(loop, JOB_PUBLISH);
         return;
     }
-    if (fold_is_due(loop) && !(loop->options->once && loop->fold_failed)) {
+    if (loop_fold_is_due(loop) && !(loop->options->once && loop->fold_failed)) {
         loop_start_store_job(loop, JOB_FOLD);
         return;
     }
@@ -511,7 +472,20 @@ static void advance_idle(struct loop *loop)
     if (!loop->stopping && !files_are_at_hand(loop) && loop_start_reload(loop)) {
         return;
     }
-    if (publish_is_due(loop) && loop->exit_status == 0 && !loop->paused) {
+    if (loop->group.unsynced && !loop->stopping) {
+        if (loop->paused) {
+            loop_tell_idle(loop);
+        } else {
+            loop_start_store_job(loop, JOB_GROUP);
+        }
+        return;
+    }
+    if (loop_refresh_is_due(loop)) {
+        loop_start_store_job(loop, JOB_REFRESH);
+        return;
+    }
+    if (loop_publish_is_due(loop, !names_wait(loop) && !files_are_at_hand(loop)) &&
+        loop->exit_status == 0) {
         loop_start_store_job(loop, JOB_PUBLISH);
         return;
     }
@@ -570,6 +544,7 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
     loop_start_service(loop);
     loop_start_status(loop);
     loop_listen_for_reload(loop);
+    loop_start_publishing(loop);
     uv_timer_init(&loop->uv, &loop->scan_timer);
     uv_timer_init(&loop->uv, &loop->retry_timer);
     loop->scan_timer.data = loop;

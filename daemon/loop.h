@@ -17,6 +17,9 @@ struct loop_options {
     const char *presets;
     const struct inbox *inbox;
     struct store *store;
+    int stop_fd; // an eventfd that is also the store's (store_options), told when the loop ends; or
+                 // 0
+    uint64_t retry_ms; // after which what had to wait is tried again; 0: 5 s
     const char *inbox_path;
     bool once;                       // end when the inbox is settled
     void (*on_ready)(void *context); // told when it listens; may be NULL
@@ -24,8 +27,8 @@ struct loop_options {
 };
 
 // Runs until SIGTERM, SIGINT, a fatal failure or, with `once`, until nothing is left to do.
-// Returns an exit status: 0, 1 (once: a file was rejected), EX_IOERR, EX_OSERR,
-// LOOP_EXIT_SYNC_FAILED.
+// Returns an exit status: 0, 1 (once: a file was rejected), EX_IOERR, EX_OSERR, EX_TEMPFAIL (once:
+// the store's servers cannot be reached), LOOP_EXIT_SYNC_FAILED.
 int loop_run(const struct loop_options *options);
 
 #endif

@@ -56,6 +56,9 @@ static void run_store_job(uv_work_t *work)
         return;
     case JOB_RELOAD:
         loop_run_reload(loop);
+        return;
+    case JOB_REFRESH:
+        loop->job_ok = store_refresh(store, &loop->job_err);
     }
 }
 
@@ -118,6 +121,9 @@ static void on_store_job_done(uv_work_t *work, int status)
         break;
     case JOB_RELOAD:
         loop_on_reloaded(loop);
+        break;
+    case JOB_REFRESH:
+        loop_on_refreshed(loop);
         break;
     }
     if (loop->job != JOB_STORE) {
@@ -259,11 +265,13 @@ static void take_result(struct loop *loop, const char *name, const struct intake
     case INTAKE_SETTLED:
         if (!loop->paused) { // behind it, a file may have had to wait
             loop_resume(loop, "intake_paused");
+            loop_resume(loop, "store_unavailable");
         }
         tell_settled(loop, intake);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
     case INTAKE_LATER:
+    case INTAKE_UNSYNCED:
         loop_pause(loop, "intake_paused", name, err);
         break;
     case INTAKE_FATAL:
@@ -285,6 +293,10 @@ static void take_intake_result(struct loop *loop)
     const struct intake *intake = loop->intake;
 
     take_result(loop, intake->name, intake, loop->result, &intake->err);
+    loop->unsynced = loop->result == INTAKE_UNSYNCED;
+    if (loop->unsynced) {
+        return; // it goes on from there
+    }
     if (loop->result == INTAKE_LATER) {
         queue_put_back(&loop->reclaimed, intake->name);
     }
@@ -314,6 +326,10 @@ static void on_group_settled(struct loop *loop)
     struct group *group = &loop->group;
     const struct group_file *failed = NULL;
 
+    if (group->unsynced) {
+        loop_pause(loop, "intake_paused", NULL, &group->sync_err);
+        return; // it goes on from there
+    }
     for (size_t i = 0; i < group->ended; i++) {
         const struct group_file *file = &group->file[i];
         if (file->result == INTAKE_SETTLED && !file->intake->lasts) {
@@ -354,6 +370,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     loop->storing = NO_CHUNK;
     loop->parse_ended = false;
     loop->store_failed = false;
+    loop->unsynced = false;
     loop->intake->claimed_ns = claimed_ns;
     loop->read_bytes = 0;
     loop->read_rows = 0;
@@ -393,6 +410,14 @@ void loop_advance_file(struct loop *loop)
     struct intake *intake = loop->intake;
     bool idle = loop->parsing == NO_CHUNK && !loop->store_busy;
 
+    if (loop->unsynced) {
+        if (idle && loop->paused) {
+            loop_tell_idle(loop);
+        } else if (idle) {
+            start_settle(loop, loop->settle_as);
+        }
+        return;
+    }
     if (loop->store_failed) {
         if (idle) {
             start_settle(loop, INTAKE_NOT_STORED);

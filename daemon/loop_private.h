@@ -1,7 +1,8 @@
 // daemon/loop_private.h - what the files of the loop share: one struct, and who does what with it.
 //
-//   loop.c        what happens outside, the next file, when to publish, when to end
+//   loop.c        what happens outside, the next file, when to end
 //   loop_file.c   the files at hand: parse and store jobs, and what became of them
+//   loop_publish.c  when rollups are written
 //   loop_reload.c   another configuration
 //   loop_status.c   the control socket and metrics
 //   loop_service.c  the watchdog, and what systemd and a terminal are told
@@ -33,6 +34,7 @@ enum store_job {
     JOB_PUBLISH,
     JOB_FOLD,
     JOB_RELOAD,
+    JOB_REFRESH,
 };
 
 struct control;
@@ -52,6 +54,7 @@ struct loop {
     uv_poll_t watch;
     uv_timer_t scan_timer;
     uv_timer_t retry_timer;
+    uv_timer_t refresh_timer;
     uv_timer_t heart_timer;
     uv_async_t step; // a worker came further
     struct loop_pace parse_pace;
@@ -71,7 +74,7 @@ struct loop {
     struct unclosed unclosed; // in the inbox
     bool scan_wanted;
     bool stopping;
-    bool paused;        // no room on the disk: wait for the retry timer
+    bool paused;        // no room on the disk, or no server: wait for the retry timer
     struct pause pause; // why, and since when; ends when it really goes on
     int exit_status;
     bool any_rejected;
@@ -84,6 +87,7 @@ struct loop {
     int parsed;  // waits for the store
     bool parse_ended;
     bool store_failed;
+    bool unsynced; // it is sealed, and waits for its sync
 
     uv_work_t store_work;
     bool store_busy;
@@ -96,6 +100,8 @@ struct loop {
     uint64_t job_started_ns;
     uint64_t published_ms; // or folded, or tried to
     bool fold_failed;      // the last time
+    bool refresh_wanted;   // of a store that others write to
+    bool refreshed;        // since rollups were written last
 
     int64_t began_ms; // of the clock
     struct log_limit log_limit;
@@ -130,15 +136,13 @@ void loop_stop(struct loop *loop, int exit_status);
 // The store failed for good: the next start recovers from what the disk really holds.
 void loop_fail(struct loop *loop, const char *event, const char *file, const struct tally_err *err);
 
-// The disk or the memory has no room now: nothing is taken in until the retry timer.
+// The disk or the memory has no room now, or the servers cannot be reached: nothing is taken in
+// until the retry timer.
 void loop_pause(struct loop *loop, const char *event, const char *file,
                 const struct tally_err *err);
 
 // What `event` told of is over, if it was on.
 void loop_resume(struct loop *loop, const char *event);
-
-void loop_on_published(struct loop *loop);
-void loop_on_folded(struct loop *loop);
 
 // Everything that the loop says goes through these two, so that a flood is summed up.
 void loop_log(struct loop *loop, struct log_line *line);
@@ -147,6 +151,16 @@ void loop_log_failure(struct loop *loop, enum log_priority priority, const char 
 
 // A worker has a job.
 bool loop_is_working(const struct loop *loop);
+
+// ---- loop_publish.c -----------------------------------------------------------------------
+
+void loop_start_publishing(struct loop *loop);
+bool loop_refresh_is_due(const struct loop *loop);
+bool loop_publish_is_due(const struct loop *loop, bool nothing_waits);
+bool loop_fold_is_due(const struct loop *loop);
+void loop_on_refreshed(struct loop *loop);
+void loop_on_published(struct loop *loop);
+void loop_on_folded(struct loop *loop);
 
 // ---- loop_file.c --------------------------------------------------------------------------
 

@@ -59,6 +59,8 @@ static void begin_reload(struct loop *loop)
         refuse(loop, config, "another state directory needs a restart; nothing of it is in force");
     } else if (!same_path(config->control, loop->config->control)) {
         refuse(loop, config, "another control socket needs a restart; nothing of it is in force");
+    } else if (!cluster_options_equal(&config->cluster, &loop->config->cluster)) {
+        refuse(loop, config, "another [store] needs a restart; nothing of it is in force");
     } else {
         free_config(loop->next_config); // a signal came while one waited
         loop->next_config = config;
@@ -90,9 +92,16 @@ bool loop_start_reload(struct loop *loop)
 void loop_run_reload(struct loop *loop)
 {
     const struct config *config = loop->next_config;
+    struct store *store = loop->options->store;
+    struct tally_err ignored;
 
     loop->job_ok =
-        store_set_rollups(loop->options->store, config->defs, config->defs_count, &loop->job_err);
+        store_set_feeds(store, config->store_feeds, config->store_feeds_count, &loop->job_err) &&
+        store_set_rollups(store, config->defs, config->defs_count, &loop->job_err);
+    if (!loop->job_ok) {
+        config = loop->config;
+        (void)store_set_feeds(store, config->store_feeds, config->store_feeds_count, &ignored);
+    }
 }
 
 static const struct feed *find_feed(const struct config *config, const char *name)

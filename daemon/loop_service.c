@@ -107,7 +107,9 @@ void loop_tell_idle(struct loop *loop)
 
     if (!loop->told_idle) {
         snprintf(status, sizeof status, "%s, %llu batches are kept",
-                 loop->paused ? "waiting for room on the disk" : "nothing waits",
+                 !loop->paused                               ? "nothing waits"
+                 : loop->pause.err.code == TALLY_UNAVAILABLE ? "waiting for the store's servers"
+                                                             : "waiting for room on the disk",
                  (unsigned long long)store_batches(loop->options->store));
         notify_status(status);
         loop->told_idle = true;

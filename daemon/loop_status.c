@@ -25,7 +25,9 @@ void loop_look_at_store(struct loop *loop)
     struct tally_err ignored; // the old copy is good enough
 
     if (!store_is_synced(loop->options->store)) {
-        return; // a sync has failed: what counts in memory may be on no disk
+        // A sync has failed: what counts in memory may be on no disk.
+        status_hosts_take(&loop->seen, loop->options->store, &ignored);
+        return;
     }
     status_store_take(&loop->seen, loop->options->store, loop->config, &ignored);
     loop->sizes_taken = false;
@@ -116,7 +118,9 @@ static bool take_status(struct loop *loop, struct status *out)
                            .waiting = queue_waiting(&loop->queue) +
                                       queue_waiting(&loop->reclaimed) + loop->group.count,
                            .oldest_wait_ms = oldest_wait_ms(loop, now_ms),
-                           .paused = loop->paused,
+                           .paused = loop->paused || loop->pause.event,
+                           .pause = &loop->pause,
+                           .paused_ms = uv_now(&loop->uv) - loop->pause.since_ms,
                            .reloading = loop->next_config != NULL,
                            .stopping = loop->stopping,
                            .file = loop_file_status(loop),

@@ -7,14 +7,16 @@
 //   rejects.c    rows that were set aside         log.c       what is said
 //   notify.c     what systemd is told             pause.c     why nothing goes on
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
-//   unclosed.c   what is still being written
+//   unclosed.c   what is still being written      init_store.c the tables of a cluster
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/inbox.h"
+#include "daemon/init_store.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/notify.h"
 #include "daemon/reread.h"
+#include "store/cluster/cluster_store.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +39,7 @@ struct arguments {
     bool check;
     bool once;
     bool dry_run;
+    bool init_store;
     const char *replay; // a feed; NULL: not given
     char **files;       // of --dry-run
     size_t files_count;
@@ -43,20 +47,24 @@ struct arguments {
 
 static void usage(FILE *out)
 {
-    fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV... | --replay FEED]\n"
+    fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV... | --replay FEED |\n"
+          "                         --init-store]\n"
           "\n"
           "Watches an inbox for CSV incident feeds, keeps every incident once at its newest\n"
           "revision, and writes rollups of rolling windows that `tally` and libtally read.\n"
           "\n"
           "  -c, --config FILE  configuration (/etc/tallyd/tallyd.conf), and FILE.d/*.conf\n"
           "      --once         settle everything in the inbox, write the rollups, exit;\n"
-          "                     1 when a file was rejected\n"
+          "                     1 when a file was rejected, 75 when the servers of [store]\n"
+          "                     cannot be reached\n"
           "      --check        read the configuration, say what is wrong with it, exit;\n"
           "                     78 when anything is\n"
           "      --dry-run CSV...  say what these files would change, change nothing;\n"
           "                     1 when one would be rejected\n"
           "      --replay FEED  read all files of this feed again, under its mapping of now;\n"
           "                     66 when one is not in done/ any more, 1 when one is refused\n"
+          "      --init-store   make the tables of [store] on its servers, where they are\n"
+          "                     absent\n"
           "  -h, --help         this\n"
           "      --version      the version\n"
           "\n"
@@ -81,11 +89,11 @@ static void usage(FILE *out)
 // < 0: go on; else the exit status.
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-    enum { ONCE = 256, CHECK, DRY_RUN, REPLAY, VERSION };
+    enum { ONCE = 256, CHECK, DRY_RUN, REPLAY, INIT_STORE, VERSION };
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},    {"once", no_argument, NULL, ONCE},
         {"check", no_argument, NULL, CHECK},         {"dry-run", no_argument, NULL, DRY_RUN},
-        {"replay", required_argument, NULL, REPLAY}, {"help", no_argument, NULL, 'h'},
+        {"replay", required_argument, NULL, REPLAY}, {"init-store", no_argument, NULL, INIT_STORE},     {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, VERSION},     {0}};
     int option;
 
@@ -105,6 +113,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case REPLAY:
             arguments->replay = optarg;
+            break;
+        case INIT_STORE:
+            arguments->init_store = true;
             break;
         case 'h':
             usage(stdout);
@@ -164,6 +175,7 @@ static int status_of(const struct tally_err *err)
     case TALLY_INVALID:
         return EX_CONFIG; // a restart would not help
     case TALLY_BUSY:
+    case TALLY_UNAVAILABLE:
         return EX_TEMPFAIL;
     case TALLY_IO:
         return err->sys_errno == EACCES || err->sys_errno == EPERM || err->sys_errno == EROFS
@@ -193,6 +205,7 @@ static void log_start(void *context)
     log_begin(&line, LOG_INFO, "started");
     log_text(&line, "version", TALLY_VERSION);
     log_text(&line, "state", config->state);
+    log_text(&line, "engine", store_engine_name(store));
     log_number(&line, "feeds", config->feeds_count);
     log_number(&line, "rollups", config->defs_count);
     log_number(&line, "batches", store_batches(store));
@@ -221,10 +234,52 @@ static void on_opening(void *context)
     }
 }
 
+enum { REOPEN_S = 5 };
+
+// Nobody is listened to yet: a signal ends the process here.
+static struct store *open_store(const struct config *config, const struct inbox *inbox, bool once,
+                                const struct store_options *options, struct tally_err *err)
+{
+    bool told = false;
+
+    if (!config->cluster.used) {
+        return store_open(inbox->state_fd, options, err);
+    }
+    for (;;) {
+        struct store *store = cluster_store_open(inbox->state_fd, &config->cluster, options, err);
+        if (store || once || err->code != TALLY_UNAVAILABLE) {
+            return store;
+        }
+        if (!told) {
+            log_failure(LOG_ERROR, "store_unavailable", NULL, err);
+        }
+        told = true;
+        notify_more_time();
+        notify_status("waiting for the store's servers");
+        sleep(REOPEN_S);
+    }
+}
+
+// What works on a copy of the ledger needs one that can be copied.
+static bool has_ledger(const struct config *config, const char *option, const char *instead)
+{
+    if (config->cluster.used) {
+        fprintf(stderr, "tallyd: %s is not available with engine = clickhouse: %s\n", option,
+                instead);
+    }
+    return !config->cluster.used;
+}
+
 static int run_dry(const struct arguments *arguments, const struct config *config)
 {
     char tally[PATH_MAX];
 
+    if (!has_ledger(config, "--dry-run",
+                    "it tries the files on a copy of the ledger, and that of a cluster cannot be "
+                    "copied. What the files say by themselves is told with engine = ledger and "
+                    "another `state` in a configuration of its own")) {
+        return EX_USAGE;
+    }
     find_shipped(TALLY, tally);
     return dry_run(config, tally, arguments->files, arguments->files_count);
 }
@@ -245,6 +300,12 @@ static int run_replay(const struct config *config, const char *feed)
     struct inbox inbox;
     struct tally_err err;
 
+    if (!has_ledger(config, "--replay",
+                    "it exchanges the ledger for another one at once, and that of a cluster cannot "
+                    "be exchanged. Name another `database`, run --init-store, and put the files of "
+                    "done/ back into the inbox, of each daemon that feeds the cluster")) {
+        return EX_USAGE;
+    }
     if (!has_feed(config, feed)) {
         fprintf(stderr,
                 "tallyd: --replay: the configuration has no feed '%s' that keeps incidents\n",
@@ -266,6 +327,8 @@ static int run(const struct arguments *arguments, const struct config *config, c
     struct store_options options = {.segment_bytes_max = config->segment_bytes_max,
                                     .defs = config->defs,
                                     .defs_count = config->defs_count,
+                                    .feeds = config->store_feeds,
+                                    .feeds_count = config->store_feeds_count,
                                     .patch_from_bytes = config->patch_from_bytes,
                                     .progress = {.on_step = on_opening, .context = &told}};
     char inbox_path[PATH_MAX];
@@ -279,8 +342,10 @@ static int run(const struct arguments *arguments, const struct config *config, c
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
         return status_of(&err);
     }
-    struct store *store =
-        reread_clean(&inbox, &err) ? store_open(inbox.state_fd, &options, &err) : NULL;
+    options.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct store *store = reread_clean(&inbox, &err)
+                              ? open_store(config, &inbox, arguments->once, &options, &err)
+                              : NULL;
     int status;
     if (store) {
         struct running running = {.config = config, .store = store};
@@ -290,6 +355,7 @@ static int run(const struct arguments *arguments, const struct config *config, c
                                     .presets = presets,
                                     .inbox = &inbox,
                                     .store = store,
+                                    .stop_fd = options.stop_fd,
                                     .inbox_path = inbox_path,
                                     .once = arguments->once,
                                     .on_ready = log_start,
@@ -301,6 +367,7 @@ static int run(const struct arguments *arguments, const struct config *config, c
     }
     store_close(store);
     inbox_close(&inbox);
+    close(options.stop_fd);
     return status;
 }
 
@@ -320,14 +387,18 @@ int main(int argc, char **argv)
     find_shipped(PRESETS, presets);
     bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
     if (ok && arguments.check) {
+        ok = init_store_check(&config);
+    }
+    if (ok && arguments.check) {
         printf("%s: %zu feeds, %zu rollups, nothing wrong\n", arguments.config, config.feeds_count,
                config.defs_count);
     }
-    status = !ok                 ? EX_CONFIG
-             : arguments.check   ? EX_OK
-             : arguments.dry_run ? run_dry(&arguments, &config)
-             : arguments.replay  ? run_replay(&config, arguments.replay)
-                                 : run(&arguments, &config, presets);
+    status = !ok                    ? EX_CONFIG
+             : arguments.check      ? EX_OK
+             : arguments.init_store ? init_store(&config, arguments.config)
+             : arguments.dry_run    ? run_dry(&arguments, &config)
+             : arguments.replay     ? run_replay(&config, arguments.replay)
+                                    : run(&arguments, &config, presets);
     config_done(&config);
     return status;
 }

@@ -152,6 +152,22 @@ static void put_rollups(struct bytes *out, const struct status *status)
     }
 }
 
+static void put_store(struct bytes *out, const struct status_store *store)
+{
+    char text[LABEL_BYTES];
+
+    put_family(out, "tallyd_store", "gauge", "Where the ledger is, as a label");
+    put(out, "tallyd_store{engine=\"%s\"} 1\n", store->engine);
+    if (store->hosts_count > 0) {
+        put_family(out, "tallyd_store_reachable", "gauge",
+                   "1 where a server of the store answered when it was asked last");
+    }
+    for (size_t i = 0; i < store->hosts_count; i++) {
+        put(out, "tallyd_store_reachable{host=\"%s\"} %d\n", label(store->host[i].name, text),
+            store->host[i].reachable);
+    }
+}
+
 void metrics_text(const struct status *status, struct bytes *out)
 {
     const struct stats *stats = status->stats;
@@ -168,7 +184,8 @@ void metrics_text(const struct status *status, struct bytes *out)
     put_gauge(out, "tallyd_files_waiting", "Files that wait to be read", status->waiting);
     put_seconds(out, "tallyd_oldest_waiting_seconds", "How long the oldest of them has waited",
                 status->oldest_wait_ms);
-    put_gauge(out, "tallyd_paused", "1 while nothing is taken in for want of room",
+    put_gauge(out, "tallyd_paused",
+              "1 while nothing is taken in for want of room or of the store's servers",
               status->paused ? 1 : 0);
     put_gauge(out, "tallyd_memory_bytes", "Resident memory", status->memory_bytes);
     put_gauge(out, "tallyd_ledger_bytes", "Size of the ledger", status->ledger_bytes);
@@ -179,6 +196,7 @@ void metrics_text(const struct status *status, struct bytes *out)
     put_files(out, stats);
     put_feeds(out, status->store);
     put_rollups(out, status);
+    put_store(out, status->store);
     put_histogram(out, "tallyd_commit_seconds", "From the last row of a file until it is safe",
                   &stats->commit);
     put_histogram(out, "tallyd_publish_seconds", "Writing the rollups that changed",

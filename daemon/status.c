@@ -12,8 +12,19 @@
 
 // ---- what the store says ------------------------------------------------------------------
 
+static void drop_hosts(struct status_store *copy)
+{
+    for (size_t i = 0; i < copy->hosts_count; i++) {
+        free(copy->host[i].name);
+    }
+    free(copy->host);
+    copy->host = NULL;
+    copy->hosts_count = 0;
+}
+
 void status_store_done(struct status_store *copy)
 {
+    drop_hosts(copy);
     for (size_t i = 0; i < copy->feeds_count; i++) {
         free(copy->feed[i].name);
     }
@@ -88,13 +99,37 @@ static bool fill(struct status_store *copy, const struct store *store, const str
     return ok;
 }
 
+bool status_hosts_take(struct status_store *copy, const struct store *store, struct tally_err *err)
+{
+    size_t count = store_hosts_count(store);
+    struct status_store fresh = {.host = calloc(count + 1, sizeof *fresh.host)};
+    bool ok = fresh.host != NULL;
+
+    for (size_t i = 0; ok && i < count; i++) {
+        struct store_host_view view = store_host_at(store, i);
+        fresh.host[i] =
+            (struct status_host){.name = strdup(view.host), .reachable = view.reachable};
+        ok = fresh.host[i].name != NULL;
+        fresh.hosts_count += ok;
+    }
+    if (!ok) {
+        drop_hosts(&fresh);
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the status");
+    }
+    drop_hosts(copy);
+    copy->engine = store_engine_name(store);
+    copy->host = fresh.host;
+    copy->hosts_count = count;
+    return true;
+}
+
 bool status_store_take(struct status_store *copy, const struct store *store,
                        const struct config *config, struct tally_err *err)
 {
     struct status_store fresh = {.batches = store_batches(store),
                                  .incidents = store_incidents(store)};
 
-    if (!fill(&fresh, store, config)) {
+    if (!fill(&fresh, store, config) || !status_hosts_take(&fresh, store, err)) {
         status_store_done(&fresh);
         return err_set(err, TALLY_NO_MEMORY, "no memory for the status");
     }
@@ -210,6 +245,35 @@ static json_t *rollups_of(const struct status *status)
     return list;
 }
 
+static json_t *hosts_of(const struct status *status)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < status->store->hosts_count; i++) {
+        json_t *entry = json_object();
+        json_object_set_new(entry, "host", name_of(status->store->host[i].name));
+        json_object_set_new(entry, "reachable", json_boolean(status->store->host[i].reachable));
+        json_array_append_new(list, entry);
+    }
+    return list;
+}
+
+static json_t *pause_of(const struct status *status)
+{
+    const struct pause *pause = status->pause;
+    json_t *entry = json_object();
+
+    if (!status->paused || !pause->event) {
+        json_decref(entry);
+        return json_null();
+    }
+    json_object_set_new(entry, "event", json_string(pause->event));
+    json_object_set_new(entry, "file", name_of(pause->file));
+    json_object_set_new(entry, "error", name_of(pause->err.message));
+    json_object_set_new(entry, "s", number(status->paused_ms / 1000));
+    return entry;
+}
+
 // Newest first.
 static json_t *recent_of(const struct stats *stats)
 {
@@ -263,14 +327,17 @@ static json_t *root_of(const struct status *status)
     json_object_set_new(root, "waiting", number(status->waiting));
     json_object_set_new(root, "oldest_wait_s", number(status->oldest_wait_ms / 1000));
     json_object_set_new(root, "paused", json_boolean(status->paused));
+    json_object_set_new(root, "pause", pause_of(status));
     json_object_set_new(root, "reloading", json_boolean(status->reloading));
     json_object_set_new(root, "stopping", json_boolean(status->stopping));
     json_object_set_new(root, "reading", reading_of(&status->file));
     json_object_set_new(root, "memory_bytes", number(status->memory_bytes));
+    json_object_set_new(root, "engine", json_string(status->store->engine));
     json_object_set_new(root, "ledger_bytes", number(status->ledger_bytes));
     json_object_set_new(root, "hints_lost", number(stats->hints_lost));
     json_object_set_new(root, "looks", number(stats->looks));
     json_object_set_new(root, "files", number(stats->files));
+    json_object_set_new(root, "hosts", hosts_of(status));
     json_object_set_new(root, "feeds", feeds_of(status));
     json_object_set_new(root, "rollups", rollups_of(status));
     json_object_set_new(root, "recent", recent_of(stats));

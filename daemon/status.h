@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "daemon/config.h"
+#include "daemon/pause.h"
 #include "daemon/stats.h"
 #include "store/store.h"
 
@@ -34,7 +35,15 @@ struct status_rollup {
     bool waits; // to be published
 };
 
+struct status_host {
+    char *name;
+    bool reachable; // when it was asked last
+};
+
 struct status_store {
+    const char *engine; // of [store]
+    struct status_host *host;
+    size_t hosts_count; // 0: it is on this machine
     uint64_t batches;
     uint64_t incidents; // withdrawn ones included
     struct status_feed *feed;
@@ -47,6 +56,8 @@ struct status_store {
 // no worker has it. Keeps the old copy and fails without memory.
 bool status_store_take(struct status_store *copy, const struct store *store,
                        const struct config *config, struct tally_err *err);
+// The same of its servers alone.
+bool status_hosts_take(struct status_store *copy, const struct store *store, struct tally_err *err);
 void status_store_done(struct status_store *copy);
 
 // The file that is being read.
@@ -64,9 +75,11 @@ bool status_expected_ms(const struct status_file *file, uint64_t *out_ms);
 struct status {
     int64_t now_ms;
     int64_t started_ms;
-    uint64_t waiting;        // files in the inbox, or in claimed/ from before
-    uint64_t oldest_wait_ms; // of them; 0: none waits
-    bool paused;             // no room on the disk
+    uint64_t waiting;          // files in the inbox, or in claimed/ from before
+    uint64_t oldest_wait_ms;   // of them; 0: none waits
+    bool paused;               // no room on the disk, or no server of the store's
+    const struct pause *pause; // why; its event is NULL while all goes on
+    uint64_t paused_ms;        // since when
     bool reloading;
     bool stopping;
     struct status_file file;

@@ -64,6 +64,11 @@ bool feed_is_claims(const struct feed *feed)
     return feed->claims;
 }
 
+bool feed_is_by_revision(const struct feed *feed)
+{
+    return feed->mode == FEED_UPSERT && feed->fixed[FEED_REVISION].count > 0;
+}
+
 const char *feed_target(const struct feed *feed)
 {
     return feed->deletes ? feed->deletes : feed->name;

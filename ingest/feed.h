@@ -34,8 +34,9 @@ bool feed_reads_alike(const struct feed *a, const struct feed *b);
 
 const char *feed_name(const struct feed *feed);
 enum feed_mode feed_mode(const struct feed *feed);
-bool feed_is_claims(const struct feed *feed);     // store/claim.h
-const char *feed_target(const struct feed *feed); // whose incidents: `deletes`, else its own name
+bool feed_is_claims(const struct feed *feed);      // store/claim.h
+bool feed_is_by_revision(const struct feed *feed); // an upsert with a revision column
+const char *feed_target(const struct feed *feed);  // whose incidents: `deletes`, else its own name
 const struct shape *feed_shape(const struct feed *feed);
 int feed_scope_dim(const struct feed *feed); // position in the shape, or -1: the whole feed
 

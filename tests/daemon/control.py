@@ -97,6 +97,7 @@ def test_status_tells_what_was_done(options, stack):
          and feed["files"] == {"accepted": 1, "duplicate": 1, "rejected": 0, "superseded": 0},
          f"{feed}")
     must(now["generation"] == 1 and now["waiting"] == 0 and not now["paused"], f"{now}")
+    must(now["engine"] == "ledger" and now["hosts"] == [] and now["pause"] is None, f"{now}")
     box.wait(lambda: status(box)["rollups"][0]["waits"] is False, "the rollup is published")
     time.sleep(1.1)  # sizes are asked for once a second
     now = status(box)

@@ -118,7 +118,7 @@ def check_keys(known):
     text = page("tallyd.conf.5")
     keys = known.keys()
     must(len(keys) > 50, f"tallyd --help tells {len(keys)} keys only")
-    for kind in ("tallyd", "feed", "rollup"):
+    for kind in ("tallyd", "store", "feed", "rollup"):
         told = told_keys(section(text, kind.upper()))
         names = {name for of, name, _ in keys if of == kind}
         same(f"tallyd.conf.5 {kind.upper()}", set(told) - {"preset"}, names)

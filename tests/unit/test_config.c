@@ -198,6 +198,25 @@ static void help_tells_every_default(void **state)
     accepts(room, content);
 }
 
+static void store_is_told_which_feeds_there_are(void **state)
+{
+    struct room *room = *state;
+
+    accepts(room, "[store]\nengine = clickhouse\nhosts = a\ncluster = main\n"
+                  "[feed gone]\nid = id\nmode = deletions\ndeletes = first\n"
+                  "[feed first]\nid = id\ndate = day\n"
+                  "[feed second]\nid = id\ndate = day\nrevision = version\n"
+                  "[feed whole]\nid = id\ndate = day\nrevision = version\nmode = snapshot\n");
+    assert_true(room->config.cluster.used);
+    assert_string_equal(room->config.cluster.host[0], "a:8123");
+    static const struct store_feed want[] = {{"first", false}, {"second", true}, {"whole", false}};
+    assert_int_equal(room->config.store_feeds_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(room->config.store_feeds[i].name, want[i].name);
+        assert_int_equal(room->config.store_feeds[i].by_revision, want[i].by_revision);
+    }
+}
+
 static void drop_ins_override_in_order_of_name(void **state)
 {
     struct room *room = *state;
@@ -347,6 +366,10 @@ static void each_mistake_has_its_line_and_says_what_is_wrong(void **state)
         {"[tally]\nstate = /a\n", "/c:1", "[feed NAME]"},
         {"[feeds x]\nid = a\n", "/c:1", "[feed NAME]"},
         {"[tallyd]\nstate\n", "/c:2", "key = value"},
+        {"[store]\nengine = mysql\n", "/c:2", "ledger or clickhouse"},
+        {"[store]\n\nhost = a\n", "/c:3", "[store] has no key 'host'"},
+        {"[store]\nengine = clickhouse\ncluster = c\n", "/c:1", "needs `hosts`"},
+        {"[store]\nengine = clickhouse\nhosts = a a\ncluster = c\n", "/c:3", "stands twice"},
         {"[tallyd\nstate = /a\n", "/c:1", "key = value"},
         {"[feed x]\nid = a\nfoo = b\n", "/c:3", "foo"},
         {"[feed x]\nid = a\n", "/c:1", "date"},
@@ -476,6 +499,7 @@ int main(void)
         CONFIG_TEST(values_become_settings),
         CONFIG_TEST(empty_configuration_has_the_defaults),
         CONFIG_TEST(help_tells_every_default),
+        CONFIG_TEST(store_is_told_which_feeds_there_are),
         CONFIG_TEST(drop_ins_override_in_order_of_name),
         CONFIG_TEST(mistake_of_a_drop_in_names_the_drop_in),
         CONFIG_TEST(continued_lines_are_one_value),

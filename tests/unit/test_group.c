@@ -1,7 +1,7 @@
 // Files that share a sync: what comes of them is what comes of each alone.
 #include "daemon/group.h"
 
-#include "store/store_private.h"
+#include "store/embedded.h"
 #include "tests/crash/power_scenario.h"
 #include "tests/crash/sim_disk.h"
 #include "tests/state_dump.h"
@@ -152,7 +152,7 @@ static struct digest digest_of_state(const struct house *house)
     struct bytes bytes;
 
     bytes_init(&bytes);
-    state_dump(&house->store->state, &bytes);
+    state_dump(&embedded_of(house->store)->state, &bytes);
     assert_true(bytes.ok);
     struct digest digest = digest_of(bytes.data, bytes.count);
     bytes_done(&bytes);
@@ -260,7 +260,7 @@ static void refused_file_leaves_those_before_it(void **state)
     assert_int_equal(house.group.file[2].intake->outcome.counts.revised, 1);
     assert_true(inbox_case_has(house.room, "rejected/2-attacks.csv"));
     assert_true(inbox_case_has(house.room, "done/3-attacks.csv"));
-    assert_true(ledger_is_synced(house.store->ledger));
+    assert_true(ledger_is_synced(embedded_of(house.store)->ledger));
     close_house(&house);
 }
 
