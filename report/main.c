@@ -2,10 +2,12 @@
 //
 //   main.c        the command line in, an exit status out
 //   options.c     one table of commands and options; --help comes from it
-//   origin.c      configuration -> state directory -> rollup file, or moment.c: from the ledger
+//   origin.c      configuration -> state directory -> rollup file, or a moment of the history
+//   history*.c moment.c           batches of the past: of the ledger here, or of a cluster
 //   run_*.c       one file a command: asks the core, fills a sheet, prints it
 //   where.c select.c series.c     the core: which groups, which rows, which sums; no I/O
 //   period.c figures.c            what commands share: days, columns of sums, warnings
+//   verify*.c                     what is checked of a ledger, a cluster, a rollup
 //   claims.c recorded.c verdict.c the core of tally claims
 //   control_client.c              asking the running daemon
 //   sheet.c       columns and rows; sorting

@@ -209,6 +209,18 @@ static bool set_as_of(struct options *options, const char *value, struct tally_e
     return true;
 }
 
+static bool set_engine(struct options *options, const char *value, struct tally_err *err)
+{
+    if (strcmp(value, "clickhouse") == 0) {
+        options->engine = OPTIONS_ENGINE_CLICKHOUSE;
+    } else if (strcmp(value, "ledger") == 0) {
+        options->engine = OPTIONS_ENGINE_LEDGER;
+    } else {
+        return err_set(err, TALLY_INVALID, "--engine %.40s: write ledger or clickhouse", value);
+    }
+    return true;
+}
+
 static bool set_format(struct options *options, const char *value, struct tally_err *err)
 {
     static const char *const names[] = {
@@ -309,6 +321,8 @@ static const struct option_row rows[] = {
     {"as-of", "TIME|BATCH",
      (ON_INCIDENTS | ON(COMMAND_CLAIMS) | ON(COMMAND_EXPORT)) & ~ON(COMMAND_DIFF), 0, set_as_of,
      "the figures as they stood then: 3 is batch 3, 2020-10-24 or 2020-10-24T12:30:00Z a time"},
+    {"engine", "ENGINE", ON(COMMAND_WINDOW) | ON(COMMAND_SERIES), 0, set_engine,
+     "add up now, without a rollup file: ledger, or clickhouse, the cluster that [store] names"},
     {"incidents", NULL, ON(COMMAND_DIFF), 0, set_incidents, "list the incidents that changed"},
     {"rejected", NULL, ON(COMMAND_FILES), 0, set_rejected, "list the rows that were set aside"},
     {"spans", NULL, ON(COMMAND_DUMP), 0, set_spans,
@@ -547,7 +561,7 @@ static void help_columns(enum options_command command, FILE *out)
             "unterminated, reason. With --rejected: feed, file, digest, record, line, offset,\n"
             "reason, explanation, raw",
         [COMMAND_VERIFY] =
-            "thing, state (ok, DAMAGED, LOST, whole), detail; exit status 65 if any is "
+            "thing, state (ok, DAMAGED, LOST, whole, behind), detail; exit status 65 if any is\n"
             "damaged",
         [COMMAND_SALVAGE] = "lost, file, place, reason; exit status 65 if anything is lost",
         [COMMAND_DUMP] = "the rollup's dimensions, day, incidents, then M and M_reported for each\n"
@@ -593,7 +607,7 @@ void options_help(const struct options *options, FILE *out)
     }
     fputs("\nROLLUP is a name or the path of a .rollup file. Dates are ISO 8601. tally COMMAND "
           "--help\n"
-          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 74 I/O, 75 busy, 78 "
-          "configuration.\n",
+          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 69 a server "
+          "does not answer, 74 I/O, 75 busy, 78 configuration.\n",
           out);
 }

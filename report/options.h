@@ -36,6 +36,9 @@ enum options_command {
 
 enum { OPTIONS_WHERE_MAX = 64 };
 
+// Where figures are asked for instead of the rollup file.
+enum options_engine { OPTIONS_ENGINE_CONFIGURED, OPTIONS_ENGINE_LEDGER, OPTIONS_ENGINE_CLICKHOUSE };
+
 struct options {
     enum options_command command;
     bool help;
@@ -59,6 +62,7 @@ struct options {
     bool limited;
     uint64_t limit;
     const char *as_of;
+    enum options_engine engine;
     bool format_given;
     enum print_format format;
     bool openmetrics; // instead of format

@@ -13,26 +13,19 @@
 #define DEFAULT_STATE "/var/lib/tallyd"
 #define DEFAULT_CONTROL "/run/tallyd/control"
 
-// One key of [tallyd] that is looked for.
+// Who is told of each key of a section.
 struct wanted {
-    const char *key;
-    char *value; // NULL: not there
+    const char *section;
+    bool (*on_key)(void *context, const struct ini_entry *entry, struct tally_err *err);
+    void *context;
 };
 
 static bool on_config_entry(void *context, const struct ini_entry *entry, struct tally_err *err)
 {
-    struct wanted *wanted = context;
+    const struct wanted *wanted = context;
 
-    if (strcmp(entry->section, "tallyd") != 0 || strcmp(entry->key, wanted->key) != 0) {
-        return true;
-    }
-    char *copy = strdup(entry->value);
-    if (!copy) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory");
-    }
-    free(wanted->value);
-    wanted->value = copy;
-    return true;
+    return strcmp(entry->section, wanted->section) != 0 || entry->key[0] == '\0' ||
+           wanted->on_key(wanted->context, entry, err);
 }
 
 static bool read_drop_in(const char *dir, const char *name, struct wanted *wanted,
@@ -85,21 +78,118 @@ static bool read_config(const char *config, struct wanted *wanted, struct tally_
     return false;
 }
 
+// Nothing is told where there is no configuration.
+static bool each_key(const struct options *options, struct wanted *wanted, struct tally_err *err)
+{
+    const char *config = options->config;
+
+    if (!config && !options->state && access(DEFAULT_CONFIG, F_OK) == 0) {
+        config = DEFAULT_CONFIG;
+    }
+    return !config || read_config(config, wanted, err);
+}
+
+// One key of [tallyd] that is looked for.
+struct found {
+    const char *key;
+    char *value; // NULL: not there
+};
+
+static bool on_tallyd_key(void *context, const struct ini_entry *entry, struct tally_err *err)
+{
+    struct found *found = context;
+
+    if (strcmp(entry->key, found->key) != 0) {
+        return true;
+    }
+    char *copy = strdup(entry->value);
+    if (!copy) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory");
+    }
+    free(found->value);
+    found->value = copy;
+    return true;
+}
+
 // The key's value; NULL with err->code TALLY_OK: nothing says it.
 static char *find_in_config(const struct options *options, const char *key, struct tally_err *err)
 {
-    struct wanted wanted = {.key = key};
-    const char *config = options->config;
+    struct found found = {.key = key};
+    struct wanted wanted = {.section = "tallyd", .on_key = on_tallyd_key, .context = &found};
 
     err->code = TALLY_OK;
-    if (!config && access(DEFAULT_CONFIG, F_OK) == 0) {
-        config = DEFAULT_CONFIG;
-    }
-    if (config && !read_config(config, &wanted, err)) {
-        free(wanted.value);
+    if (!each_key(options, &wanted, err)) {
+        free(found.value);
         return NULL;
     }
-    return wanted.value;
+    return found.value;
+}
+
+// A value that goes on over several lines is one value: its lines are put together.
+struct store_keys {
+    struct cluster_options *options;
+    char *key;
+    char *value;
+};
+
+static bool set_store_key(struct store_keys *keys, struct tally_err *err)
+{
+    bool ok = !keys->key || cluster_options_set(keys->options, keys->key, keys->value, err);
+
+    free(keys->key);
+    free(keys->value);
+    keys->key = keys->value = NULL;
+    return ok;
+}
+
+static bool on_store_key(void *context, const struct ini_entry *entry, struct tally_err *err)
+{
+    struct store_keys *keys = context;
+    char *value = NULL;
+
+    if (entry->continued && keys->key && strcmp(keys->key, entry->key) == 0) {
+        if (asprintf(&value, "%s %s", keys->value, entry->value) < 0) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory");
+        }
+        free(keys->value);
+        keys->value = value;
+        return true;
+    }
+    if (!set_store_key(keys, err)) {
+        return false;
+    }
+    keys->key = strdup(entry->key);
+    keys->value = strdup(entry->value);
+    return (keys->key && keys->value) || err_set(err, TALLY_NO_MEMORY, "no memory");
+}
+
+static bool read_store(const struct options *options, struct cluster_options *store,
+                       struct tally_err *err)
+{
+    struct store_keys keys = {.options = store};
+    struct wanted wanted = {.section = "store", .on_key = on_store_key, .context = &keys};
+    const char *key = NULL;
+
+    if (!cluster_options_default(store, err)) {
+        return false;
+    }
+    bool ok = each_key(options, &wanted, err) && set_store_key(&keys, err);
+    free(keys.key);
+    free(keys.value);
+    store->used |= options->engine == OPTIONS_ENGINE_CLICKHOUSE;
+    return ok &&
+           (cluster_options_check(store, &key, err) || (key && err_wrap(err, "[store] %s", key)));
+}
+
+bool origin_read_store(const struct options *options, struct cluster_options *out_store,
+                       struct tally_err *err)
+{
+    if (read_store(options, out_store, err)) {
+        return true;
+    }
+    cluster_options_done(out_store);
+    err->code = err->code == TALLY_INVALID ? TALLY_REFUSED : err->code;
+    return false;
 }
 
 static char *copy_of(const char *text, struct tally_err *err)
@@ -140,6 +230,24 @@ char *origin_control_path(const struct options *options, struct tally_err *err)
         return NULL;
     }
     return path || err->code != TALLY_OK ? path : copy_of(DEFAULT_CONTROL, err);
+}
+
+int origin_open_segments(const struct options *options, struct tally_err *err)
+{
+    struct cluster_options store;
+
+    if (!origin_read_store(options, &store, err)) {
+        return -1;
+    }
+    bool elsewhere = store.used;
+    cluster_options_done(&store);
+    if (elsewhere) {
+        err_set(err, TALLY_REFUSED,
+                "[store] engine = clickhouse: the ledger has no segments on this machine; what "
+                "its servers keep is checked by tally verify and mended by their replicas");
+        return -1;
+    }
+    return origin_open_ledger(options, err);
 }
 
 int origin_open_ledger(const struct options *options, struct tally_err *err)
@@ -237,41 +345,71 @@ struct rollup *origin_open_file(const struct options *options, const char *name,
     return rollup;
 }
 
-bool origin_open(struct origin *origin, const struct options *options, enum origin_depth depth,
-                 struct tally_err *err)
+// Without a rollup file: the definition that a daemon left in the cluster, or that of the file.
+static const struct rollup_def *find_def(struct origin *origin, const struct options *options,
+                                         struct tally_err *err)
+{
+    const char *name = options->args[0];
+
+    if (!is_path(name)) {
+        origin->def_ready = history_find_def(origin->history, name, &origin->def, err);
+        if (origin->def_ready || err->code != TALLY_OK) {
+            return origin->def_ready ? &origin->def : NULL;
+        }
+    }
+    origin->file = origin_open_file(options, name, err);
+    return origin->file ? rollup_def(origin->file) : NULL;
+}
+
+static bool open_moment(struct origin *origin, const struct options *options,
+                        enum origin_depth depth, struct tally_err *err)
 {
     struct replay_until until = replay_all;
 
-    *origin = (struct origin){.file = origin_open_file(options, options->args[0], err)};
-    if (!origin->file) {
-        return false;
-    }
-    origin->rollup = origin->file;
-    if (!options->as_of && depth == ORIGIN_FIGURES) {
-        return true;
-    }
-    if (depth != ORIGIN_LEDGER) {
+    if (origin->file && depth == ORIGIN_INCIDENTS) {
         until.batch = rollup_generation(origin->file);
     }
     if (options->as_of && !replay_until_parse(options->as_of, &until, err)) {
-        origin_close(origin);
         return err_wrap(err, "--as-of");
     }
-    int ledger_fd = origin_open_ledger(options, err);
-    if (ledger_fd >= 0) {
-        origin->moment = moment_open(ledger_fd, rollup_def(origin->file), &until, err);
-        disk_close(ledger_fd);
+    origin->history = history_open(options, err);
+    const struct rollup_def *def = !origin->history ? NULL
+                                   : origin->file   ? rollup_def(origin->file)
+                                                    : find_def(origin, options, err);
+    origin->moment = def ? moment_open(origin->history, def, &until, err) : NULL;
+    if (origin->moment) {
+        origin->rollup = moment_rollup(origin->moment);
     }
-    if (!origin->moment) {
-        origin_close(origin);
-        return false;
+    return origin->moment;
+}
+
+bool origin_open(struct origin *origin, const struct options *options, enum origin_depth depth,
+                 struct tally_err *err)
+{
+    bool straight = options->engine != OPTIONS_ENGINE_CONFIGURED;
+
+    *origin = (struct origin){0};
+    if (!straight) {
+        origin->file = origin_open_file(options, options->args[0], err);
+        if (!origin->file) {
+            return false;
+        }
+        origin->rollup = origin->file;
     }
-    origin->rollup = moment_rollup(origin->moment);
-    return true;
+    if ((!straight && !options->as_of && depth == ORIGIN_FIGURES) ||
+        open_moment(origin, options, depth, err)) {
+        return true;
+    }
+    origin_close(origin);
+    return false;
 }
 
 void origin_close(struct origin *origin)
 {
     moment_close(origin->moment);
+    history_close(origin->history);
     rollup_close(origin->file);
+    if (origin->def_ready) {
+        rollup_def_done(&origin->def);
+    }
 }

@@ -190,11 +190,11 @@ static void put_source(struct sheet_value *at, struct view *view, const struct c
 {
     const struct incident *incident = claim->incident;
     const struct incident_origin origin = incident_origin(view->claims.state, incident);
-    const struct moment_file *file = moment_file(view->origin->moment, origin.batch);
+    const struct moment_file *file = moment_file(view->origin->moment, incident);
     char digest[DIGEST_TEXT_BYTES];
 
     *at++ = sheet_name(state_feed_of(view->claims.state, incident)->name);
-    *at++ = sheet_number(origin.batch);
+    *at++ = sheet_number((bytes_i128)(file ? file->batch : origin.batch));
     if (file) {
         digest_format(file->digest, digest);
         at[0] = sheet_name(file->name);
@@ -299,7 +299,8 @@ bool run_claims(const struct options *options, struct print *print, struct tally
         *view =
             (struct view){.options = options, .origin = &origin, .def = rollup_def(origin.rollup)};
         sheet_init(&view->sheet);
-        done = claims_init(&view->claims, moment_state(origin.moment), err) &&
+        done = moment_take_claims(origin.moment, err) &&
+               claims_init(&view->claims, moment_state(origin.moment), err) &&
                sort_conditions(view, err) && show(view, print, err);
         claims_done(&view->claims);
         for (size_t i = 0; i < view->chosen_count; i++) {

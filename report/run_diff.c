@@ -5,9 +5,9 @@
 #include "report/run.h"
 
 #include "base/day.h"
-#include "base/disk.h"
 #include "report/diff.h"
 #include "report/figures.h"
+#include "report/history.h"
 #include "report/select.h"
 
 #include <stdlib.h>
@@ -167,14 +167,14 @@ static bool diff_groups(struct diff *diff, struct tally_err *err)
 }
 
 static bool open_moment(const char *option, const char *text, const struct rollup_def *def,
-                        int ledger_fd, struct moment **out_moment, struct tally_err *err)
+                        struct history *history, struct moment **out_moment, struct tally_err *err)
 {
     struct replay_until until;
 
     if (!replay_until_parse(text, &until, err)) {
         return err_wrap(err, "--%s", option);
     }
-    *out_moment = moment_open(ledger_fd, def, &until, err);
+    *out_moment = moment_open(history, def, &until, err);
     return *out_moment != NULL;
 }
 
@@ -217,20 +217,21 @@ static bool show(struct diff *diff, struct print *print, struct tally_err *err)
     return print_end(print, sheet, err);
 }
 
-static bool open_moments(struct diff *diff, int ledger_fd, struct tally_err *err)
+static bool open_moments(struct diff *diff, struct history *history, struct tally_err *err)
 {
     const struct options *options = diff->options;
 
-    return open_moment("from", options->from, diff->def, ledger_fd, &diff->before, err) &&
-           open_moment("to", options->to, diff->def, ledger_fd, &diff->after, err);
+    return open_moment("from", options->from, diff->def, history, &diff->before, err) &&
+           open_moment("to", options->to, diff->def, history, &diff->after, err) &&
+           (!options->incidents || moment_take_changed(diff->before, diff->after, err));
 }
 
 bool run_diff(const struct options *options, struct print *print, struct tally_err *err)
 {
     struct rollup *rollup = origin_open_file(options, options->args[0], err);
-    int ledger_fd = rollup ? origin_open_ledger(options, err) : -1;
+    struct history *history = rollup ? history_open(options, err) : NULL;
     struct diff diff = {.options = options};
-    bool done = ledger_fd >= 0;
+    bool done = history;
 
     sheet_init(&diff.sheet);
     if (done) {
@@ -239,16 +240,14 @@ bool run_diff(const struct options *options, struct print *print, struct tally_e
                where_init(&diff.where, diff.def, options->where, options->where_count, err);
     }
     if (done) {
-        done = open_moments(&diff, ledger_fd, err) && find_period(&diff, err) &&
-               show(&diff, print, err);
+        done =
+            open_moments(&diff, history, err) && find_period(&diff, err) && show(&diff, print, err);
         where_done(&diff.where);
     }
     sheet_done(&diff.sheet);
     moment_close(diff.before);
     moment_close(diff.after);
-    if (ledger_fd >= 0) {
-        disk_close(ledger_fd);
-    }
+    history_close(history);
     rollup_close(rollup);
     return done;
 }

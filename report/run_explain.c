@@ -160,11 +160,11 @@ static void put_origin(struct explain *explain, const struct incident *incident,
     size_t bytes;
     struct revision revision = incident_revision(explain->state, incident);
     const struct incident_origin origin = incident_origin(explain->state, incident);
-    const struct moment_file *file = moment_file(explain->origin->moment, origin.batch);
+    const struct moment_file *file = moment_file(explain->origin->moment, incident);
     const char *text = revision_format(&revision, number, &bytes);
 
     *at++ = sheet_copy(sheet, text, bytes);
-    *at++ = sheet_number(origin.batch);
+    *at++ = sheet_number((bytes_i128)(file ? file->batch : origin.batch));
     if (file) {
         at[0] = sheet_name(file->name);
         digest_format(file->digest, digest);
@@ -240,15 +240,18 @@ bool run_explain(const struct options *options, struct print *print, struct tall
     if (!origin_open(&origin, options, ORIGIN_INCIDENTS, err)) {
         return false;
     }
-    struct explain explain = {.options = options,
-                              .origin = &origin,
-                              .def = rollup_def(origin.rollup),
-                              .state = moment_state(origin.moment)};
+    struct explain explain = {
+        .options = options, .origin = &origin, .def = rollup_def(origin.rollup)};
     sheet_init(&explain.sheet);
     bool done = period_asked(options, origin.rollup, &explain.period, err) &&
                 where_init(&explain.where, explain.def, options->where, options->where_count, err);
     if (done) {
-        done = show(&explain, print, err);
+        done = moment_take_behind(origin.moment, explain.period.first_day, explain.period.last_day,
+                                  &explain.where, err);
+        if (done) {
+            explain.state = moment_state(origin.moment);
+            done = show(&explain, print, err);
+        }
         where_done(&explain.where);
     }
     sheet_done(&explain.sheet);

@@ -1,9 +1,8 @@
 // tally files: what came in and what it did, from the ledger; with --rejected, the rows set aside.
 #include "report/run.h"
 
-#include "base/disk.h"
+#include "report/history.h"
 #include "report/number.h"
-#include "report/origin.h"
 #include "store/replay.h"
 
 #include <string.h>
@@ -213,8 +212,7 @@ static bool on_rejected_file(void *context, const struct replay_file *file, stru
 static bool walk(struct listing *listing, const struct options *options, struct tally_err *err)
 {
     struct replay_visitor visitor = {.context = listing};
-    struct replay_end end;
-    struct state state;
+    struct history *history = history_open(options, err);
 
     if (options->rejected) {
         visitor.on_reject = on_reject;
@@ -222,16 +220,8 @@ static bool walk(struct listing *listing, const struct options *options, struct 
     } else {
         visitor.on_file = on_file;
     }
-    if (!state_init(&state, err)) {
-        return false;
-    }
-    int ledger_fd = origin_open_ledger(options, err);
-    bool done = ledger_fd >= 0;
-    if (done) {
-        done = replay(&state, ledger_fd, &replay_all, &visitor, &end, err);
-        disk_close(ledger_fd);
-    }
-    state_done(&state);
+    bool done = history && history_files(history, &visitor, err);
+    history_close(history);
     return done;
 }
 

@@ -71,7 +71,7 @@ bool run_salvage(const struct options *options, struct print *print, struct tall
 {
     struct salvage_counts counts;
     struct sheet sheet;
-    int from_fd = origin_open_ledger(options, err);
+    int from_fd = origin_open_segments(options, err);
 
     if (from_fd < 0) {
         return false;

@@ -149,6 +149,7 @@ static bool print_values(const json_t *status, struct print *print, struct tally
         sheet_add_column(&sheet, SHEET_TEXT, 0, "", columns[i], "");
     }
     bool ok = add_members(&sheet, "tallyd", "", "", status, err) &&
+              add_list(&sheet, status, "hosts", "host", err) &&
               add_list(&sheet, status, "feeds", "feed", err) &&
               add_list(&sheet, status, "rollups", "rollup", err) &&
               add_list(&sheet, status, "recent", "file", err) && print_end(print, &sheet, err);
@@ -165,6 +166,11 @@ struct column {
     enum sheet_kind kind;
 };
 
+static const struct column host_columns[] = {
+    {"host", NULL, "host", SHEET_TEXT},
+    {"reachable", NULL, "reachable", SHEET_TEXT},
+    {NULL, NULL, NULL, SHEET_TEXT},
+};
 static const struct column feed_columns[] = {
     {"feed", NULL, "feed", SHEET_TEXT},
     {"incidents", NULL, "incidents", SHEET_COUNT},
@@ -235,13 +241,23 @@ static bool print_list(const json_t *status, const char *list, const char *title
     return ok;
 }
 
+static const char *reason_of(const json_t *status)
+{
+    const json_t *pause = json_object_get(status, "pause");
+
+    return strcmp(text_at(pause, "event"), "store_unavailable") == 0
+               ? "the store's servers cannot be reached"
+               : "no room on the disk";
+}
+
 static void print_head(struct sheet *texts, const json_t *status, FILE *out)
 {
     const char *reading = reading_of(texts, status);
 
-    fprintf(out, "tallyd %s, up %s%s%s\n", text_at(status, "version"),
+    fprintf(out, "tallyd %s, up %s%s%s%s\n", text_at(status, "version"),
             span_of(texts, number_at(status, "uptime_s")),
-            json_is_true(json_object_get(status, "paused")) ? ", paused: no room on the disk" : "",
+            json_is_true(json_object_get(status, "paused")) ? ", paused: " : "",
+            json_is_true(json_object_get(status, "paused")) ? reason_of(status) : "",
             json_is_true(json_object_get(status, "reloading")) ? ", reloading" : "");
     fprintf(out, "generation %" PRId64 ", %s incidents\n", number_at(status, "generation"),
             count_of(texts, number_at(status, "incidents")));
@@ -250,9 +266,17 @@ static void print_head(struct sheet *texts, const json_t *status, FILE *out)
         fprintf(out, ", the oldest for %s", span_of(texts, number_at(status, "oldest_wait_s")));
     }
     fprintf(out, "%s%s\n", *reading ? "; reading " : "", reading);
-    fprintf(out, "ledger %s bytes, memory %s bytes\n",
-            count_of(texts, number_at(status, "ledger_bytes")),
-            count_of(texts, number_at(status, "memory_bytes")));
+    if (json_array_size(json_object_get(status, "hosts")) > 0) {
+        fprintf(out, "ledger on %s, ", text_at(status, "engine"));
+    } else {
+        fprintf(out, "ledger %s bytes, ", count_of(texts, number_at(status, "ledger_bytes")));
+    }
+    fprintf(out, "memory %s bytes\n", count_of(texts, number_at(status, "memory_bytes")));
+    const json_t *pause = json_object_get(status, "pause");
+    if (json_is_object(pause)) {
+        fprintf(out, "for %s: %s\n", span_of(texts, number_at(pause, "s")),
+                text_at(pause, "error"));
+    }
 }
 
 static bool print_tables(const json_t *status, struct print *print, struct tally_err *err)
@@ -262,7 +286,8 @@ static bool print_tables(const json_t *status, struct print *print, struct tally
     sheet_init(&texts);
     print_head(&texts, status, print->out);
     sheet_done(&texts);
-    return print_list(status, "feeds", "Feeds", feed_columns, print, err) &&
+    return print_list(status, "hosts", "Servers", host_columns, print, err) &&
+           print_list(status, "feeds", "Feeds", feed_columns, print, err) &&
            print_list(status, "rollups", "Rollups", rollup_columns, print, err) &&
            print_list(status, "recent", "Last files", recent_columns, print, err);
 }

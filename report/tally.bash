@@ -30,6 +30,7 @@ _tally() {
     -s | --state) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     -f | --format) words='table csv json' ;;
     --basis) words='start end overlap inside' ;;
+    --engine) words='ledger clickhouse' ;;
     --compare) words='previous year-ago previous,year-ago' ;;
     esac
     if [[ ! $words ]]; then

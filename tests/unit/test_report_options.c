@@ -90,6 +90,8 @@ static void lines_that_make_sense_pass(void **state)
     accepts("-c file rollups --format csv");
     accepts("series r --days 50 --from 2020-01-01 --to 2020-02-01");
     accepts("explain r --days 50 --as-of 3");
+    accepts("window r --days 50 --engine clickhouse");
+    accepts("series r --days 5 --from 2020-01-01 --to 2020-02-01 --engine ledger --as-of 3");
     accepts("diff r --from 1 --to 2 --incidents");
     accepts("files --rejected");
     accepts("verify");

@@ -40,6 +40,7 @@ class Code(enum.IntEnum):
     NO_MEMORY = 10
     BUSY = 11
     SYNC_FAILED = 12
+    UNAVAILABLE = 13
 
 
 class Error(Exception):
