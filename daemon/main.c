@@ -8,12 +8,14 @@
 //   notify.c     what systemd is told             pause.c     why nothing goes on
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
 //   unclosed.c   what is still being written      init_store.c the tables of a cluster
+//   migrate.c    the ledger from one engine to the other
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/inbox.h"
 #include "daemon/init_store.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
+#include "daemon/migrate.h"
 #include "daemon/notify.h"
 #include "daemon/reread.h"
 #include "store/cluster/cluster_store.h"
@@ -40,6 +42,7 @@ struct arguments {
     bool once;
     bool dry_run;
     bool init_store;
+    bool migrate;
     const char *replay; // a feed; NULL: not given
     char **files;       // of --dry-run
     size_t files_count;
@@ -48,7 +51,7 @@ struct arguments {
 static void usage(FILE *out)
 {
     fputs("usage: tallyd [-c FILE] [--once | --check | --dry-run CSV... | --replay FEED |\n"
-          "                         --init-store]\n"
+          "                         --init-store | --migrate]\n"
           "\n"
           "Watches an inbox for CSV incident feeds, keeps every incident once at its newest\n"
           "revision, and writes rollups of rolling windows that `tally` and libtally read.\n"
@@ -65,6 +68,8 @@ static void usage(FILE *out)
           "                     66 when one is not in done/ any more, 1 when one is refused\n"
           "      --init-store   make the tables of [store] on its servers, where they are\n"
           "                     absent\n"
+          "      --migrate      move the ledger to where [store] says that it is: into the\n"
+          "                     cluster, or out of it; what it came from stays as it is\n"
           "  -h, --help         this\n"
           "      --version      the version\n"
           "\n"
@@ -89,11 +94,12 @@ static void usage(FILE *out)
 // < 0: go on; else the exit status.
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-    enum { ONCE = 256, CHECK, DRY_RUN, REPLAY, INIT_STORE, VERSION };
+    enum { ONCE = 256, CHECK, DRY_RUN, REPLAY, INIT_STORE, MIGRATE, VERSION };
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},    {"once", no_argument, NULL, ONCE},
         {"check", no_argument, NULL, CHECK},         {"dry-run", no_argument, NULL, DRY_RUN},
-        {"replay", required_argument, NULL, REPLAY}, {"init-store", no_argument, NULL, INIT_STORE},     {"help", no_argument, NULL, 'h'},
+        {"replay", required_argument, NULL, REPLAY}, {"init-store", no_argument, NULL, INIT_STORE},
+        {"migrate", no_argument, NULL, MIGRATE},     {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, VERSION},     {0}};
     int option;
 
@@ -116,6 +122,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case INIT_STORE:
             arguments->init_store = true;
+            break;
+        case MIGRATE:
+            arguments->migrate = true;
             break;
         case 'h':
             usage(stdout);
@@ -321,6 +330,20 @@ static int run_replay(const struct config *config, const char *feed)
     return status;
 }
 
+static int run_migrate(const struct config *config)
+{
+    struct inbox inbox;
+    struct tally_err err;
+
+    if (!inbox_open(&inbox, config->state, &err)) {
+        fprintf(stderr, "tallyd: --migrate: %s\n", err.message);
+        return status_of(&err);
+    }
+    int status = migrate(config, &inbox);
+    inbox_close(&inbox);
+    return status;
+}
+
 static int run(const struct arguments *arguments, const struct config *config, const char *presets)
 {
     time_t told = 0;
@@ -396,6 +419,7 @@ int main(int argc, char **argv)
     status = !ok                    ? EX_CONFIG
              : arguments.check      ? EX_OK
              : arguments.init_store ? init_store(&config, arguments.config)
+             : arguments.migrate    ? run_migrate(&config)
              : arguments.dry_run    ? run_dry(&arguments, &config)
              : arguments.replay     ? run_replay(&config, arguments.replay)
                                     : run(&arguments, &config, presets);

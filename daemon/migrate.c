@@ -1,0 +1,268 @@
+#include "daemon/migrate.h"
+
+#include "base/disk.h"
+#include "store/cells.h"
+#include "store/cluster/cluster_store.h"
+#include "store/cluster/figures.h"
+#include "store/cluster/log.h"
+#include "store/cluster/migrate.h"
+#include "store/rollup_read.h"
+#include "store/state.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct moving {
+    const struct config *config;
+    const struct inbox *inbox;
+    struct store *store; // of the engine that it moves to
+    struct state state;  // of the engine that it comes from: incidents, or only texts
+    bool shown;          // a line that tells how far it is
+};
+
+static void on_batch(void *context, uint64_t batch, uint64_t incidents)
+{
+    struct moving *moving = context;
+
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\rbatch %llu, %llu incidents ", (unsigned long long)batch,
+                (unsigned long long)incidents);
+        moving->shown = true;
+    }
+}
+
+static void end_line(struct moving *moving)
+{
+    if (moving->shown) {
+        fputc('\n', stderr);
+        moving->shown = false;
+    }
+}
+
+// Without rollups, whose files may know more batches than have moved so far.
+static struct store_options options_of(const struct config *config)
+{
+    return (struct store_options){.segment_bytes_max = config->segment_bytes_max,
+                                  .feeds = config->store_feeds,
+                                  .feeds_count = config->store_feeds_count,
+                                  .patch_from_bytes = config->patch_from_bytes};
+}
+
+static int open_ledger(const struct moving *moving, struct tally_err *err)
+{
+    int fd = disk_open(moving->inbox->state_fd, "ledger", O_RDONLY | O_DIRECTORY, 0, err);
+
+    if (fd < 0) {
+        err_wrap(err, "the ledger in %s", moving->config->state);
+    }
+    return fd;
+}
+
+// ---- into the cluster ---------------------------------------------------------------------
+
+static bool move_in(struct moving *moving, struct migrate_end *out_end, struct tally_err *err)
+{
+    struct migrate_progress progress = {.on_batch = on_batch, .context = moving};
+    struct store_options options = options_of(moving->config);
+    int ledger_fd = open_ledger(moving, err);
+
+    if (ledger_fd < 0) {
+        return false;
+    }
+    state_keep_origins(&moving->state);
+    moving->store =
+        cluster_store_open(moving->inbox->state_fd, &moving->config->cluster, &options, err);
+    bool ok = moving->store &&
+              migrate_into(moving->store, ledger_fd, &moving->state, &progress, out_end, err);
+    disk_close(ledger_fd);
+    return ok;
+}
+
+static bool encode_kept(struct moving *moving, const struct rollup_def *def, struct bytes *out,
+                        struct tally_err *err)
+{
+    struct cells_provenance nothing = {0};
+    struct cells *cells = cells_open(&moving->state, def, err);
+    bool ok = cells && cells_encode(cells, &moving->state, &nothing, out, err);
+
+    if (cells) {
+        state_unobserve(&moving->state, cells);
+    }
+    cells_close(cells);
+    return ok;
+}
+
+// ---- out of it ----------------------------------------------------------------------------
+
+static bool move_out(struct moving *moving, struct servers *servers, struct migrate_end *out_end,
+                     struct tally_err *err)
+{
+    struct migrate_progress progress = {.on_batch = on_batch, .context = moving};
+    struct store_options options = options_of(moving->config);
+
+    moving->store = store_open(moving->inbox->state_fd, &options, err);
+    if (!moving->store) {
+        return false;
+    }
+    struct migrate_out out = {
+        .servers = servers, .ledger_dir_fd = open_ledger(moving, err), .store = moving->store};
+    bool ok = out.ledger_dir_fd >= 0 && migrate_out_of(&out, &progress, out_end, err);
+    disk_close(out.ledger_dir_fd);
+    return ok;
+}
+
+static bool encode_asked(struct servers *servers, const struct log *log,
+                         const struct rollup_def *def, struct bytes *out, struct tally_err *err)
+{
+    struct cells_provenance nothing = {0};
+    struct bytes committed;
+    struct state state;
+
+    if (!state_init(&state, err)) {
+        return false;
+    }
+    bytes_init(&committed);
+    bool ok = log_apply(log, &replay_all, &state, err) &&
+              log_committed(log, &replay_all, &committed, err);
+    struct cells *cells = ok ? cells_open(&state, def, err) : NULL;
+    ok = cells && figures_fill(servers, &committed, &state, cells, err) &&
+         cells_encode(cells, &state, &nothing, out, err);
+    cells_close(cells);
+    bytes_done(&committed);
+    state_done(&state);
+    return ok;
+}
+
+// ---- whether both say the same ------------------------------------------------------------
+
+// What the engine that it comes from makes of a rollup. `servers`: NULL where that is the ledger.
+static struct rollup *rollup_before(struct moving *moving, struct servers *servers,
+                                    const struct log *log, const struct rollup_def *def,
+                                    struct tally_err *err)
+{
+    struct bytes file;
+
+    bytes_init(&file);
+    if (!(servers ? encode_asked(servers, log, def, &file, err)
+                  : encode_kept(moving, def, &file, err))) {
+        bytes_done(&file);
+        return NULL;
+    }
+    return rollup_open_memory(file.data, file.count, err); // takes the bytes over
+}
+
+static struct rollup *rollup_now(const struct moving *moving, const char *name,
+                                 struct tally_err *err)
+{
+    char path[ROLLUP_NAME_BYTES_MAX + sizeof "rollup/" ROLLUP_ENDING];
+
+    snprintf(path, sizeof path, "rollup/%s" ROLLUP_ENDING, name);
+    return rollup_open(moving->inbox->state_fd, path, err);
+}
+
+static bool compare(struct moving *moving, struct servers *servers, const struct log *log,
+                    const struct rollup_def *def, struct tally_err *err)
+{
+    char before_text[DIGEST_TEXT_BYTES];
+    char now_text[DIGEST_TEXT_BYTES];
+    struct rollup *before = rollup_before(moving, servers, log, def, err);
+    struct rollup *now = before ? rollup_now(moving, def->name, err) : NULL;
+
+    if (now) {
+        struct digest digest = rollup_digest(now);
+        digest_format(rollup_digest(before), before_text);
+        digest_format(digest, now_text);
+        if (digest_equal(rollup_digest(before), digest)) {
+            printf("%s: digest %s, the same in both\n", def->name, now_text);
+        } else {
+            err_set(err, TALLY_CORRUPT,
+                    "rollup %s has digest %s after the move and %s before: keep what it came from",
+                    def->name, now_text, before_text);
+            rollup_close(now);
+            now = NULL;
+        }
+    }
+    rollup_close(before);
+    rollup_close(now);
+    return now != NULL;
+}
+
+static bool compare_all(struct moving *moving, struct servers *servers, struct tally_err *err)
+{
+    const struct config *config = moving->config;
+    struct log log;
+
+    log_init(&log);
+    bool ok = !servers || log_load(&log, servers, err);
+    for (size_t i = 0; ok && i < config->defs_count; i++) {
+        ok = compare(moving, servers, &log, &config->defs[i], err);
+    }
+    log_done(&log);
+    return ok;
+}
+
+static bool move(struct moving *moving, struct servers *servers, struct tally_err *err)
+{
+    struct migrate_end end;
+
+    bool ok = servers ? move_out(moving, servers, &end, err) : move_in(moving, &end, err);
+    end_line(moving);
+    if (!ok) {
+        return false;
+    }
+    printf("%llu batches%s; %llu of them were there already\n", (unsigned long long)end.batches,
+           servers ? " out of the cluster" : " into the cluster", (unsigned long long)end.passed);
+    if (!store_set_rollups(moving->store, moving->config->defs, moving->config->defs_count, err) ||
+        !store_publish(moving->store, err) || !compare_all(moving, servers, err)) {
+        return false;
+    }
+    printf("moved to engine = %s; what it came from is as it was%s%s\n",
+           store_engine_name(moving->store), servers ? "" : ": ",
+           servers ? "" : "remove the folder ledger when nobody needs it any more");
+    return true;
+}
+
+static int status_of(const struct tally_err *err)
+{
+    switch (err->code) {
+    case TALLY_UNAVAILABLE:
+        return EX_TEMPFAIL;
+    case TALLY_CORRUPT:
+    case TALLY_INVALID:
+    case TALLY_NOT_FOUND:
+    case TALLY_UNSUPPORTED:
+        return EX_CONFIG;
+    default:
+        return EX_IOERR;
+    }
+}
+
+int migrate(const struct config *config, const struct inbox *inbox)
+{
+    struct moving moving = {.config = config, .inbox = inbox};
+    struct progress nobody = {0};
+    struct servers *servers = NULL;
+    struct tally_err err;
+
+    if (config->cluster.hosts_count == 0) {
+        fputs("tallyd: --migrate needs `hosts` and `cluster` in [store], also where engine = "
+              "ledger: the cluster that the ledger moves into or comes from\n",
+              stderr);
+        return EX_USAGE;
+    }
+    bool ok = state_init(&moving.state, &err);
+    if (ok && !config->cluster.used) {
+        servers = servers_open(&config->cluster, nobody, &err);
+        ok = servers != NULL;
+    }
+    ok = ok && move(&moving, servers, &err);
+    if (!ok) {
+        fprintf(stderr, "tallyd: --migrate: %s\n", err.message);
+    }
+    store_close(moving.store);
+    servers_close(servers);
+    state_done(&moving.state);
+    return ok ? EX_OK : status_of(&err);
+}
