@@ -94,7 +94,8 @@ def test_the_python_of_the_manual_runs(options, stack):
     home = stack.enter_context(desk.Desk(options))
     prefix = options.bin.parent / "tests" / "prefix"
     folder = next(prefix.glob("lib/**/tally_sqlite.so")).parent
-    text = (desk.ROOT / "docs" / "sql.md").read_text().partition("## From programs")[2]
+    page = (desk.ROOT / "docs" / "sql.md").read_text()
+    text = page.partition("## From programs")[2].partition("\n## ")[0]
     code = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
     must("tally_attach('/var/lib/tallyd/rollup')" in code, f"docs/sql.md has no such code:\n{code}")
     code = code.replace("/var/lib/tallyd/rollup", str(home.rollups))

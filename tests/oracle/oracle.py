@@ -6,6 +6,7 @@ printed with everything that repeats it.
 """
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import io
@@ -18,6 +19,10 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "cluster"))
+
+import stores  # noqa: E402
+
 TIMEOUT_S = 120
 SHRINK_S = 20
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
@@ -64,9 +69,12 @@ class Case:
 
 
 class Tallyd:
-    """A fresh state directory and the programs that work on it."""
+    """A fresh state directory and the programs that work on it.
 
-    def __init__(self, folder, config):
+    Where tests/cluster/on.py has started servers, its ledger is there, unless `embedded`.
+    """
+
+    def __init__(self, folder, config, embedded=False):
         self.folder = folder
         self.temporary = tempfile.TemporaryDirectory(prefix="tally-oracle-")
         self.home = pathlib.Path(self.temporary.name)
@@ -74,12 +82,18 @@ class Tallyd:
         self.inbox = self.state / "inbox"
         self.inbox.mkdir(parents=True)
         self.config = self.home / "tallyd.conf"
-        self.config.write_text(f"[tallyd]\nstate = {self.state}\nparser = {PARSER}\n\n{config}")
+        self.stack = contextlib.ExitStack()
+        database = None if embedded else self.stack.enter_context(stores.fresh())
+        self.config.write_text(f"[tallyd]\nstate = {self.state}\nparser = {PARSER}\n\n{config}"
+                               + (database.section() if database else ""))
+        if database:
+            database.make(self.command("tallyd"))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.stack.close()
         self.temporary.cleanup()
 
     def command(self, program, *words):

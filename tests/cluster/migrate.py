@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""tallyd --migrate: a ledger moves into a cluster and back, and says the same there.
+
+Skipped where clickhouse-server is not installed (script/bootstrap --cluster installs it).
+"""
+
+import random
+import subprocess
+import sys
+import time
+
+import servers
+from clustered import ATTACKS, CONFIG, figures, history, main, must
+from sandbox import ENVIRONMENT, Sandbox, run
+
+FILES = history(7, files=8) + [
+    ("attacks-bad.csv", ATTACKS + "B-1,1,2020-10-01,Kabul,many,0\nB-2,1,2020-10-02,Kabul,1,\n"),
+    ("attacks-none.csv", "no,such,header\n1,2,3\n"),
+]
+
+
+class Mover(Sandbox):
+    """A tallyd whose ledger is where its configuration says, for commands too."""
+
+    def tally(self, *words):
+        return run([self.programs / "tally", "-c", self.config, *words])
+
+
+def told_by(box, cluster, engine):
+    """The box's ledger is there from now on."""
+    section = cluster.store("moving").replace("engine = clickhouse", f"engine = {engine}")
+    box.config.write_text(f"{box.plain}\n{section}")
+
+
+def filled(options, stack, files):
+    box = stack.enter_context(Mover(options.bin, CONFIG))
+    box.plain = box.config.read_text()
+    for name, content in files:
+        box.drop(name, content)
+        box.once()
+    return box
+
+
+def tallyd(box, *words):
+    return run([box.programs / "tallyd", "-c", box.config, *words])
+
+
+def without_repeats(found):
+    """`revised` of a file that names an incident several times counts it once after the way back."""
+    return {name: [row[:5] + row[6:] for row in value] if name == "files" else value
+            for name, value in found.items()}
+
+
+def past(box, batches):
+    """Figures as of each batch."""
+    return [[row for row in box.table("window", rollup, "--days", "50", "--end", "2020-10-24",
+                                      "--as-of", str(batch), "--by", "")]
+            for rollup in ("all", "dead") for batch in range(batches + 1)]
+
+
+def test_a_ledger_moves_into_a_cluster_and_back(options, stack):
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    box = filled(options, stack, FILES)
+    want = figures(box)
+    batches = len(box.accepted())
+    want_past = past(box, batches)
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    done = tallyd(box, "--migrate")
+    done.ended(0)
+    done.says(f"{batches} batches into the cluster; 0 of them")
+    done.says("all: digest", "the same in both")
+    must(figures(box) == want, f"on the cluster:\n{figures(box)}\nbefore:\n{want}")
+    must(past(box, batches) == want_past, "the past is another one on the cluster")
+
+    # The same once more changes nothing, and the cluster goes on from there.
+    done = tallyd(box, "--migrate")
+    done.ended(0)
+    done.says(f"{batches} of them were there already")
+    for name, content in history(8, files=3):
+        box.drop(name.replace("-", "-later-"), content)
+    box.once().ended(0)
+    want = figures(box)
+
+    back = stack.enter_context(Mover(options.bin, CONFIG))
+    back.plain = back.config.read_text()
+    told_by(back, cluster, "ledger")
+    done = tallyd(back, "--migrate")
+    done.ended(0)
+    done.says("out of the cluster")
+    done.says("dead: digest", "the same in both")
+    must(without_repeats(figures(back)) == without_repeats(want), f"back on this machine:\n{figures(back)}\nbefore:\n{want}")
+    must([row for row in back.table("verify") if row["state"] != "ok"] == [], "tally verify")
+    box_past, back_past = past(box, batches + 3), past(back, batches + 3)
+    must(box_past == back_past, "the past is another one back on this machine")
+
+
+def test_a_move_that_was_killed_goes_on(options, stack):
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    box = filled(options, stack, history(9, files=12))
+    want = figures(box)
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    rng = random.Random(1)
+    for _ in range(4):
+        moving = subprocess.Popen([box.programs / "tallyd", "-c", box.config, "--migrate"],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        time.sleep(rng.uniform(0.1, 0.6))
+        moving.kill()
+        moving.wait()
+    tallyd(box, "--migrate").ended(0)
+    must(figures(box) == want, f"after kills:\n{figures(box)}\nbefore:\n{want}")
+
+
+def test_another_ledger_is_refused(options, stack):
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    box = filled(options, stack, history(10, files=3))
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    tallyd(box, "--migrate").ended(0)
+    want = figures(box)
+    other = filled(options, stack, history(11, files=3))
+    told_by(other, cluster, "clickhouse")
+    done = tallyd(other, "--migrate")
+    done.ended(78)
+    done.says("is not what the ledger has there")
+    must(figures(box) == want, "the cluster's figures changed")
+    told_by(other, cluster, "ledger")
+    done = tallyd(other, "--migrate")
+    done.ended(78)
+    done.says("holds its own beginning")
+
+
+def test_without_servers_it_says_what_is_missing(options, stack):
+    box = filled(options, stack, [])
+    done = tallyd(box, "--migrate")
+    done.ended(64)
+    done.says("needs `hosts` and `cluster` in [store]")
+
+
+if __name__ == "__main__":
+    main(sys.modules[__name__])
