@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import cluster
 import load
 import lookups
 import measure
@@ -27,7 +28,8 @@ from show import say
 ROOT = rivals.BENCH.parent
 SEED = 1
 TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery", "curve",
-          "small", "latency")
+          "small", "latency", "cluster")
+WHEN_NAMED = ("cluster",)
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -49,7 +51,8 @@ def options():
         chosen.rows_compact //= 10
     if chosen.rounds < 1 or min(chosen.rows_acled, chosen.rows_compact) < 1:
         parser.error("rounds and rows start at 1")
-    chosen.table = names_in(parser, chosen.table, TABLES)
+    ordinary = ",".join(name for name in TABLES if name not in WHEN_NAMED)
+    chosen.table = names_in(parser, chosen.table or ordinary, TABLES)
     chosen.only = names_in(parser, chosen.only, names)
     chosen.build = chosen.build.resolve()
     return chosen
@@ -240,6 +243,20 @@ def measure_small(chosen, shape, rows, data, findings):
         findings.said.append(f"{failure} (small files)")
 
 
+def measure_cluster(chosen, shape, rows, data, findings):
+    if cluster.missing():
+        say(f"SKIPPED cluster: {cluster.missing()}")
+        return
+    try:
+        found = cluster.measure_ledgers(chosen.build, shape, rows, data, chosen.rounds)
+    except (rivals.Failed, cluster.servers.Failed) as failure:
+        findings.said.append(f"{failure} (cluster)")
+        return
+    cluster.show(shape, found)
+    findings.tables["cluster"] = cluster.kept(found)
+    findings.said += cluster.wrong(found)
+
+
 def measure_all(chosen, taking_part):
     findings = Findings({}, [], [])
     if "scan" in chosen.table:
@@ -255,6 +272,8 @@ def measure_all(chosen, taking_part):
             measure_recovery(chosen, shape, data, findings)
         if shape is shapes.COMPACT:
             measure_small(chosen, shape, rows, data, findings)
+        if "cluster" in chosen.table and shape is shapes.COMPACT:
+            measure_cluster(chosen, shape, rows, data, findings)
         if "revisions" in chosen.table:
             measure_revisions(chosen, shape, rows, data, findings)
         if set(chosen.table) & set(PACKED_TABLES):
