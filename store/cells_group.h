@@ -117,9 +117,9 @@ bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint3
 // can be tried again. Errors: TALLY_NO_MEMORY; TALLY_LIMIT: an entry of more than INCIDENTS_MAX.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
 
-// Merges what is pending into the differences; *now goes along: how many entries there are, their
-// days and digests. Both or, on a failure (no memory), neither. Requires: the lists are what *now
-// was known of.
+// Merges what is pending into the differences, and *now, which says of lists and differences
+// together how many entries there are, their days and digests, goes along. After a failure (no
+// memory) both are as before. Requires: *now is true of them before.
 bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
                          struct rollup_made *now, struct tally_err *err);
 

@@ -139,7 +139,8 @@ struct entries_shares {
 void entries_share(const struct entries_source *source, struct entries_shares *out);
 
 // Appends the section: the same bytes, however many parts it is shared out among. Errors:
-// TALLY_NO_MEMORY. Memory: 16 bytes a group, some 20 a block, at most 250 KiB a part.
+// TALLY_NO_MEMORY. Memory: the section once more, 16 bytes a group and as many a field of each skip
+// entry; and of each part 250 KiB and 140 KB a column.
 bool entries_encode(struct bytes *out, const struct entries_source *source, struct tally_err *err);
 
 // ---- reading ------------------------------------------------------------------------------

@@ -318,6 +318,13 @@ static bool lay_out(struct incidents *incidents, const struct incidents_layout *
     return true;
 }
 
+// Dimensions whose codes are all 0 take no room: rows stay where they are when a shape brings them.
+static bool same_widths(const struct incidents_layout *a, const struct incidents_layout *b)
+{
+    return a->revision_bytes == b->revision_bytes &&
+           memcmp(a->dim_bytes, b->dim_bytes, sizeof a->dim_bytes) == 0;
+}
+
 bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,
                    struct tally_err *err)
 {
@@ -325,7 +332,8 @@ bool incidents_fit(struct incidents *incidents, const struct incidents_need *nee
         return true;
     }
     struct incidents_layout layout = layout_for(incidents, need);
-    if (incidents->part && layout.stride != 0 && !lay_out(incidents, &layout, err)) {
+    if (incidents->part && !same_widths(&incidents->layout, &layout) &&
+        !lay_out(incidents, &layout, err)) {
         return false;
     }
     incidents->layout = layout;
@@ -560,22 +568,20 @@ uint32_t incidents_count(const struct incidents *incidents)
     return count;
 }
 
-bool incidents_reserve(struct incidents *incidents, uint64_t further, struct tally_err *err)
+void incidents_reserve(struct incidents *incidents, uint64_t further)
 {
     uint32_t each = (uint32_t)(further / INCIDENTS_PARTS); // hashes spread them evenly
+    struct tally_err ignored;
 
-    if (further > INCIDENTS_MAX - incidents_count(incidents)) {
-        return too_many(err);
-    }
-    if (!make_parts(incidents, err)) {
-        return false;
+    if (further > INCIDENTS_MAX - incidents_count(incidents) || !make_parts(incidents, &ignored)) {
+        return;
     }
     for (uint32_t i = 0; each > 0 && i < INCIDENTS_PARTS; i++) {
         if (!has_slots(&incidents->part[i], incidents->part[i].count + each)) {
-            return renew_slots(incidents, each, err);
+            (void)renew_slots(incidents, each, &ignored); // or all is as before
+            return;
         }
     }
-    return true;
 }
 
 bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],

@@ -12,9 +12,9 @@
 // rows and slots of its own, so that its index grows alone, and parts may be filled by different
 // threads.
 //
-// Memory: a row, and 5 to 8 bytes of slots. A row without origin takes 22 bytes, the revision, and
-// 1 byte a dimension where all its texts are among the first 255 of the state, 2 where among the
-// first 65,535.
+// Memory: a row, and 5 to 7 bytes of slots, up to 10 while parts grow one by one and leave slots
+// behind. A row without origin takes 22 bytes, the revision, and 1 byte a dimension where all its
+// texts are among the first 255 of the state, 2 where among the first 65,535.
 //
 // A row stays where it is until incidents_fit lays it out anew.
 #ifndef STORE_INCIDENTS_H
@@ -163,18 +163,18 @@ void incidents_set_origin(const struct incidents *incidents, struct incident *in
 
 // NULL: absent.
 struct incident *incidents_find(const struct incidents *incidents, uint64_t id);
-// `further` incidents are about to be added: the index grows at once instead of many times.
-// Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
-bool incidents_reserve(struct incidents *incidents, uint64_t further, struct tally_err *err);
-// The same of each part: room for rows and in the index, so that adding so many cannot fail and
-// touches nothing but the part.
+// A hint: `further` incidents are about to be added, and the index grows at once instead of many
+// times. Nothing happens where there is no memory, or where a feed cannot have so many.
+void incidents_reserve(struct incidents *incidents, uint64_t further);
+// Room in each part for so many rows and in its index, so that adding them cannot fail and touches
+// nothing but the part. Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
 bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
                              struct tally_err *err);
 // In which part an id is.
 uint8_t incidents_part(uint64_t id);
-// A row of zeros with this id. Requires: it is absent. NULL: as reserve.
+// A row of zeros with this id. Requires: it is absent. NULL: as incidents_reserve_parts.
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
-// Asks for the memory that a find will look at, some finds ahead.
+// Asks for the memory that a find will look at, some finds ahead, and for that of a new row.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);
 // And for that of the row, when the first has had time to come.
 void incidents_prefetch_row(const struct incidents *incidents, uint64_t id);

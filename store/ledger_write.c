@@ -4,6 +4,7 @@
 #include "base/disk.h"
 #include "base/planted.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +187,7 @@ void ledger_close(struct ledger *ledger)
 
 static bool write_gathered(struct ledger *ledger, struct tally_err *err)
 {
+    assert(ledger->gathered.ok); // what a failed append left is cut off before anything is written
     if (!disk_write_at(ledger->segment_fd, ledger->gathered.data, ledger->gathered.count,
                        ledger->written.offset, err)) {
         return err_wrap(err, "write ledger");

@@ -247,7 +247,7 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
 // The index grows once instead of many times: by all rows of a feed's first batch, and of a later
 // one, after its first rows, by all others where most of these were new, or by as many of them as
 // if they were like these.
-static bool reserve(const struct unit *unit, struct tally_err *err)
+static void reserve(const struct unit *unit)
 {
     enum { AT_ONCE_MAX = 1 << 24 }; // a damaged count costs no more than this
     struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
@@ -259,9 +259,9 @@ static bool reserve(const struct unit *unit, struct tally_err *err)
             left = left * unit->file.counts.added / unit->rows;
         }
     } else if (incidents_count(incidents) > 0) {
-        return true;
+        return;
     }
-    return incidents_reserve(incidents, left, err);
+    incidents_reserve(incidents, left);
 }
 
 static bool start_batch(struct unit *unit, struct tally_err *err)
@@ -280,7 +280,8 @@ static bool start_batch(struct unit *unit, struct tally_err *err)
     }
     unit->batch.feed = unit->state->shape_feed[unit->batch.shape];
     state_next_mark(unit->state);
-    return unpacker_begin(&unit->unpacker, unit->batch.shape, err) && reserve(unit, err);
+    reserve(unit);
+    return unpacker_begin(&unit->unpacker, unit->batch.shape, err);
 }
 
 // Of version 1: texts are numbered through the whole ledger.
@@ -384,8 +385,13 @@ static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
     if (unit->out_count > 0) {
         leave_out(unit, &rows);
     }
-    return state_apply_rows(unit->state, &unit->batch, &rows, &unit->file.counts, err) &&
-           (!first || rows.count == 0 || reserve(unit, err));
+    if (!state_apply_rows(unit->state, &unit->batch, &rows, &unit->file.counts, err)) {
+        return false;
+    }
+    if (first && rows.count > 0) {
+        reserve(unit);
+    }
+    return true;
 }
 
 static bool put_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)

@@ -116,7 +116,7 @@ void state_cut(struct state *state, struct state_mark mark);
 
 uint64_t state_incidents(const struct state *state); // withdrawn ones included
 
-// NULL: absent. Good until an incident is added.
+// NULL: absent. It stays where it is until a row of its feed needs more room (incidents_fit).
 struct incident *state_find(const struct state *state, uint32_t feed, const char *id,
                             size_t id_bytes);
 

@@ -107,7 +107,7 @@ static void each_id_is_found_and_no_other(void **state)
     assert_true(incidents_fit(&incidents, &need, &err));
     for (uint32_t i = 0; i < COUNT; i++) {
         if (i == 1000) {
-            assert_true(incidents_reserve(&incidents, 20000, &err));
+            incidents_reserve(&incidents, 20000);
         }
         incident = incidents_add(&incidents, nth(i), &err);
         assert_non_null(incident);
@@ -220,14 +220,47 @@ static void a_row_takes_what_its_feed_needs(void **state)
     incidents_done(&incidents);
 }
 
-static void more_than_can_be_counted_are_refused(void **state)
+// A shape with further dimensions that say nothing yet.
+static void rows_stay_where_they_are_when_nothing_gets_wider(void **state)
 {
+    struct incidents incidents;
+    struct incidents_need need = {.dims_count = 1, .codes = {255}, .revision_bytes = 4};
+    struct tally_err err;
+
+    (void)state;
+    incidents_init(&incidents, true);
+    assert_true(incidents_fit(&incidents, &need, &err));
+    struct incident *incident = incidents_add(&incidents, 17, &err);
+    assert_non_null(incident);
+    incidents_set_dim(&incidents, incident, 0, 200);
+    need = (struct incidents_need){.dims_count = 3, .codes = {3}};
+    assert_true(incidents_fit(&incidents, &need, &err));
+    assert_ptr_equal(incidents_find(&incidents, 17), incident);
+    assert_int_equal(incidents_dim(&incidents, incident, 0), 200);
+    assert_int_equal(incidents_dim(&incidents, incident, 2), 0);
+    need.codes[1] = 1;
+    assert_true(incidents_fit(&incidents, &need, &err));
+    assert_int_equal(incidents_dim(&incidents, incidents_find(&incidents, 17), 0), 200);
+    incidents_done(&incidents);
+}
+
+static void more_than_there_can_be_are_no_hint(void **state)
+{
+    static const uint32_t too_many[INCIDENTS_PARTS] = {UINT32_MAX};
     struct incidents incidents;
     struct tally_err err;
 
     (void)state;
     incidents_init(&incidents, false);
-    assert_false(incidents_reserve(&incidents, (uint64_t)INCIDENTS_MAX + 1, &err));
+    incidents_reserve(&incidents, (uint64_t)INCIDENTS_MAX + 1);
+    assert_int_equal(incidents.slots.allocated_bytes, 0);
+    incidents_reserve(&incidents, UINT64_MAX);
+    assert_int_equal(incidents.slots.allocated_bytes, 0);
+    assert_non_null(incidents_add(&incidents, 17, &err));
+    incidents_reserve(&incidents, INCIDENTS_MAX); // one more than there is room for
+    assert_int_equal(incidents_count(&incidents), 1);
+    assert_non_null(incidents_find(&incidents, 17));
+    assert_false(incidents_reserve_parts(&incidents, too_many, &err));
     assert_int_equal(err.code, TALLY_LIMIT);
     incidents_done(&incidents);
 }
@@ -241,7 +274,8 @@ int main(void)
         cmocka_unit_test(each_id_is_found_and_no_other),
         cmocka_unit_test(rows_are_laid_out_anew_when_one_needs_more),
         cmocka_unit_test(a_row_takes_what_its_feed_needs),
-        cmocka_unit_test(more_than_can_be_counted_are_refused),
+        cmocka_unit_test(rows_stay_where_they_are_when_nothing_gets_wider),
+        cmocka_unit_test(more_than_there_can_be_are_no_hint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
