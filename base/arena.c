@@ -50,10 +50,11 @@ void arena_reset(struct arena *arena)
 
 static bool add_block(struct arena *arena, size_t bytes, struct tally_err *err)
 {
-    // Blocks double with the arena, so that a large one costs few allocations.
+    // Blocks double with the arena, so that a large one costs few allocations. A block begins and
+    // ends in small pages: of large pages, longer blocks have more.
     size_t want =
         arena->allocated_bytes > BLOCK_BYTES_MIN ? arena->allocated_bytes : BLOCK_BYTES_MIN;
-    size_t want_max = (size_t)8 << 20;
+    size_t want_max = (size_t)(arena->large_pages ? 32 : 8) << 20;
     want = want < want_max ? want : want_max;
     want = want < bytes ? bytes : want;
 

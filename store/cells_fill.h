@@ -31,6 +31,7 @@ struct cells_sorted {
     uint32_t *told_end;
     uint32_t *lasting_end;
     int32_t *first_day; // by group
+    uint64_t *work_end; // what groups cost, added up: each incident one, and each cell, as it seems
 };
 
 // Makes the lists of all groups. Threads: shared out by ranges of groups. Errors: TALLY_NO_MEMORY.

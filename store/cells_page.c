@@ -204,19 +204,19 @@ static void fill_part(void *context, unsigned part)
     free(range->spans);
 }
 
-// Ranges with about as many incidents each.
+// Ranges that cost about as much each.
 static unsigned share(struct paging *paging)
 {
     uint32_t groups = paging->groups->count;
-    const uint32_t *end = paging->sorted->told_end;
-    uint32_t told = groups > 0 ? end[groups - 1] : 0;
-    unsigned parts = team_parts(told, TOLD_LEAST);
+    const struct cells_sorted *sorted = paging->sorted;
+    uint64_t work = groups > 0 ? sorted->work_end[groups - 1] : 0;
+    unsigned parts = team_parts(groups > 0 ? sorted->told_end[groups - 1] : 0, TOLD_LEAST);
     uint32_t group = 0;
 
     for (unsigned part = 0; part < parts; part++) {
-        size_t until = team_begin(told, part + 1, parts);
+        size_t until = team_begin(work, part + 1, parts);
         paging->range[part] = (struct range){.paging = paging, .begin = group};
-        while (group < groups && (part + 1 == parts || end[group] <= until)) {
+        while (group < groups && (part + 1 == parts || sorted->work_end[group] <= until)) {
             group++;
         }
         paging->range[part].end = group;
