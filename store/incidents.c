@@ -409,6 +409,9 @@ void incidents_prefetch(const struct incidents *incidents, uint64_t id)
     if (incidents->part && part_of(incidents, hash)->slots > 0) {
         const struct incidents_part *part = part_of(incidents, hash);
         __builtin_prefetch(&part->slot[place_of(part, hash)]);
+        if (part->count < part->blocks * BLOCK_ROWS) { // where it goes if it is new
+            __builtin_prefetch(row_at(incidents, part, part->count), 1);
+        }
     }
 }
 

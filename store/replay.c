@@ -354,18 +354,34 @@ static bool scope_is_out(const struct unit *unit, const struct state_row *row)
     return bsearch(&text, unit->out, unit->out_count, sizeof text, compare_codes);
 }
 
+// Returns how many are kept.
+static uint32_t leave_out_of(const struct unit *unit, struct state_slice *slice, unsigned lane)
+{
+    struct state_row *row = slice->row[lane];
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < slice->count[lane]; i++) {
+        if (scope_is_out(unit, &row[i])) {
+            slice->of_part[incidents_part(row[i].id)]--;
+        } else {
+            row[kept++] = row[i];
+        }
+    }
+    slice->count[lane] = kept;
+    return kept;
+}
+
 // What stands out of scope is only counted.
 static void leave_out(struct unit *unit, struct state_rows *rows)
 {
     uint32_t kept = 0;
 
-    for (uint32_t i = 0; i < rows->count; i++) {
-        if (scope_is_out(unit, &rows->row[i])) {
-            unit->file.counts.older++;
-        } else {
-            rows->row[kept++] = rows->row[i];
+    for (unsigned s = 0; s < rows->slices; s++) {
+        for (unsigned lane = 0; lane < rows->lanes; lane++) {
+            kept += leave_out_of(unit, &rows->slice[s], lane);
         }
     }
+    unit->file.counts.older += rows->count - kept;
     rows->count = kept;
 }
 

@@ -227,7 +227,7 @@ static bool take_revision(struct state *state, const struct revision *revision,
         !take_name(state, revision->text, revision->bytes, &name, err)) {
         return false;
     }
-    row->revision_kind = revision->kind;
+    row->revision_kind = (uint8_t)revision->kind;
     row->revision = revision->kind == REVISION_TEXT     ? name
                     : revision->kind == REVISION_NUMBER ? revision->number
                                                         : 0;
@@ -244,8 +244,8 @@ bool state_take_row(struct state *state, uint16_t shape, const struct ledger_row
     struct state_row made = {.op = row->op,
                              .first_day = row->first_day,
                              .last_day = row->last_day,
-                             .record = row->record,
-                             .line = row->line,
+                             .record = (uint32_t)row->record,
+                             .line = (uint32_t)row->line,
                              .dims = row->dims};
 
     bool ok = take_name(state, row->id, id.head_bytes, &head, err) &&

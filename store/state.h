@@ -16,6 +16,7 @@
 #define STORE_STATE_H
 
 #include "base/err.h"
+#include "base/team.h"
 #include "store/id.h"
 #include "store/incidents.h"
 #include "store/ledger_read.h"
@@ -151,17 +152,16 @@ struct state_batch {
 
 // A row by the state's own codes.
 struct state_row {
-    uint8_t op;   // enum rows_op
-    uint8_t part; // incidents_part of the id; state_apply_rows needs it
-    enum revision_kind revision_kind;
     uint64_t id;
     int64_t revision;     // a number, or the code of a name; 0 where there is none
     const uint32_t *dims; // of ROWS_PUT
     uint32_t values;
     int32_t first_day;
     int32_t last_day;
-    uint64_t record;
-    uint64_t line;
+    uint32_t record; // where it stood: struct incident_origin
+    uint32_t line;
+    uint8_t op;            // enum rows_op
+    uint8_t revision_kind; // enum revision_kind
 };
 
 // The codes, given new ones where need be.
@@ -181,14 +181,30 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
                  struct batch_counts *counts, struct tally_err *err);
 
 // The same of many rows. The rows of each id are applied one after the other, and nothing depends
-// on those of other ids: so they are taken part by part of the incidents, whose index then stays in
-// the processor's cache, and where nobody observes, on several cores.
-struct state_rows {
-    struct state_row *row;
-    uint32_t *order; // scratch, one number a row
-    uint32_t count;
-    struct incidents_need need; // of all of them
+// on those of other ids: so rows go in lanes by the part that they are of, and where nobody
+// observes, each lane has a core of its own.
+//
+//   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     by order of the batch
+//   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     and behind the first
+//
+// Slices are what several cores made at once (store/unpacker.h).
+struct state_slice {
+    struct state_row *row[TEAM_PARTS_MAX]; // by lane
+    uint32_t count[TEAM_PARTS_MAX];
+    uint32_t of_part[INCIDENTS_PARTS]; // how many rows each part has
 };
+struct state_rows {
+    struct state_slice *slice;
+    unsigned slices;
+    unsigned lanes;
+    uint32_t count;             // rows of all
+    struct incidents_need need; // of all
+};
+// Which lane the rows of a part go in.
+static inline unsigned state_lane(uint8_t part, unsigned lanes)
+{
+    return part * lanes / INCIDENTS_PARTS;
+}
 bool state_apply_rows(struct state *state, const struct state_batch *batch,
                       const struct state_rows *rows, struct batch_counts *counts,
                       struct tally_err *err);

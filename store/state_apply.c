@@ -24,7 +24,7 @@ static void note_origin(const struct state *state, struct incident *incident,
     incident_set_seen(incident, state->mark);
     if (state->keeps_origins) {
         struct incident_origin origin = {
-            .batch = batch->number, .record = (uint32_t)row->record, .line = (uint32_t)row->line};
+            .batch = batch->number, .record = row->record, .line = row->line};
         incidents_set_origin(incidents_of(state, batch), incident, origin);
     }
 }
@@ -246,9 +246,10 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 
 // ---- many rows ----------------------------------------------------------------------------
 
-// What one core does: the rows of its parts of the feed's incidents.
+// What one core does: some of the lanes.
 struct share {
     struct batch_counts counts;
+    uint64_t rows; // so far
     bool ok;
     struct tally_err err;
 };
@@ -256,86 +257,85 @@ struct share {
 struct sharing {
     struct state *state;
     const struct state_batch *batch;
-    const struct state_rows *rows; // in `order` part by part
-    uint32_t end[INCIDENTS_PARTS]; // of each part, in `order`
+    const struct state_rows *rows;
     unsigned cores;
     struct share share[TEAM_PARTS_MAX];
 };
 
-static uint32_t begin_of(const struct sharing *sharing, unsigned core)
+// Asks for what a later row will look at, so that memory has time to answer.
+static void prefetch(const struct sharing *sharing, const struct share *share,
+                     const struct state_row *row, uint32_t left)
 {
-    size_t part = team_begin(INCIDENTS_PARTS, core, sharing->cores);
+    enum { AHEAD = 16 };
+    const struct incidents *incidents = incidents_of(sharing->state, sharing->batch);
 
-    return part == 0 ? 0 : sharing->end[part - 1];
+    if (left > 2 * AHEAD) { // another core wrote half of them
+        __builtin_prefetch(&row[2 * AHEAD]);
+    }
+    if (left > AHEAD) {
+        incidents_prefetch(incidents, row[AHEAD].id);
+    }
+    if (left > AHEAD / 2 && share->counts.added < share->rows) { // some are kept already
+        incidents_prefetch_row(incidents, row[AHEAD / 2].id);
+    }
+}
+
+static bool apply_lane(const struct sharing *sharing, const struct state_slice *slice,
+                       unsigned lane, struct share *share)
+{
+    const struct state_row *row = slice->row[lane];
+
+    for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
+        prefetch(sharing, share, row, left);
+        if (!apply_row(sharing->state, sharing->batch, row, &share->counts, &share->err)) {
+            return false;
+        }
+        share->rows++;
+    }
+    return true;
 }
 
 static void apply_share(void *context, unsigned core)
 {
-    enum { AHEAD = 16 }; // asked for before their turn, so that memory has time to answer
     struct sharing *sharing = context;
+    const struct state_rows *rows = sharing->rows;
     struct share *share = &sharing->share[core];
-    const struct state_row *row = sharing->rows->row;
-    const uint32_t *order = sharing->rows->order;
-    const struct incidents *incidents = incidents_of(sharing->state, sharing->batch);
-    uint32_t begin = begin_of(sharing, core);
-    uint32_t end = begin_of(sharing, core + 1);
+    size_t end = team_begin(rows->lanes, core + 1, sharing->cores);
 
     share->ok = true;
-    for (uint32_t i = begin; share->ok && i < end; i++) {
-        if (i + 2 * AHEAD < end) {
-            __builtin_prefetch(&row[order[i + 2 * AHEAD]]);
+    for (size_t lane = team_begin(rows->lanes, core, sharing->cores); lane < end; lane++) {
+        for (unsigned s = 0; share->ok && s < rows->slices; s++) {
+            share->ok = apply_lane(sharing, &rows->slice[s], (unsigned)lane, share);
         }
-        if (i + AHEAD < end) {
-            const struct state_row *later = &row[order[i + AHEAD]];
-            incidents_prefetch(incidents, later->id);
-            __builtin_prefetch(later->dims);
-        }
-        if (i + AHEAD / 2 < end && share->counts.added < i - begin) { // some are kept already
-            incidents_prefetch_row(incidents, row[order[i + AHEAD / 2]].id);
-        }
-        share->ok =
-            apply_row(sharing->state, sharing->batch, &row[order[i]], &share->counts, &share->err);
     }
 }
 
-// Counts them by part, and makes room: so that nothing that one core does needs memory that another
-// one may need too.
-static bool sort_by_part(struct sharing *sharing, struct incidents *incidents,
-                         struct tally_err *err)
+// Makes room, so that nothing that one core does needs memory that another one may need too.
+static bool reserve(struct incidents *incidents, const struct state_rows *rows,
+                    struct tally_err *err)
 {
-    const struct state_rows *rows = sharing->rows;
     uint32_t count[INCIDENTS_PARTS] = {0};
 
-    for (uint32_t i = 0; i < rows->count; i++) {
-        count[rows->row[i].part]++;
+    for (unsigned s = 0; s < rows->slices; s++) {
+        for (uint32_t part = 0; part < INCIDENTS_PARTS; part++) {
+            count[part] += rows->slice[s].of_part[part];
+        }
     }
-    if (!incidents_reserve_parts(incidents, count, err)) {
-        return false;
-    }
-    for (uint32_t part = 0, sum = 0; part < INCIDENTS_PARTS; part++) {
-        sharing->end[part] = sum;
-        sum += count[part];
-    }
-    for (uint32_t i = 0; i < rows->count; i++) {
-        rows->order[sharing->end[rows->row[i].part]++] = i;
-    }
-    return true;
+    return incidents_reserve_parts(incidents, count, err);
 }
 
 bool state_apply_rows(struct state *state, const struct state_batch *batch,
                       const struct state_rows *rows, struct batch_counts *counts,
                       struct tally_err *err)
 {
-    enum { ROWS_LEAST = 4096 };
     struct incidents *incidents = incidents_of(state, batch);
     struct sharing sharing = {.state = state, .batch = batch, .rows = rows};
     bool ok = true;
 
-    if (!incidents_fit(incidents, &rows->need, err) || !sort_by_part(&sharing, incidents, err)) {
+    if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err)) {
         return false;
     }
-    // Observers are told one by one.
-    sharing.cores = state->observers_count > 0 ? 1 : team_parts(rows->count, ROWS_LEAST);
+    sharing.cores = state->observers_count > 0 ? 1 : rows->lanes; // these are told one by one
     team_run(apply_share, &sharing, sharing.cores);
     for (unsigned i = 0; i < sharing.cores; i++) {
         add_counts(state, batch, &sharing.share[i].counts, counts);

@@ -20,7 +20,6 @@ void unpacker_done(struct unpacker *unpacker)
         free(unpacker->columns[i]);
     }
     free(unpacker->row);
-    free(unpacker->order);
     free(unpacker->dims);
     bytes_done(&unpacker->payloads);
     *unpacker = (struct unpacker){0};
@@ -151,16 +150,24 @@ bool unpacker_put_rows(struct unpacker *unpacker, const struct ledger_frame *fra
                : err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
 }
 
-static bool is_sound(const struct unpacker_frame *frame, const uint64_t value[COLUMN_DIMS])
+// The numbers of a row are read where they stand: copied together, they would be stored one by one
+// and loaded in pairs, and each pair would wait for its stores.
+static uint64_t at(const struct columns *columns, enum column column, uint32_t index)
 {
-    bool by_name = value[COLUMN_REVISION_KIND] == REVISION_TEXT;
-    int64_t first_day = (int64_t)value[COLUMN_FIRST_DAY];
+    return columns->value[column][index];
+}
 
-    return value[COLUMN_OP] <= ROWS_KEEP && value[COLUMN_HEAD] < frame->names &&
-           value[COLUMN_NUMBER] <= UINT32_MAX && value[COLUMN_REVISION_KIND] <= REVISION_TEXT &&
-           (!by_name || value[COLUMN_REVISION] < frame->names) && first_day >= DAY_MIN &&
-           first_day <= DAY_MAX && value[COLUMN_LASTS] <= (uint64_t)(DAY_MAX - first_day) &&
-           value[COLUMN_VALUES] < frame->values;
+static bool is_sound(const struct unpacker_frame *frame, const struct columns *columns, uint32_t i)
+{
+    uint64_t kind = at(columns, COLUMN_REVISION_KIND, i);
+    int64_t first_day = (int64_t)at(columns, COLUMN_FIRST_DAY, i);
+
+    return at(columns, COLUMN_OP, i) <= ROWS_KEEP && at(columns, COLUMN_HEAD, i) < frame->names &&
+           at(columns, COLUMN_NUMBER, i) <= UINT32_MAX && kind <= REVISION_TEXT &&
+           (kind != REVISION_TEXT || at(columns, COLUMN_REVISION, i) < frame->names) &&
+           first_day >= DAY_MIN && first_day <= DAY_MAX &&
+           at(columns, COLUMN_LASTS, i) <= (uint64_t)(DAY_MAX - first_day) &&
+           at(columns, COLUMN_VALUES, i) < frame->values;
 }
 
 // One column of dimensions: its codes or'ed, or false.
@@ -182,47 +189,70 @@ static bool take_dim(const struct unpacker *unpacker, const struct unpacker_fram
     return true;
 }
 
-static bool take_row(const struct unpacker *unpacker, const struct unpacker_frame *frame,
-                     const struct columns *columns, uint32_t index, struct incidents_need *need)
-{
-    uint64_t value[COLUMN_DIMS];
+// What one core does: some of the frames.
+struct share {
+    struct state_slice *slice; // what it makes of them
+    unsigned lanes;
+    struct incidents_need need;
+    const struct unpacker_frame *wrong; // the first one of them that is malformed
+    const char *what;                   // of it
+};
 
-    for (int column = 0; column < COLUMN_DIMS; column++) {
-        value[column] = columns->value[column][index];
+static struct state_row *place_row(struct share *share, uint64_t id)
+{
+    struct state_slice *slice = share->slice;
+    uint8_t part = incidents_part(id);
+    unsigned lane = state_lane(part, share->lanes);
+
+    slice->of_part[part]++;
+    return &slice->row[lane][slice->count[lane]++];
+}
+
+static int64_t take_revision(const struct unpacker *unpacker, const struct columns *columns,
+                             uint32_t i, struct incidents_need *need)
+{
+    uint64_t kind = at(columns, COLUMN_REVISION_KIND, i);
+    uint64_t given = at(columns, COLUMN_REVISION, i);
+    int64_t revision = kind == REVISION_TEXT   ? unpacker->names.code[given]
+                       : kind == REVISION_NONE ? 0
+                                               : (int64_t)given;
+    uint32_t bytes = incidents_revision_bytes(kind != REVISION_NONE, revision);
+
+    if (bytes > need->revision_bytes) {
+        need->revision_bytes = bytes;
     }
-    if (!is_sound(frame, value)) {
+    return revision;
+}
+
+static bool take_row(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                     const struct columns *columns, uint32_t i, struct share *share)
+{
+    if (!is_sound(frame, columns, i)) {
         return false;
     }
-    enum revision_kind kind = (enum revision_kind)value[COLUMN_REVISION_KIND];
-    int32_t first_day = (int32_t)(int64_t)value[COLUMN_FIRST_DAY];
-    int64_t revision = kind == REVISION_TEXT   ? unpacker->names.code[value[COLUMN_REVISION]]
-                       : kind == REVISION_NONE ? 0
-                                               : (int64_t)value[COLUMN_REVISION];
-    uint32_t revision_bytes = incidents_revision_bytes(kind != REVISION_NONE, revision);
-    if (revision_bytes > need->revision_bytes) {
-        need->revision_bytes = revision_bytes;
-    }
-    uint32_t row = frame->row + index;
-    uint64_t id = id_code(unpacker->names.code[value[COLUMN_HEAD]], (uint32_t)value[COLUMN_NUMBER]);
-    unpacker->row[row] =
-        (struct state_row){.op = (uint8_t)value[COLUMN_OP],
-                           .part = incidents_part(id),
-                           .revision_kind = kind,
-                           .id = id,
-                           .revision = revision,
-                           .dims = unpacker->dims + (size_t)row * columns->dims_count,
-                           .values = unpacker->values.code[value[COLUMN_VALUES]],
+    int32_t first_day = (int32_t)(int64_t)at(columns, COLUMN_FIRST_DAY, i);
+    uint64_t id = id_code(unpacker->names.code[at(columns, COLUMN_HEAD, i)],
+                          (uint32_t)at(columns, COLUMN_NUMBER, i));
+    *place_row(share, id) =
+        (struct state_row){.id = id,
+                           .revision = take_revision(unpacker, columns, i, &share->need),
+                           .dims = unpacker->dims + (size_t)(frame->row + i) * columns->dims_count,
+                           .values = unpacker->values.code[at(columns, COLUMN_VALUES, i)],
                            .first_day = first_day,
-                           .last_day = first_day + (int32_t)value[COLUMN_LASTS],
-                           .record = value[COLUMN_RECORD],
-                           .line = value[COLUMN_LINE]};
+                           .last_day = first_day + (int32_t)at(columns, COLUMN_LASTS, i),
+                           .record = (uint32_t)at(columns, COLUMN_RECORD, i),
+                           .line = (uint32_t)at(columns, COLUMN_LINE, i),
+                           .op = (uint8_t)at(columns, COLUMN_OP, i),
+                           .revision_kind = (uint8_t)at(columns, COLUMN_REVISION_KIND, i)};
     return true;
 }
 
 // NULL, or what is malformed.
 static const char *take_frame(const struct unpacker *unpacker, const struct unpacker_frame *frame,
-                              struct columns *columns, struct incidents_need *need)
+                              struct columns *columns, struct share *share)
 {
+    struct incidents_need *need = &share->need;
+
     if (!columns_decode(columns, need->dims_count,
                         cursor_over(unpacker->payloads.data + frame->payload_at,
                                     cursor_left(&frame->frame.payload)))) {
@@ -234,19 +264,12 @@ static const char *take_frame(const struct unpacker *unpacker, const struct unpa
         }
     }
     for (uint32_t i = 0; i < columns->count; i++) {
-        if (!take_row(unpacker, frame, columns, i, need)) {
+        if (!take_row(unpacker, frame, columns, i, share)) {
             return "row";
         }
     }
     return NULL;
 }
-
-// What one core does: some of the frames.
-struct share {
-    struct incidents_need need;
-    const struct unpacker_frame *wrong; // the first one of them that is malformed
-    const char *what;                   // of it
-};
 
 struct sharing {
     const struct unpacker *unpacker;
@@ -264,28 +287,47 @@ static void take_share(void *context, unsigned part)
     for (size_t i = team_begin(unpacker->frames, part, sharing->parts); i < end && !share->wrong;
          i++) {
         const struct unpacker_frame *frame = &unpacker->waiting[i];
-        share->what = take_frame(unpacker, frame, unpacker->columns[part], &share->need);
+        share->what = take_frame(unpacker, frame, unpacker->columns[part], share);
         share->wrong = share->what ? frame : NULL;
+    }
+}
+
+// Each part makes a slice, with room for all its rows in each lane: how they fall is not known
+// before, and what is not used is not touched.
+static void share_out(struct unpacker *unpacker, size_t dims_count, struct sharing *sharing)
+{
+    for (unsigned part = 0; part < sharing->parts; part++) {
+        size_t end = team_begin(unpacker->frames, part + 1, sharing->parts);
+        uint32_t row = unpacker->waiting[team_begin(unpacker->frames, part, sharing->parts)].row;
+        uint32_t rows =
+            (end < unpacker->frames ? unpacker->waiting[end].row : unpacker->rows) - row;
+        struct state_slice *slice = &unpacker->slice[part];
+
+        *slice = (struct state_slice){0};
+        for (unsigned lane = 0; lane < sharing->parts; lane++) {
+            slice->row[lane] = unpacker->row + (size_t)row * sharing->parts + (size_t)lane * rows;
+        }
+        sharing->share[part] = (struct share){
+            .slice = slice, .lanes = sharing->parts, .need = {.dims_count = (uint32_t)dims_count}};
     }
 }
 
 static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned parts)
 {
+    size_t rows = (size_t)unpacker->rows * parts;
+    size_t dims = unpacker->rows * dims_count + 1;
     bool ok = true;
 
-    if (unpacker->rows > unpacker->rows_capacity) {
+    if (rows > unpacker->rows_capacity) {
         free(unpacker->row);
-        free(unpacker->order);
-        unpacker->row = malloc(unpacker->rows * sizeof *unpacker->row);
-        unpacker->order = malloc(unpacker->rows * sizeof *unpacker->order);
-        ok = unpacker->row && unpacker->order;
-        unpacker->rows_capacity = ok ? unpacker->rows : 0;
+        unpacker->row = malloc(rows * sizeof *unpacker->row);
+        unpacker->rows_capacity = unpacker->row ? rows : 0;
+        ok = unpacker->row;
     }
-    size_t dims = unpacker->rows * dims_count + 1;
     if (ok && dims > unpacker->dims_capacity) {
         free(unpacker->dims);
         unpacker->dims = malloc(dims * sizeof *unpacker->dims);
-        unpacker->dims_capacity = unpacker->dims ? (uint32_t)dims : 0;
+        unpacker->dims_capacity = unpacker->dims ? dims : 0;
         ok = unpacker->dims;
     }
     for (unsigned i = 0; ok && i < parts; i++) {
@@ -320,9 +362,7 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
     if (!reserve_rows(unpacker, dims_count, parts)) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
     }
-    for (unsigned i = 0; i < parts; i++) {
-        sharing.share[i].need.dims_count = dims_count;
-    }
+    share_out(unpacker, dims_count, &sharing);
     team_run(take_share, &sharing, parts);
     for (unsigned i = 0; i < parts; i++) {
         if (sharing.share[i].wrong) {
@@ -331,8 +371,11 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
         }
         add_need(&need, &sharing.share[i].need);
     }
-    *out_rows = (struct state_rows){
-        .row = unpacker->row, .order = unpacker->order, .count = unpacker->rows, .need = need};
+    *out_rows = (struct state_rows){.slice = unpacker->slice,
+                                    .slices = parts,
+                                    .lanes = parts,
+                                    .count = unpacker->rows,
+                                    .need = need};
     unpacker->frames = 0;
     unpacker->rows = 0;
     bytes_clear(&unpacker->payloads);

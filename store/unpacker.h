@@ -2,12 +2,13 @@
 // packed.
 //
 //   NAMES  TEXTS  VALUES  --->  code of the batch -> code of the state, given where it is new
-//   ROWS ROWS ROWS        --->  wait, then many at once, on several cores: struct state_rows
+//   ROWS ROWS ROWS        --->  wait, then many at once, each core some frames: struct state_rows
 //
 // A row may only use codes that stand before its frame, so that a frame that waits remembers how
 // many there were.
 //
-// Memory: 4 bytes a code of the batch, and the rows of UNPACKER_FRAMES_MAX frames.
+// Memory: 4 bytes a code of the batch. Of the frames that wait, 65,536 rows at most, the payloads,
+// 48 bytes a row and 4 a dimension, and a struct columns a core.
 #ifndef STORE_UNPACKER_H
 #define STORE_UNPACKER_H
 
@@ -47,12 +48,12 @@ struct unpacker {
     uint32_t frames;
     uint32_t rows; // of them all
     struct bytes payloads;
-    struct state_row *row;
-    uint32_t *order; // scratch of state_apply_rows
-    uint32_t *dims;  // of each row
-    uint32_t rows_capacity;
-    uint32_t dims_capacity;
+    struct state_row *row; // room for all in each lane
+    uint32_t *dims;        // of each row
+    size_t rows_capacity;
+    size_t dims_capacity;
     struct columns *columns[TEAM_PARTS_MAX];
+    struct state_slice slice[TEAM_PARTS_MAX];
 };
 
 void unpacker_init(struct unpacker *unpacker, struct state *state);
@@ -67,8 +68,8 @@ bool unpacker_take_codes(struct unpacker *unpacker, enum ledger_kind kind, struc
 // A frame of kind ROWS waits. Requires: fewer than UNPACKER_FRAMES_MAX do. Errors: as above.
 bool unpacker_put_rows(struct unpacker *unpacker, const struct ledger_frame *frame,
                        struct tally_err *err);
-// The rows of all frames that wait, in their order, good until the next call of any kind; then
-// none waits. *out_wrong: the frame that err speaks of, or NULL. Errors: as above.
+// The rows of all frames that wait, good until the next call of any kind; then none waits.
+// *out_wrong: the frame that err speaks of, or NULL. Errors: as above.
 bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
                         const struct ledger_frame **out_wrong, struct tally_err *err);
 

@@ -14,13 +14,14 @@
 
 #include <cmocka.h>
 
-enum { MANY_ROWS = 40000, MANY_IDS = 15000 };
+enum { MANY_ROWS = 40000, MANY_IDS = 15000, SLICES = 3, LANES_MOST = 7 };
 
 // Rows of many ids, each in several versions, at random; as text codes those of the state.
 struct many {
     struct state_row row[MANY_ROWS];
-    uint32_t order[MANY_ROWS];
     uint32_t dims[MANY_ROWS];
+    struct state_row in_lanes[LANES_MOST][MANY_ROWS];
+    struct state_slice slice[SLICES];
     uint32_t random;
 };
 
@@ -46,7 +47,6 @@ static void make_many(struct many *many, struct state *state, uint32_t seed)
                                   .last_day = 3,
                                   .record = i,
                                   .line = i};
-        row->part = incidents_part(row->id);
         if (roll(many, 4) > 0) {
             row->revision_kind = REVISION_NUMBER;
             row->revision = (int64_t)roll(many, 4) << (seed % 2 * 32);
@@ -55,12 +55,34 @@ static void make_many(struct many *many, struct state *state, uint32_t seed)
     }
 }
 
-static struct state_rows many_from(struct many *many, uint32_t from, uint32_t count)
+static struct state_slice slice_from(struct many *many, uint32_t from, uint32_t end, unsigned lanes)
 {
-    struct state_rows rows = {.row = &many->row[from],
-                              .order = many->order,
+    struct state_slice slice = {0};
+
+    for (unsigned lane = 0; lane < lanes; lane++) {
+        slice.row[lane] = &many->in_lanes[lane][from];
+    }
+    for (uint32_t i = from; i < end; i++) {
+        uint8_t part = incidents_part(many->row[i].id);
+        unsigned lane = state_lane(part, lanes);
+        slice.row[lane][slice.count[lane]++] = many->row[i];
+        slice.of_part[part]++;
+    }
+    return slice;
+}
+
+static struct state_rows many_from(struct many *many, uint32_t from, uint32_t count, unsigned lanes)
+{
+    struct state_rows rows = {.slice = many->slice,
+                              .slices = SLICES,
+                              .lanes = lanes,
                               .count = count,
                               .need = {.dims_count = 1, .revision_bytes = 8, .codes = {1}}};
+
+    for (unsigned i = 0; i < SLICES; i++) {
+        many->slice[i] = slice_from(many, from + (uint32_t)team_begin(count, i, SLICES),
+                                    from + (uint32_t)team_begin(count, i + 1, SLICES), lanes);
+    }
     return rows;
 }
 
@@ -98,42 +120,61 @@ static void assert_same(const struct world *a, const struct world *b)
     bytes_done(&dump[1]);
 }
 
-// On how many cores that is, is up to the machine; with an observer it is one.
+static void apply_many(struct many *many, struct world *world, uint32_t step, unsigned lanes)
+{
+    struct tally_err err;
+
+    for (uint32_t from = 0; from < MANY_ROWS; from += step) {
+        uint32_t left = MANY_ROWS - from;
+        struct state_rows rows = many_from(many, from, left < step ? left : step, lanes);
+        assert_true(state_apply_rows(&world->state, &world->batch, &rows, &world->counts, &err));
+    }
+}
+
+static void apply_one_by_one(const struct many *many, struct world *world)
+{
+    struct tally_err err;
+
+    for (uint32_t i = 0; i < MANY_ROWS; i++) {
+        assert_true(state_apply(&world->state, &world->batch, &many->row[i], &world->counts, &err));
+    }
+}
+
+// World 0 takes them one by one, the others in lanes; the last one has an observer, so that one
+// core has all its lanes.
 static void many_rows_do_what_they_do_one_by_one(void **state)
 {
     static const enum batch_mode modes[] = {BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_UPSERT,
                                             BATCH_DELETIONS};
+    static const unsigned lanes[] = {0, 1, 2, LANES_MOST, 2};
+    enum { WORLDS = sizeof lanes / sizeof *lanes };
     static struct many many;
-    struct world world[3];
+    struct world world[WORLDS];
     struct tally_err err;
 
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < WORLDS; i++) {
         open_world(&world[i]);
     }
-    assert_true(state_observe(&world[2].state, count_live, &world[2].observed, &err));
+    struct world *watched = &world[WORLDS - 1];
+    assert_true(state_observe(&watched->state, count_live, &watched->observed, &err));
     for (uint32_t number = 0; number < 4; number++) {
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < WORLDS; i++) {
             world[i].batch.number = number;
             world[i].batch.mode = modes[number];
             state_next_mark(&world[i].state);
             make_many(&many, &world[i].state, number + 1);
-            uint32_t step = i == 0 ? 1 : number % 2 == 0 ? MANY_ROWS : 17000;
-            for (uint32_t from = 0; from < MANY_ROWS; from += step) {
-                uint32_t left = MANY_ROWS - from;
-                struct state_rows rows = many_from(&many, from, left < step ? left : step);
-                assert_true(i == 0 ? state_apply(&world[i].state, &world[i].batch, rows.row,
-                                                 &world[i].counts, &err)
-                                   : state_apply_rows(&world[i].state, &world[i].batch, &rows,
-                                                      &world[i].counts, &err));
+            if (i == 0) {
+                apply_one_by_one(&many, &world[i]);
+            } else {
+                apply_many(&many, &world[i], number % 2 == 0 ? MANY_ROWS : 17000, lanes[i]);
+                assert_same(&world[0], &world[i]);
             }
         }
-        assert_same(&world[0], &world[1]);
-        assert_same(&world[0], &world[2]);
     }
-    assert_int_equal(world[2].observed, world[2].state.feed[0].live);
+    assert_int_equal(watched->observed, watched->state.feed[0].live);
     assert_true(world[0].counts.conflicts > 0 && world[0].counts.older > 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < WORLDS; i++) {
         state_done(&world[i].state);
     }
 }
