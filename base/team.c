@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 
 struct member {
@@ -43,6 +44,20 @@ static void *run(void *context)
     return NULL;
 }
 
+// Signals are for the threads of the program: a thread inherits which ones are blocked.
+static void start(struct member *member, unsigned parts)
+{
+    sigset_t all;
+    sigset_t before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (unsigned i = 1; i < parts; i++) {
+        member[i].started = pthread_create(&member[i].thread, NULL, run, &member[i]) == 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void team_run(team_part *part, void *context, unsigned parts)
 {
     struct member member[TEAM_PARTS_MAX];
@@ -50,7 +65,9 @@ void team_run(team_part *part, void *context, unsigned parts)
     assert(parts >= 1 && parts <= TEAM_PARTS_MAX);
     for (unsigned i = 1; i < parts; i++) {
         member[i] = (struct member){.part = part, .context = context, .number = i};
-        member[i].started = pthread_create(&member[i].thread, NULL, run, &member[i]) == 0;
+    }
+    if (parts > 1) {
+        start(member, parts);
     }
     part(context, 0);
     for (unsigned i = 1; i < parts; i++) {

@@ -24,7 +24,7 @@ size_t team_begin(size_t pieces, unsigned part, unsigned parts);
 
 typedef void team_part(void *context, unsigned part);
 
-// A part for which no thread can be had is done by the caller.
+// A part for which no thread can be had is done by the caller. Threads take no signals.
 // Requires: 1 <= parts <= TEAM_PARTS_MAX. Cost: some 20 us a thread.
 void team_run(team_part *part, void *context, unsigned parts);
 

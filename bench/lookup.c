@@ -4,13 +4,14 @@
 //     bench_lookup look-ups FILE.rollup QUERIES DAYS
 //
 // Prints one line of JSON. Look-ups go through libtally: a group is found by its texts, all groups
-// are a selection by all dimensions. `tallyd` reads with the code that fits this machine best,
-// `portable` with that for any machine.
+// are a selection by all dimensions. `tallyd` reads with the code that fits this machine best and
+// on all its cores, `one-core` on one of them, `portable` with the code for any machine.
 #include "bench/queries.h"
 #include "report/tally_private.h"
 #include "store/rollup_private.h"
 
 #include <err.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,28 @@ static void open_selection(struct looker *looker)
     }
 }
 
+// All groups without a second thread.
+static void measure_one_core(const struct queries *queries, struct looker *looker)
+{
+    struct rival rival = {
+        .name = "one-core", .context = looker, .one = look_up_one, .all = look_up_all};
+    cpu_set_t all;
+    cpu_set_t one;
+
+    if (sched_getaffinity(0, sizeof all, &all) != 0) {
+        err(EX_OSERR, "cores");
+    }
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) {
+        err(EX_OSERR, "cores");
+    }
+    queries_measure(queries, &rival);
+    if (sched_setaffinity(0, sizeof all, &all) != 0) {
+        err(EX_OSERR, "cores");
+    }
+}
+
 static void look_up(const char *path, const char *queries_path, const char *days)
 {
     struct queries queries = queries_read(queries_path);
@@ -146,6 +169,8 @@ static void look_up(const char *path, const char *queries_path, const char *days
     open_selection(&looker);
     printf("{");
     queries_measure(&queries, &rival);
+    printf(", ");
+    measure_one_core(&queries, &looker);
     printf(", ");
     looker.rollup->rollup->code = &entries_code_portable;
     rival.name = "portable";

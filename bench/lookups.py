@@ -31,6 +31,7 @@ TARGETS = {
 }
 DOES = {
     "tallyd": "libtally, the group found by its texts",
+    "one-core": "the same on one core",
     "portable": "the same with the code for any machine",
     "sqlite-key": "SQLite, prepared statement, the number of the group known",
     "sqlite-texts": "SQLite, prepared statement, the group found by its texts",

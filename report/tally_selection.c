@@ -2,6 +2,7 @@
 #include "report/tally_private.h"
 
 #include "base/err.h"
+#include "base/team.h"
 #include "report/select.h"
 
 #include <assert.h>
@@ -105,24 +106,67 @@ bool tally_selection_window(const struct tally_selection *selection, size_t row,
                           out_incidents, out_sums, err);
 }
 
+// ---- the windows of all rows ---------------------------------------------------------------
+
+// Some of the rows, for one core.
+struct windows_share {
+    bool ok;
+    struct tally_err err;
+};
+
+struct windows {
+    const struct tally_selection *selection;
+    enum basis basis;
+    int32_t first_day;
+    int32_t last_day;
+    uint64_t *incidents;
+    struct tally_sum *sums; // or NULL
+    unsigned parts;
+    struct windows_share share[TEAM_PARTS_MAX];
+};
+
+static void add_up_some(void *context, unsigned part)
+{
+    struct windows *windows = context;
+    struct windows_share *share = &windows->share[part];
+    const struct select *select = &windows->selection->select;
+    const struct tally_rollup *rollup = windows->selection->rollup;
+    size_t measures = tally_measures(rollup);
+    size_t end = team_begin(select->rows_count, part + 1, windows->parts);
+    struct rollup_cursor cursor = {0};
+    struct rollup_sums sums;
+
+    share->ok = true;
+    for (size_t row = team_begin(select->rows_count, part, windows->parts); share->ok && row < end;
+         row++) {
+        share->ok =
+            select_window(select, &cursor, row, windows->basis, windows->first_day,
+                          windows->last_day, &sums, &share->err) &&
+            tally_put_sums(rollup, select->row[row].measures, &sums, &windows->incidents[row],
+                           windows->sums ? windows->sums + row * measures : NULL, &share->err);
+    }
+}
+
 bool tally_selection_windows(const struct tally_selection *selection, enum tally_basis basis,
                              int32_t first_day, int32_t last_day, uint64_t *out_incidents,
                              struct tally_sum *out_sums, struct tally_err *err)
 {
-    const struct select *select = &selection->select;
-    size_t measures = tally_measures(selection->rollup);
-    struct rollup_cursor cursor = {0};
-    struct rollup_sums sums;
+    enum { ROWS_LEAST = 2048 }; // some 0.2 ms: what fewer take is not worth a thread
+    struct windows windows = {.selection = selection,
+                              .basis = (enum basis)basis,
+                              .first_day = first_day,
+                              .last_day = last_day,
+                              .incidents = out_incidents,
+                              .sums = out_sums,
+                              .parts = team_parts(selection->select.rows_count, ROWS_LEAST)};
 
     if (!tally_check_window(first_day, last_day, err)) {
         return false;
     }
-    for (size_t row = 0; row < select->rows_count; row++) {
-        if (!select_window(select, &cursor, row, (enum basis)basis, first_day, last_day, &sums,
-                           err) ||
-            !tally_put_sums(selection->rollup, select->row[row].measures, &sums,
-                            &out_incidents[row], out_sums ? out_sums + row * measures : NULL,
-                            err)) {
+    team_run(add_up_some, &windows, windows.parts);
+    for (unsigned part = 0; part < windows.parts; part++) {
+        if (!windows.share[part].ok) {
+            *err = windows.share[part].err;
             return false;
         }
     }

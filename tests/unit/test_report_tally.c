@@ -1,6 +1,7 @@
 #include "report/tally.h"
 
 #include "base/disk.h"
+#include "tests/unit/one_core.h"
 #include "tests/unit/report_fixture.h"
 
 #include <fcntl.h>
@@ -262,6 +263,47 @@ static void all_windows_at_once_are_those_of_each_row(void **state)
     assert_false(tally_selection_windows(feeds, TALLY_START, 2, 1, &none, NULL, &desk.err));
     assert_int_equal(desk.err.code, TALLY_INVALID);
     tally_selection_close(feeds);
+    close_desk(&desk);
+}
+
+// As many groups as are shared out among the cores.
+static void all_windows_are_the_same_on_any_number_of_cores(void **state)
+{
+    enum { GROUPS = 9000, ACTOR_BYTES = 8 };
+    static char actor[GROUPS][ACTOR_BYTES];
+    static struct fixture_incident incidents[GROUPS];
+    static struct tally_sum sums[2][GROUPS * 2];
+    static uint64_t counts[2][GROUPS];
+    static const char *const by[] = {"actor"};
+    struct desk desk;
+
+    (void)state;
+    for (int i = 0; i < GROUPS; i++) {
+        snprintf(actor[i], sizeof actor[i], "a%d", i);
+        incidents[i] = (struct fixture_incident){
+            0, actor[i], 100, 100 + i % 2, "Chad", actor[i], i, FIXTURE_UNKNOWN, 1};
+    }
+    open_desk(&desk, incidents, GROUPS);
+    struct tally_selection *actors = select_by(&desk, by[0], NULL);
+    assert_int_equal(tally_selection_rows(actors), GROUPS);
+    assert_int_equal(tally_measures(desk.rollup), 2);
+    assert_true(
+        tally_selection_windows(actors, TALLY_START, 0, 200, counts[0], sums[0], &desk.err));
+    cpu_set_t all = use_one_core();
+    assert_true(
+        tally_selection_windows(actors, TALLY_START, 0, 200, counts[1], sums[1], &desk.err));
+    use_cores(all);
+    int64_t killed = 0;
+    for (int row = 0; row < GROUPS; row++) {
+        assert_int_equal(counts[0][row], 1);
+        assert_int_equal(counts[1][row], 1);
+        assert_int_equal(sums[0][row * 2].sum, sums[1][row * 2].sum);
+        assert_int_equal(sums[0][row * 2].reported, sums[1][row * 2].reported);
+        assert_int_equal(sums[0][row * 2 + 1].state, sums[1][row * 2 + 1].state);
+        killed += sums[0][row * 2].sum;
+    }
+    assert_int_equal(killed, (int64_t)GROUPS * (GROUPS - 1) / 2);
+    tally_selection_close(actors);
     close_desk(&desk);
 }
 
@@ -579,6 +621,7 @@ int main(void)
         cmocka_unit_test(matching_groups_add_up_to_a_total),
         cmocka_unit_test(rows_are_sorted_and_say_what_is_absent),
         cmocka_unit_test(all_windows_at_once_are_those_of_each_row),
+        cmocka_unit_test(all_windows_are_the_same_on_any_number_of_cores),
         cmocka_unit_test(what_makes_no_selection_is_refused),
         cmocka_unit_test(a_condition_is_for_exactly_its_text),
         cmocka_unit_test(a_series_gives_the_windows_one_by_one),
