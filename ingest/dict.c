@@ -1,5 +1,6 @@
 #include "ingest/dict.h"
 
+#include "base/fold.h"
 #include "base/pages.h"
 
 #include <stdlib.h>
@@ -13,8 +14,6 @@ enum {
 };
 
 #define INLINE static inline __attribute__((always_inline))
-
-__extension__ typedef unsigned __int128 u128;
 
 void dict_init(struct dict *dict)
 {
@@ -31,19 +30,12 @@ void dict_done(struct dict *dict)
 
 // ---- hashes -------------------------------------------------------------------------------
 
-static inline uint64_t folded(uint64_t a, uint64_t b)
-{
-    u128 product = (u128)a * b;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 INLINE uint64_t hash_of_block(const char *at, const unsigned char *mask, uint64_t key)
 {
     uint64_t low = words_at(at) & words_at(mask);
     uint64_t high = words_at(at + 8) & words_at(mask + 8);
 
-    return folded(low, high ^ key);
+    return fold(low, high ^ key);
 }
 
 // Blocks behind the end of a text are zero and add nothing, so that their number is no matter.
@@ -71,11 +63,11 @@ static uint32_t hash_of_long(struct text text)
     uint64_t hash = text.bytes;
 
     for (size_t at = 0; at < last; at += WORDS_BLOCK_BYTES) {
-        hash = folded(words_at(text.at + at) ^ hash,
-                      words_at(text.at + at + 8) ^ UINT64_C(0x9e3779b97f4a7c15));
+        hash = fold(words_at(text.at + at) ^ hash,
+                    words_at(text.at + at + 8) ^ UINT64_C(0x9e3779b97f4a7c15));
     }
-    return (uint32_t)folded(words_at(text.at + last) ^ hash,
-                            words_at(text.at + last + 8) ^ UINT64_C(0xc2b2ae3d27d4eb4f));
+    return (uint32_t)fold(words_at(text.at + last) ^ hash,
+                          words_at(text.at + last + 8) ^ UINT64_C(0xc2b2ae3d27d4eb4f));
 }
 
 __attribute__((noinline)) static uint32_t hash_of(struct text text)

@@ -1,5 +1,6 @@
 #include "store/incidents.h"
 
+#include "base/fold.h"
 #include "base/team.h"
 
 #include <assert.h>
@@ -346,14 +347,11 @@ bool incidents_fit(struct incidents *incidents, const struct incidents_need *nee
 
 // ---- index --------------------------------------------------------------------------------
 
-// A product of 128 bits, folded: every bit of the id reaches the upper bits of one half and, by the
-// fold, those of the hash. The constants are the binary digits of pi and e behind the point.
+// Every bit of the id reaches the upper bits of one half of the product and, by the fold, those of
+// the hash. The constants are the binary digits of pi and e behind the point.
 static uint64_t hash_of(uint64_t id)
 {
-    __extension__ typedef unsigned __int128 u128;
-    u128 product = (u128)(id ^ UINT64_C(0x243f6a8885a308d3)) * UINT64_C(0xb7e151628aed2a6b);
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    return fold(id ^ UINT64_C(0x243f6a8885a308d3), UINT64_C(0xb7e151628aed2a6b));
 }
 
 // Part, tag and place are bits 56-63, 48-55 and 0-31.

@@ -1,18 +1,14 @@
 #include "store/texts.h"
 
+#include "base/fold.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { SLOTS_FIRST = 1024 };
 
-// Both halves of the product with an odd number: the binary digits of the golden ratio.
-static inline uint64_t fold(uint64_t word)
-{
-    __extension__ typedef unsigned __int128 u128;
-    u128 product = (u128)word * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
+// Odd: the binary digits of the golden ratio.
+#define FACTOR UINT64_C(0x9e3779b97f4a7c15)
 
 // Most are some bytes long: called for each row, so nothing is called in turn.
 static inline uint32_t hash_of(const char *text, size_t bytes)
@@ -22,12 +18,12 @@ static inline uint32_t hash_of(const char *text, size_t bytes)
 
     for (; bytes >= sizeof word; bytes -= sizeof word, text += sizeof word) {
         memcpy(&word, text, sizeof word);
-        hash = fold(hash ^ word);
+        hash = fold(hash ^ word, FACTOR);
     }
     for (word = 0; bytes > 0; bytes--) {
         word = word << 8 | (unsigned char)text[bytes - 1];
     }
-    hash = fold(fold(hash ^ word));
+    hash = fold(fold(hash ^ word, FACTOR), FACTOR);
     return (uint32_t)(hash ^ hash >> 32);
 }
 
