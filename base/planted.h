@@ -18,8 +18,8 @@ enum planted {
     PLANTED_NO_TORN_TAIL_CHECK,    // ledger_read.c: a half-written frame counts
     PLANTED_UNSYNCED_IS_PROOF,     // ledger_read.c: what a power cut left is called damage
     PLANTED_COMMIT_BEFORE_ROWS,    // ledger_write.c: a batch counts before it is there
-    PLANTED_INDEX_BEFORE_LEDGER,   // store_batch.c: an abandoned batch is remembered
-    PLANTED_PATCH_REMOVED_FIRST,   // store_publish.c: what was published may be gone
+    PLANTED_INDEX_BEFORE_LEDGER,   // embedded_batch.c: an abandoned batch is remembered
+    PLANTED_PATCH_REMOVED_FIRST,   // embedded_publish.c: what was published may be gone
     PLANTED_PATCH_OF_ANY_BASE,     // rollup_sum.c: what the base contains is added again
 };
 

@@ -6,8 +6,9 @@
 //
 // The lengths of a feed's texts come in no order, so that a loop over bytes ends where the
 // processor did not expect it, once a text; and that costs as much as some fifty instructions. Here
-// as many words are read as the longest of all texts needs, and what does not belong to this one is
-// masked.
+// as many blocks of two words are read as the longest of all texts needs, and what does not belong
+// to this one is masked. Texts of more than WORDS_BYTES are not read so; dict.c has a loop for
+// them.
 //
 // A text is *padded* if WORDS_BYTES bytes from its first one on can be read, whatever its length;
 // what they hold behind it is no matter. Buffers of records and of a dict have so many bytes behind

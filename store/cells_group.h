@@ -119,7 +119,8 @@ bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
 
 // Merges what is pending into the differences, and *now, which says of lists and differences
 // together how many entries there are, their days and digests, goes along. After a failure (no
-// memory) both are as before. Requires: *now is true of them before.
+// memory) both are as before. Requires: *now is true of them before. Memory: meanwhile, differences
+// and what is pending once more, and 4 bytes a group and a change.
 bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
                          struct rollup_made *now, struct tally_err *err);
 

@@ -1,5 +1,5 @@
-// store/embedded.h - the store's own parts, shared by store.c, store_batch.c,
-// store_publish.c, store_rollups.c.
+// store/embedded.h - the parts of the engine of this machine's ledger (private to embedded*.c and
+// snapshot.c).
 #ifndef STORE_EMBEDDED_H
 #define STORE_EMBEDDED_H
 
