@@ -73,28 +73,25 @@ struct parts {
     uint64_t rows;
 };
 
-static void copy_in(const struct inbox *inbox, const char *path)
+static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    struct tally_err err;
-
-    check(disk_copy(AT_FDCWD, path, inbox->inbox_fd, slash ? slash + 1 : path, 0600, &err), &err);
+    return slash ? slash + 1 : path;
 }
 
 static struct parts take_in(struct inbox *inbox, const struct config *config, struct store *store,
                             const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    const char *name = name_of(path);
     struct disk_entry entry;
     struct tally_err err;
     struct parts parts;
     int fd;
 
-    copy_in(inbox, path);
+    check(disk_copy(AT_FDCWD, path, inbox->inbox_fd, name, 0600, &err), &err);
     struct cost start = now();
-    check(inbox_claim(inbox, slash ? slash + 1 : path, &fd, &entry, &err) == INBOX_CLAIMED, &err);
-    struct intake *intake =
-        intake_open(inbox, config, slash ? slash + 1 : path, fd, entry.bytes, false, nobody, &err);
+    check(inbox_claim(inbox, name, &fd, &entry, &err) == INBOX_CLAIMED, &err);
+    struct intake *intake = intake_open(inbox, config, name, fd, entry.bytes, false, nobody, &err);
     check(intake, &err);
     do {
         intake_parse(intake, 0);

@@ -30,6 +30,7 @@ SEED = 1
 TABLES = ("scan", "load", "size", "lookup", "process", "revisions", "recovery", "curve",
           "small", "latency", "cluster")
 WHEN_NAMED = ("cluster",)
+COMPACT_ONLY = ("recovery", "curve", "small", "latency", "cluster")
 PACKED_TABLES = ("size", "lookup", "process")
 
 
@@ -38,7 +39,8 @@ def options():
     names = [rival.name for rival in rivals.RIVALS]
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--table", metavar="TABLE,...", help="of: " + " ".join(TABLES))
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each rival (default 5)")
+    parser.add_argument("--rounds", type=int, default=5,
+                        help="runs of each rival (default 5); not of revisions, curve and latency")
     parser.add_argument("--rows-acled", type=int, default=shapes.ACLED.rows)
     parser.add_argument("--rows-compact", type=int, default=shapes.COMPACT.rows)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, one round")
@@ -53,6 +55,9 @@ def options():
         parser.error("rounds and rows start at 1")
     ordinary = ",".join(name for name in TABLES if name not in WHEN_NAMED)
     chosen.table = names_in(parser, chosen.table or ordinary, TABLES)
+    if chosen.shape == shapes.ACLED.name:
+        for name in sorted(set(chosen.table) & set(COMPACT_ONLY)):
+            say(f"SKIPPED {name}: it is measured with the compact shape")
     chosen.only = names_in(parser, chosen.only, names)
     chosen.build = chosen.build.resolve()
     return chosen
@@ -130,10 +135,13 @@ class Findings:
 
 
 def measure_load(chosen, shape, rows, data, taking_part, findings):
+    taking_part = [rival for rival in taking_part if rival.takes(shape)]
+    if not taking_part:
+        say(f"SKIPPED load, {shape.name} shape: none of the rivals named has anything of it to do")
+        return
     title = f"cold load, {shape.name} shape: {rows:,} rows, {data.stat().st_size:,} bytes"
     say(title)
     work = chosen.build / "bench" / "work"
-    taking_part = [rival for rival in taking_part if rival.takes(shape)]
     tallies = load.run_rounds(chosen.rounds, shape, data, taking_part, work)
     load.show(f"{title}, medians of {chosen.rounds}, ratio to tallyd", tallies)
     findings.tables.setdefault("cold_load", {})[shape.name] = load.kept(tallies)
@@ -289,6 +297,8 @@ def measure_all(chosen, taking_part):
 def verdict(findings, absent):
     """(held, one line). The bar: all agree, and each target is reached that was judged."""
     without = f" (without {', '.join(absent)})" if absent else ""
+    if not findings.tables and not findings.said:
+        return False, f"bench: NOT HELD: nothing was measured{without}"
     if findings.said or findings.missed:
         texts = "; ".join(findings.said + findings.missed)
         return False, f"bench: NOT HELD: {texts}{without}"

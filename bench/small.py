@@ -12,11 +12,13 @@ import contextlib
 import csv
 import dataclasses
 import itertools
+import queue
 import re
 import shutil
 import sqlite3
 import statistics
 import subprocess
+import threading
 import time
 
 import measure
@@ -38,17 +40,25 @@ PARTS = ("wait_ms", "read_ms", "store_ms", "sync_ms", "retire_ms", "publish_ms")
 
 
 class Daemon:
-    """tallyd, and what it says, line by line."""
+    """tallyd, and what it says, line by line. It is read all the time: a full pipe would stop it."""
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.lines = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
         # It watches its inbox before it publishes what it has, if only that there is nothing.
         self.wait_for("event=rollups_published")
+
+    def read(self):
+        for line in self.process.stderr:
+            self.lines.put(line)
+        self.lines.put(None)
 
     def wait_for(self, text):
         """All lines up to the one that has this text."""
         lines = []
-        for line in self.process.stderr:
+        for line in iter(self.lines.get, None):
             lines.append(line)
             if text in line:
                 return lines
@@ -56,7 +66,7 @@ class Daemon:
 
     def stop(self):
         self.process.terminate()
-        self.process.stderr.read()
+        self.reader.join()
         self.process.wait()
 
 

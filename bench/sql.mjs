@@ -3,8 +3,9 @@
 //     node sql.mjs DATABASE|:memory: THREADS STATEMENTS.sql [FILE-TO-SYNC...]
 //
 // Statements are separated by a line that holds only ";". Of each that begins with "-- timed", its
-// milliseconds are printed on a line; behind them the rows of the last one, as JSON. Files that DuckDB writes without syncing (COPY ... TO) are synced here, with their
-// directory: the other rivals end with their figures safe from a power cut, so this one does too.
+// milliseconds are printed on a line; behind them the rows of the last one, as JSON. Files that
+// DuckDB writes without syncing (COPY ... TO) are synced here, with their directory: the other
+// rivals end with their figures safe from a power cut, so this one does too.
 import { DuckDBInstance } from '@duckdb/node-api';
 import fs from 'node:fs';
 import path from 'node:path';

@@ -3,8 +3,8 @@
 //
 //     node sql.mjs FOLDER THREADS STATEMENTS.sql [FILE-TO-SYNC...]
 //
-// FOLDER keeps its tables. Statements are separated by a line that holds only ";". The rows of the
-// last one are printed as JSON, one array.
+// FOLDER keeps its tables, and is closed before this ends. Statements are separated by a line that
+// holds only ";". The rows of the last one are printed as JSON, one array.
 import { Session } from 'chdb';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -18,6 +18,7 @@ let rows = '';
 for (const statement of statements) {
     rows = session.query(statement, 'JSONEachRow');
 }
+session.close();
 console.log(`[${rows.trim().split('\n').join(',')}]`);
 
 for (const name of written) {
