@@ -8,9 +8,10 @@
 //   notify.c     what systemd is told             pause.c     why nothing goes on
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
 //   unclosed.c   what is still being written      init_store.c the tables of a cluster
-//   migrate.c    the ledger from one engine to the other
+//   migrate.c    the ledger from one engine to the other       engine_mark.c which one has it
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
+#include "daemon/engine_mark.h"
 #include "daemon/inbox.h"
 #include "daemon/init_store.h"
 #include "daemon/log.h"
@@ -269,6 +270,23 @@ static struct store *open_store(const struct config *config, const struct inbox 
     }
 }
 
+// Only of the engine that has what this state directory took in.
+static struct store *open_own_store(const struct config *config, const struct inbox *inbox,
+                                    bool once, const struct store_options *options,
+                                    struct tally_err *err)
+{
+    bool on_cluster = config->cluster.used;
+    struct store *store = engine_mark_check(inbox->state_fd, on_cluster, err)
+                              ? open_store(config, inbox, once, options, err)
+                              : NULL;
+
+    if (store && !engine_mark_set(inbox->state_fd, on_cluster, err)) {
+        store_close(store);
+        store = NULL;
+    }
+    return store;
+}
+
 // What works on a copy of the ledger needs one that can be copied.
 static bool has_ledger(const struct config *config, const char *option, const char *instead)
 {
@@ -325,7 +343,13 @@ static int run_replay(const struct config *config, const char *feed)
         log_failure(LOG_ERROR, "start_failed", NULL, &err);
         return status_of(&err);
     }
-    int status = reread_feed(config, &inbox, feed);
+    int status;
+    if (engine_mark_check(inbox.state_fd, false, &err)) {
+        status = reread_feed(config, &inbox, feed);
+    } else {
+        log_failure(LOG_ERROR, "start_failed", NULL, &err);
+        status = status_of(&err);
+    }
     inbox_close(&inbox);
     return status;
 }
@@ -367,7 +391,7 @@ static int run(const struct arguments *arguments, const struct config *config, c
     }
     options.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct store *store = reread_clean(&inbox, &err)
-                              ? open_store(config, &inbox, arguments->once, &options, &err)
+                              ? open_own_store(config, &inbox, arguments->once, &options, &err)
                               : NULL;
     int status;
     if (store) {

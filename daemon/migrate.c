@@ -1,6 +1,7 @@
 #include "daemon/migrate.h"
 
 #include "base/disk.h"
+#include "daemon/engine_mark.h"
 #include "store/cells.h"
 #include "store/cluster/cluster_store.h"
 #include "store/cluster/figures.h"
@@ -215,7 +216,8 @@ static bool move(struct moving *moving, struct servers *servers, struct tally_er
     printf("%llu batches%s; %llu of them were there already\n", (unsigned long long)end.batches,
            servers ? " out of the cluster" : " into the cluster", (unsigned long long)end.passed);
     if (!store_set_rollups(moving->store, moving->config->defs, moving->config->defs_count, err) ||
-        !store_publish(moving->store, err) || !compare_all(moving, servers, err)) {
+        !store_publish(moving->store, err) || !compare_all(moving, servers, err) ||
+        !engine_mark_set(moving->inbox->state_fd, !servers, err)) {
         return false;
     }
     printf("moved to engine = %s; what it came from is as it was%s%s\n",
