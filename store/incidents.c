@@ -288,6 +288,7 @@ static bool copy_part(const struct incidents *incidents, const struct incidents_
             return false;
         }
     }
+    assert(part->count <= (size_t)part->blocks * BLOCK_ROWS);
     for (uint32_t row = 0; row < part->count; row++) {
         copy_row(incidents, layout, row_at(incidents, part, row),
                  row_in(block, row, layout->stride));
