@@ -7,6 +7,8 @@
 // Each part owns what its number says and leaves what it found, its error too, in the context: a
 // slice of an array, never a list that two of them grow. What comes out must not depend on how many
 // parts there were.
+//
+// Threads run on other cores than the one that they were made on; team.c says why.
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
