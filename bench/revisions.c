@@ -93,11 +93,7 @@ static struct parts take_in(struct inbox *inbox, const struct config *config, st
     check(inbox_claim(inbox, name, &fd, &entry, &err) == INBOX_CLAIMED, &err);
     struct intake *intake = intake_open(inbox, config, name, fd, entry.bytes, false, nobody, &err);
     check(intake, &err);
-    do {
-        intake_parse(intake, 0);
-        check(intake->step[0] == INGEST_CHUNK || intake->step[0] == INGEST_END, &intake->err);
-        check(intake_store(intake, store, 0), &intake->err);
-    } while (intake->step[0] != INGEST_END);
+    check(intake_take_in(intake, store) == INTAKE_COMPLETE, &intake->err);
     parts.parse = since(start);
     start = now();
     check(intake_settle(intake, store, INTAKE_COMPLETE) == INTAKE_SETTLED, &intake->err);

@@ -313,16 +313,17 @@ static void run_rows(const struct stage *stage, struct counts *counts)
     struct ingest_limits limits = ingest_limits_default;
     struct tally_err err;
     struct rows rows;
+    struct ingest_turn turn = {.chunks = &rows, .chunks_max = 1};
     enum ingest_step step;
     int fd = open_file();
 
     limits.parser = stage->parser;
-    limits.chunk_rows = 16384; // as the daemon's configuration has it
-    limits.chunk_bytes = (size_t)4 << 20;
+    limits.chunk_rows = 65536; // as the daemon's configuration has it
+    limits.chunk_bytes = (size_t)8 << 20;
     rows_init(&rows);
     struct ingest *ingest = ingest_open(feeds, 1, path, &limits, read_file, &fd, &err);
     do {
-        step = ingest ? ingest_next(ingest, &rows, &err) : INGEST_FAILED;
+        step = ingest ? ingest_next(ingest, &turn, &err) : INGEST_FAILED;
         counts->records += rows.count;
         for (size_t i = 0; i < rows.count; i++) {
             counts->bytes += rows.row[i].id.bytes + (uint64_t)rows.row[i].first_day;

@@ -53,9 +53,9 @@ static const struct key keys[] = {
      "inflated size against the file's"},
     {"memory_max", UNIT_BYTES, AT(limits.memory_bytes_max), 1 << 20, UINT64_C(1) << 40, "256M",
      "memory that one file may take, beside 4 records and 2 chunks"},
-    {"chunk_rows", UNIT_COUNT, AT(limits.chunk_rows), 1, 1 << 24, "16384",
+    {"chunk_rows", UNIT_COUNT, AT(limits.chunk_rows), 1, 1 << 24, "65536",
      "rows that are handed to the ledger at once"},
-    {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "4M",
+    {"chunk_max", UNIT_BYTES, AT(limits.chunk_bytes), 4096, 1 << 30, "8M",
      "memory that those rows take"},
     {"parser", UNIT_PARSER, AT(limits.parser), 0, 0, "split",
      "split reads plain records by their structure and leaves others to libcsv; the outcome is the "

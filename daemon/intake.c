@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NO_CHUNK = -1 };
+
 static ssize_t read_file(void *context, void *data, size_t count)
 {
     const struct intake *intake = context;
@@ -19,6 +21,25 @@ static ssize_t read_file(void *context, void *data, size_t count)
         errno = err.sys_errno;
     }
     return got;
+}
+
+static void init_chunks(struct intake *intake)
+{
+    for (int i = 0; i < INTAKE_CHUNKS; i++) {
+        for (int part = 0; part < INGEST_CHUNKS_MAX; part++) {
+            rows_init(&intake->chunk[i][part]);
+        }
+    }
+}
+
+static void clear_chunks(struct intake *intake)
+{
+    for (int i = 0; i < INTAKE_CHUNKS; i++) {
+        for (int part = 0; part < INGEST_CHUNKS_MAX; part++) {
+            rows_done(&intake->chunk[i][part]);
+        }
+    }
+    init_chunks(intake);
 }
 
 struct intake *intake_open(const struct inbox *inbox, const struct config *config, const char *name,
@@ -38,9 +59,9 @@ struct intake *intake_open(const struct inbox *inbox, const struct config *confi
     intake->reclaimed = reclaimed;
     intake->inbox = inbox;
     intake->progress = progress;
-    for (int i = 0; i < INTAKE_CHUNKS; i++) {
-        rows_init(&intake->chunk[i]);
-    }
+    intake->parsed = NO_CHUNK;
+    intake->stored = true;
+    init_chunks(intake);
     if (!disk_look_open(fd, &intake->opened, err)) {
         intake_close(intake);
         return NULL;
@@ -59,10 +80,7 @@ void intake_release(struct intake *intake)
     ingest_close(intake->ingest);
     intake->ingest = NULL;
     intake->summary.header = "";
-    for (int i = 0; i < INTAKE_CHUNKS; i++) {
-        rows_done(&intake->chunk[i]);
-        rows_init(&intake->chunk[i]);
-    }
+    clear_chunks(intake);
     disk_close(intake->fd);
     intake->fd = -1;
 }
@@ -73,17 +91,6 @@ void intake_close(struct intake *intake)
         intake_release(intake);
         free(intake);
     }
-}
-
-void intake_parse(struct intake *intake, int chunk)
-{
-    uint64_t began_ns = clock_ticks_ns();
-
-    if (intake->parts.wait_ns == 0 && intake->claimed_ns > 0) {
-        intake->parts.wait_ns = began_ns - intake->claimed_ns;
-    }
-    intake->step[chunk] = ingest_next(intake->ingest, &intake->chunk[chunk], &intake->parse_err);
-    intake->parts.read_ns += clock_ticks_ns() - began_ns;
 }
 
 // ---- storing ------------------------------------------------------------------------------
@@ -109,30 +116,67 @@ static bool begin(struct intake *intake, struct store *store)
     return store_begin(store, &file, &intake->err);
 }
 
-bool intake_store(struct intake *intake, struct store *store, int chunk)
+struct storing {
+    struct intake *intake;
+    struct store *store;
+};
+
+static void store_chunk(void *context)
+{
+    const struct storing *storing = context;
+    struct intake *intake = storing->intake;
+    uint64_t began_ns = clock_ticks_ns();
+    int chunk = intake->parsed;
+
+    intake->stored = intake->begun || begin(intake, storing->store);
+    for (size_t part = 0; intake->stored && part < intake->parts_count[chunk]; part++) {
+        intake->stored = store_append(storing->store, &intake->chunk[chunk][part], &intake->err);
+    }
+    intake->parts.store_ns += clock_ticks_ns() - began_ns;
+}
+
+static void parse_chunk(struct intake *intake, int chunk, struct storing *meanwhile)
 {
     uint64_t began_ns = clock_ticks_ns();
-    bool ok = (intake->begun || begin(intake, store)) &&
-              store_append(store, &intake->chunk[chunk], &intake->err);
+    struct ingest_turn turn = {.chunks = intake->chunk[chunk],
+                               .chunks_max = INGEST_CHUNKS_MAX,
+                               .meanwhile = meanwhile ? store_chunk : NULL,
+                               .context = meanwhile};
 
-    intake->parts.store_ns += clock_ticks_ns() - began_ns;
-    return ok;
+    if (intake->parts.wait_ns == 0 && intake->claimed_ns > 0) {
+        intake->parts.wait_ns = began_ns - intake->claimed_ns;
+    }
+    intake->step = ingest_next(intake->ingest, &turn, &intake->parse_err);
+    intake->parts_count[chunk] = turn.count;
+    intake->parts.read_ns += clock_ticks_ns() - began_ns;
+}
+
+enum intake_end intake_read(struct intake *intake, struct store *store)
+{
+    struct storing storing = {.intake = intake, .store = store};
+
+    if (intake->parsed != NO_CHUNK && intake->step == INGEST_END) {
+        store_chunk(&storing);
+        return intake->stored ? INTAKE_COMPLETE : INTAKE_NOT_STORED;
+    }
+    int next = intake->parsed == 0 ? 1 : 0;
+    parse_chunk(intake, next, intake->parsed != NO_CHUNK ? &storing : NULL);
+    if (!intake->stored) {
+        return INTAKE_NOT_STORED;
+    }
+    intake->parsed = next;
+    return intake->step == INGEST_CHUNK || intake->step == INGEST_END ? INTAKE_GOES_ON
+                                                                      : INTAKE_BAD_FILE;
 }
 
 enum intake_end intake_take_in(struct intake *intake, struct store *store)
 {
-    for (;;) {
-        intake_parse(intake, 0);
-        if (intake->step[0] == INGEST_REFUSED || intake->step[0] == INGEST_FAILED) {
-            return INTAKE_BAD_FILE;
-        }
-        if (!intake_store(intake, store, 0)) {
-            return INTAKE_NOT_STORED;
-        }
-        if (intake->step[0] == INGEST_END) {
-            return INTAKE_COMPLETE;
-        }
-    }
+    enum intake_end end;
+
+    do {
+        end = intake_read(intake, store);
+    } while (end == INTAKE_GOES_ON);
+    return end;
 }
 
 // ---- settling -----------------------------------------------------------------------------
@@ -244,6 +288,7 @@ static enum intake_result seal(struct intake *intake, struct store *store)
     intake->summary = *ingest_summary(intake->ingest);
     struct store_file_end end = end_of(&intake->summary);
 
+    clear_chunks(intake); // what sealing takes is large enough
     if (!check_unchanged(intake, &intake->err)) {
         return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
                                                  : later_or_fatal(intake, store);
@@ -265,6 +310,7 @@ static enum intake_result end_batch(struct intake *intake, struct store *store, 
         return seal(intake, store);
     case INTAKE_BAD_FILE:
         return refuse(intake, store, &intake->parse_err);
+    case INTAKE_GOES_ON: // never: nobody ends it then
     case INTAKE_NOT_STORED:
         break;
     }

@@ -1,12 +1,12 @@
 // daemon/intake.h - one claimed file on its way into the store: the work that workers do.
 //
-//   open -> parse, parse, ... -> store, store, ... -> seal -> (store_sync) -> retire
-//              chunk  ----------->  append            batch      it lasts     done/
+//   open -> parse ------> parse ------> ... -> seal -> (store_sync) -> retire
+//             chunk 0  store  chunk 1  store     batch      it lasts     done/
 //
-// Two chunks: while one is parsed, the other is stored. The loop decides what runs when and
-// hands each step what it may touch: parse touches the ingest and its chunk; store, seal and
-// retire touch the store and theirs. Small files go through all of it on one worker, many of them
-// before one sync (group.h).
+// Two chunks, of as many parts as parsing fills at once: while one is parsed, the other is stored.
+// The loop decides what runs when and hands each step what it may touch: parse touches the ingest
+// and its chunk; store, seal and retire touch the store and theirs. Small files go through all of
+// it on one worker, many of them before one sync (group.h).
 //
 // Failure modes: a bad file is refused: the batch is cut off, the reason noted in the ledger and
 // beside the file in rejected/. A full disk, or a cluster that cannot be reached, leaves the file
@@ -53,12 +53,15 @@ struct intake {
     const struct inbox *inbox; // NULL: the file is read where it stands, and stays there
     struct progress progress;  // of reading
     struct ingest *ingest;
-    struct rows chunk[INTAKE_CHUNKS];
-    enum ingest_step step[INTAKE_CHUNKS]; // what parsing the chunk said
-    struct tally_err parse_err;           // for REFUSED and FAILED
-    bool begun;                           // the store has a batch open
-    struct tally_err err;                 // of storing, settling
-    struct tally_err refused;             // why, of a file that was
+    struct rows chunk[INTAKE_CHUNKS][INGEST_CHUNKS_MAX];
+    size_t parts_count[INTAKE_CHUNKS]; // how many of them parsing filled
+    int parsed;                        // the chunk that waits for the store, or -1
+    enum ingest_step step;             // what parsing it said
+    struct tally_err parse_err;        // for REFUSED and FAILED
+    bool begun;                        // the store has a batch open
+    bool stored;                       // so far
+    struct tally_err err;              // of storing, settling
+    struct tally_err refused;          // why, of a file that was
     struct store_outcome outcome;
     bool sealed;
     bool lasts;                    // the outcome is on the disk: it may be told
@@ -76,17 +79,15 @@ struct intake *intake_open(const struct inbox *inbox, const struct config *confi
                            struct tally_err *err);
 void intake_close(struct intake *intake); // NULL is allowed
 
-void intake_parse(struct intake *intake, int chunk);
-
-// Appends a parsed chunk. False: INTAKE_NOT_STORED, intake->err says why.
-bool intake_store(struct intake *intake, struct store *store, int chunk);
-
-// Both, chunk after chunk, until the file has to end in some way.
 enum intake_end {
+    INTAKE_GOES_ON,    // there is more
     INTAKE_COMPLETE,   // all chunks are stored
     INTAKE_BAD_FILE,   // parsing refused it or could not read it: parse_err
     INTAKE_NOT_STORED, // the store failed: err
 };
+// Parses a chunk, and stores the one before it.
+enum intake_end intake_read(struct intake *intake, struct store *store);
+// Chunk after chunk, until the file has to end in some way.
 enum intake_end intake_take_in(struct intake *intake, struct store *store);
 
 // Ends the file after its last chunk was stored, or after a failure: its batch, or a note that it

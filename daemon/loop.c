@@ -1,12 +1,13 @@
 // daemon/loop.c - one group of files or one long file after the other, the loop always free to
 // listen.
 //
-// The loop thread owns the state below. At most one parse job and one store job run at a time, on
-// libuv's workers; each owns what it was handed until its on_... callback is back on the loop.
+// The loop thread owns the state below. At most one job runs at a time, on one of libuv's workers
+// and as many threads as its work is shared among; it owns what it was handed until its on_...
+// callback is back on the loop.
 //
 //   short files: claim, claim, ... -> settle the group -> (publish) -> claim what came meanwhile
-//   a long one:  claim -> parse chunk -> store chunk -> ... -> settle -> (publish) -> ...
-//                          parse chunk      meanwhile
+//   a long one:  claim -> read chunk -> read chunk -> ... -> settle -> (publish) -> ...
+//                                       the one before it is stored meanwhile
 //
 // `loop_advance` is the whole state machine: it is called after every event and starts whatever may
 // run now; loop_file.c is what it does with the files at hand. Stopping: nothing new is started,
@@ -514,7 +515,7 @@ static void advance_idle(struct loop *loop)
 
 bool loop_is_working(const struct loop *loop)
 {
-    return loop->store_busy || loop->parsing != NO_CHUNK;
+    return loop->store_busy;
 }
 
 void loop_advance(struct loop *loop)
@@ -524,9 +525,7 @@ void loop_advance(struct loop *loop)
     }
     // The group in front of it first; what stood in claimed/ is looked at before it is read.
     if (loop->intake && !loop->stopping && loop->group.count == 0) {
-        if (!(loop->store_busy && loop->job == JOB_RETIRE_KNOWN)) {
-            loop_advance_file(loop);
-        }
+        loop_advance_file(loop);
         return;
     }
     if (!loop->store_busy && !uv_is_closing((uv_handle_t *)&loop->scan_timer)) {
@@ -549,7 +548,6 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
     uv_timer_init(&loop->uv, &loop->retry_timer);
     loop->scan_timer.data = loop;
     loop->retry_timer.data = loop;
-    loop->parse_work.data = loop;
     loop->store_work.data = loop;
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&loop->uv, &loop->signals[i]);
@@ -584,14 +582,13 @@ static void on_first_turn(uv_timer_t *timer)
 
 int loop_run(const struct loop_options *options)
 {
-    struct loop loop = {.options = options,
-                        .config = options->config,
-                        .watch_fd = -1,
-                        .order_fd = -1,
-                        .scan_wanted = true,
-                        .parsing = NO_CHUNK,
-                        .parsed = NO_CHUNK,
-                        .storing = NO_CHUNK};
+    struct loop loop = {
+        .options = options,
+        .config = options->config,
+        .watch_fd = -1,
+        .order_fd = -1,
+        .scan_wanted = true,
+    };
     struct tally_err err;
 
     if (uv_loop_init(&loop.uv) != 0) {

@@ -8,26 +8,13 @@
 #include <string.h>
 
 // In the order of time.
-static void on_chunk_parsed(uv_work_t *work, int status);
 static void on_store_job_done(uv_work_t *work, int status);
-static void on_chunk_stored(struct loop *loop);
+static void on_chunk_read(struct loop *loop);
 static void take_intake_result(struct loop *loop);
 static void on_group_settled(struct loop *loop);
 static void on_known_retired(struct loop *loop);
 
 // ---- jobs ---------------------------------------------------------------------------------
-
-static void run_parse(uv_work_t *work)
-{
-    struct loop *loop = work->data;
-    intake_parse(loop->intake, loop->parsing);
-}
-
-static void start_parse(struct loop *loop, int chunk)
-{
-    loop->parsing = chunk;
-    uv_queue_work(&loop->uv, &loop->parse_work, run_parse, on_chunk_parsed);
-}
 
 static void run_store_job(uv_work_t *work)
 {
@@ -35,8 +22,8 @@ static void run_store_job(uv_work_t *work)
     struct store *store = loop->options->store;
 
     switch (loop->job) {
-    case JOB_STORE:
-        loop->job_ok = intake_store(loop->intake, store, loop->storing);
+    case JOB_READ:
+        loop->read_end = intake_read(loop->intake, store);
         return;
     case JOB_SETTLE:
         loop->result = intake_settle(loop->intake, store, loop->settle_as);
@@ -77,22 +64,6 @@ static void start_settle(struct loop *loop, enum intake_end end)
     loop_start_store_job(loop, JOB_SETTLE);
 }
 
-static void on_chunk_parsed(uv_work_t *work, int status)
-{
-    struct loop *loop = work->data;
-    int chunk = loop->parsing;
-
-    (void)status;
-    loop->stepped = true;
-    loop->parsing = NO_CHUNK;
-    loop->parsed = chunk;
-    loop->parse_ended = loop->intake->step[chunk] != INGEST_CHUNK;
-    loop->read_bytes = ingest_summary(loop->intake->ingest)->bytes;
-    loop->read_rows = ingest_summary(loop->intake->ingest)->records;
-    loop_tell_reading(loop);
-    loop_advance(loop);
-}
-
 static void on_store_job_done(uv_work_t *work, int status)
 {
     struct loop *loop = work->data;
@@ -101,8 +72,8 @@ static void on_store_job_done(uv_work_t *work, int status)
     loop->stepped = true;
     loop->store_busy = false;
     switch (loop->job) {
-    case JOB_STORE:
-        on_chunk_stored(loop);
+    case JOB_READ:
+        on_chunk_read(loop);
         break;
     case JOB_SETTLE:
         take_intake_result(loop);
@@ -126,16 +97,19 @@ static void on_store_job_done(uv_work_t *work, int status)
         loop_on_refreshed(loop);
         break;
     }
-    if (loop->job != JOB_STORE) {
+    if (loop->job != JOB_READ) {
         loop_look_at_store(loop);
     }
     loop_advance(loop);
 }
 
-static void on_chunk_stored(struct loop *loop)
+static void on_chunk_read(struct loop *loop)
 {
-    loop->store_failed = !loop->job_ok;
-    loop->storing = NO_CHUNK;
+    const struct ingest_summary *summary = ingest_summary(loop->intake->ingest);
+
+    loop->read_bytes = summary->bytes;
+    loop->read_rows = summary->records;
+    loop_tell_reading(loop);
 }
 
 void loop_drop_file(struct loop *loop)
@@ -365,11 +339,7 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     if (!loop->intake) {
         return take_later(loop, name, &err);
     }
-    loop->parsing = NO_CHUNK;
-    loop->parsed = NO_CHUNK;
-    loop->storing = NO_CHUNK;
-    loop->parse_ended = false;
-    loop->store_failed = false;
+    loop->read_end = INTAKE_GOES_ON;
     loop->unsynced = false;
     loop->intake->claimed_ns = claimed_ns;
     loop->read_bytes = 0;
@@ -404,42 +374,19 @@ static void on_known_retired(struct loop *loop)
     loop_open_file(loop, name, fd, &entry, false);
 }
 
-// What the long file at hand may do next.
+// What the long file at hand does next.
 void loop_advance_file(struct loop *loop)
 {
-    struct intake *intake = loop->intake;
-    bool idle = loop->parsing == NO_CHUNK && !loop->store_busy;
-
-    if (loop->unsynced) {
-        if (idle && loop->paused) {
-            loop_tell_idle(loop);
-        } else if (idle) {
-            start_settle(loop, loop->settle_as);
-        }
+    if (loop->store_busy) {
         return;
     }
-    if (loop->store_failed) {
-        if (idle) {
-            start_settle(loop, INTAKE_NOT_STORED);
-        }
-        return;
-    }
-    if (loop->parsed != NO_CHUNK && !loop->store_busy) {
-        int chunk = loop->parsed;
-        enum ingest_step step = intake->step[chunk];
-        loop->parsed = NO_CHUNK;
-        if (step == INGEST_REFUSED || step == INGEST_FAILED) {
-            start_settle(loop, INTAKE_BAD_FILE);
-            return;
-        }
-        loop->storing = chunk;
-        loop_start_store_job(loop, JOB_STORE);
-    }
-    if (!loop->parse_ended && loop->parsing == NO_CHUNK && loop->parsed == NO_CHUNK) {
-        start_parse(loop, loop->storing == 0 ? 1 : 0);
-        return;
-    }
-    if (loop->parse_ended && loop->parsed == NO_CHUNK && !loop->store_busy) {
-        start_settle(loop, INTAKE_COMPLETE);
+    if (loop->unsynced && loop->paused) {
+        loop_tell_idle(loop);
+    } else if (loop->unsynced) {
+        start_settle(loop, loop->settle_as);
+    } else if (loop->read_end == INTAKE_GOES_ON) {
+        loop_start_store_job(loop, JOB_READ);
+    } else {
+        start_settle(loop, loop->read_end);
     }
 }

@@ -24,10 +24,8 @@
 
 #include <uv.h>
 
-enum { NO_CHUNK = -1 };
-
 enum store_job {
-    JOB_STORE,  // a chunk of the long file
+    JOB_READ,   // a chunk of the long file, while the one before it is stored
     JOB_SETTLE, // the long file
     JOB_GROUP,
     JOB_RETIRE_KNOWN,
@@ -82,17 +80,12 @@ struct loop {
     struct group group; // short files that were claimed one after the other: the store's next job
     struct intake *intake; // a long file behind them, or one of the last run to be looked at
     uint64_t progress_ms;
-    uv_work_t parse_work;
-    int parsing; // chunk, or NO_CHUNK
-    int parsed;  // waits for the store
-    bool parse_ended;
-    bool store_failed;
-    bool unsynced; // it is sealed, and waits for its sync
+    enum intake_end read_end; // so far
+    bool unsynced;            // it is sealed, and waits for its sync
 
     uv_work_t store_work;
     bool store_busy;
     enum store_job job;
-    int storing; // chunk
     enum intake_end settle_as;
     bool job_ok;
     enum intake_result result;

@@ -228,3 +228,102 @@ const uint32_t *codes_of(struct codes *codes, size_t record, struct rows *chunk,
     return codes->any_new[record] ? add_new(codes, record, chunk, out_dim, out_text, err)
                                   : codes->code[record];
 }
+
+// ---- chunks that were mapped elsewhere --------------------------------------------------------
+
+void codes_alias_done(struct codes_alias *alias)
+{
+    for (size_t i = 0; i < SHAPE_DIMS_MAX; i++) {
+        free(alias->dim[i].code);
+    }
+    *alias = (struct codes_alias){0};
+}
+
+// Tables double, so that each text may cost twice what it takes.
+bool codes_have_room(const struct codes *codes, const struct rows *chunk)
+{
+    size_t bytes = codes->bytes * 2;
+
+    for (size_t i = 0; i < chunk->new_texts_count; i++) {
+        bytes += 2 * (chunk->new_texts[i].text.bytes + 2 * sizeof(struct dict_entry));
+    }
+    return bytes <= codes->bytes_max;
+}
+
+static bool add_alias(struct codes_alias *alias, size_t dim, uint32_t code, struct tally_err *err)
+{
+    uint32_t count = alias->dim[dim].count;
+
+    if (count == alias->dim[dim].capacity) {
+        uint32_t capacity = count ? count * 2 : 64;
+        uint32_t *grown = realloc(alias->dim[dim].code, capacity * sizeof *grown);
+        if (!grown) {
+            return err_set(err, TALLY_NO_MEMORY, "no memory for texts");
+        }
+        alias->dim[dim].code = grown;
+        alias->dim[dim].capacity = capacity;
+    }
+    alias->dim[dim].code[count] = code;
+    alias->dim[dim].count++;
+    return true;
+}
+
+// A new text of theirs gets our code. *out_new: it is new here, too.
+static bool take_text(struct codes *codes, struct codes_alias *alias, size_t i, struct text text,
+                      bool *out_new, struct tally_err *err)
+{
+    struct codes_dim *dim = &codes->dims[i];
+    struct dict *dict = codes->feed->dims[i].map ? &dim->mapped : &dim->codes;
+    uint32_t code = dim->next_code;
+
+    *out_new = !dict_find(dict, text, &code);
+    if (*out_new) {
+        if (!add_text(codes, i, dict, text, code, err)) {
+            return false;
+        }
+        dim->next_code++;
+    }
+    return add_alias(alias, i, code, err);
+}
+
+static bool take_texts_of(struct codes *codes, struct codes_alias *alias, struct rows *chunk,
+                          struct tally_err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < chunk->new_texts_count; i++) {
+        const struct rows_new_text *theirs = &chunk->new_texts[i];
+        struct text text = {.at = rows_text(chunk, theirs->text), .bytes = theirs->text.bytes};
+        bool is_new;
+        if (!take_text(codes, alias, theirs->dim, text, &is_new, err)) {
+            return false;
+        }
+        if (is_new) {
+            chunk->new_texts[kept++] = *theirs;
+        }
+    }
+    chunk->new_texts_count = kept;
+    return true;
+}
+
+bool codes_take(struct codes *codes, struct codes_alias *alias, struct rows *chunk,
+                struct tally_err *err)
+{
+    size_t dims = codes->feed->dims_count;
+
+    for (size_t i = 0; i < dims; i++) {
+        if (alias->dim[i].count == 0 && !add_alias(alias, i, 0, err)) {
+            return false; // what means nothing is 0 for all
+        }
+    }
+    if (!take_texts_of(codes, alias, chunk, err)) {
+        return false;
+    }
+    for (size_t row = 0; row < chunk->count; row++) {
+        uint32_t *code = chunk->dims + row * dims;
+        for (size_t i = 0; i < dims; i++) {
+            code[i] = alias->dim[i].code[code[i]];
+        }
+    }
+    return true;
+}

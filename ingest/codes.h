@@ -32,4 +32,25 @@ void codes_begin(struct codes *codes, const struct record *records, size_t count
 const uint32_t *codes_of(struct codes *codes, size_t record, struct rows *chunk, size_t *out_dim,
                          struct text *out_text, struct tally_err *err);
 
+// ---- chunks that were mapped elsewhere --------------------------------------------------------
+
+// What codes that others gave in the same file are here. Zeroed at first.
+struct codes_alias {
+    struct {
+        uint32_t *code; // by theirs
+        uint32_t count;
+        uint32_t capacity;
+    } dim[SHAPE_DIMS_MAX];
+};
+void codes_alias_done(struct codes_alias *alias); // of their next codes nothing is known
+
+// Whether the new texts of a chunk are few beside what bytes_max leaves.
+bool codes_have_room(const struct codes *codes, const struct rows *chunk);
+
+// A chunk of theirs becomes one of ours: its rows get our codes, and of its new texts those stay
+// listed that are new here. Requires: room, and all their chunks before were taken.
+// Errors: TALLY_NO_MEMORY, TALLY_LIMIT.
+bool codes_take(struct codes *codes, struct codes_alias *alias, struct rows *chunk,
+                struct tally_err *err);
+
 #endif

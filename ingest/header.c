@@ -290,6 +290,7 @@ static bool read_header(struct trial *trial, struct records *records, struct tal
     case RECORDS_END:
         snprintf(trial->problem, sizeof trial->problem, "it holds nothing but blank lines");
         return true;
+    case RECORDS_HELD: // never: nobody holds them
     case RECORDS_ERROR:
         break;
     }

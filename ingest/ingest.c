@@ -1,12 +1,5 @@
-#include "ingest/ingest.h"
-
-#include "ingest/decode.h"
-#include "ingest/header.h"
-#include "ingest/map.h"
-#include "ingest/records.h"
-#include "ingest/repair.h"
-#include "ingest/source.h"
-#include "ingest/victims.h"
+#include "ingest/ingest_private.h"
+#include "ingest/summary.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -23,41 +16,10 @@ const struct ingest_limits ingest_limits_default = {
     .memory_bytes_max = (size_t)256 << 20,
     .chunk_rows = 4096,
     .chunk_bytes = (size_t)2 << 20,
+    .block_bytes = (size_t)2 << 20,
 };
 
-enum { HEAD_BYTES_MAX = 256 * 1024 };
-
-enum ingest_stage {
-    STAGE_HEADER, // nothing read yet
-    STAGE_RECORDS,
-    STAGE_VICTIMS, // all read; the incidents put together are handed over
-    STAGE_OVER,    // END, REFUSED or FAILED was said
-};
-
-struct ingest {
-    const struct feed *const *feeds;
-    size_t feeds_count;
-    char *name;
-    struct ingest_limits limits;
-    enum ingest_stage stage;
-
-    struct source *source;
-    struct decode *decode;
-    struct records *records; // NULL while rejected rows are repaired ...
-    struct repair *repair;   // ... and this is NULL else
-    struct header_binding binding;
-    const struct record *given; // records that were read together
-    size_t given_count;
-    size_t given_at; // the one at hand
-    struct map *map;
-    struct victims victims;
-    bool victims_ready;
-    struct incident incident;
-
-    struct ingest_summary summary;
-    char *header;                            // summary.header
-    char first_reject[RECORDS_DETAIL_BYTES]; // why the first rejected row was rejected
-};
+enum { BLOCKS_SHARE = 8 }; // a part of what texts may take, for those that blocks see themselves
 
 struct ingest *ingest_open(const struct feed *const *feeds, size_t feeds_count, const char *name,
                            const struct ingest_limits *limits, ingest_read *read, void *context,
@@ -86,17 +48,30 @@ struct ingest *ingest_open(const struct feed *const *feeds, size_t feeds_count, 
     return ingest;
 }
 
+// What reading takes and the summary does not need.
+static void release(struct ingest *ingest)
+{
+    if (ingest->victims_ready) {
+        victims_done(&ingest->victims);
+    }
+    ingest->victims_ready = false;
+    blocks_close(ingest->blocks);
+    ingest->blocks = NULL;
+    map_close(ingest->map);
+    ingest->map = NULL;
+    header_unbind(&ingest->binding);
+    repair_close(ingest->repair);
+    ingest->repair = NULL;
+    records_close(ingest->records);
+    ingest->records = NULL;
+    decode_close(ingest->decode);
+    ingest->decode = NULL;
+}
+
 void ingest_close(struct ingest *ingest)
 {
     if (ingest) {
-        if (ingest->victims_ready) {
-            victims_done(&ingest->victims);
-        }
-        map_close(ingest->map);
-        header_unbind(&ingest->binding);
-        repair_close(ingest->repair);
-        records_close(ingest->records);
-        decode_close(ingest->decode);
+        release(ingest);
         source_close(ingest->source);
         free(ingest->header);
         free(ingest->name);
@@ -154,146 +129,6 @@ static bool refuse_cut_short(const struct ingest *ingest, const struct record *r
                    (unsigned long long)ingest->summary.records + 1, record->detail);
 }
 
-// --- the header ---
-
-static ssize_t pull_source(void *context, void *data, size_t count, struct tally_err *err)
-{
-    return source_read(context, data, count, err);
-}
-
-// What the first bytes of the content tell: an ordinary file and its feed, or rejected rows.
-static bool look_at_head(struct ingest *ingest, struct tally_err *err)
-{
-    const unsigned char *head;
-    size_t head_count;
-
-    if (!source_peek(ingest->source, HEAD_BYTES_MAX, &head, &head_count, err)) {
-        return false;
-    }
-    if (head_count == 0) {
-        return err_set(err, TALLY_REFUSED,
-                       "the file is empty; a file without incidents still has "
-                       "a header");
-    }
-    if (!repair_recognises(head, head_count, &ingest->limits, &ingest->summary.repair, err)) {
-        return false;
-    }
-    if (ingest->summary.repair) {
-        return true;
-    }
-    ingest->summary.feed = header_choose(ingest->feeds, ingest->feeds_count, ingest->name, head,
-                                         head_count, &ingest->limits, err);
-    return ingest->summary.feed;
-}
-
-static bool open_records(struct ingest *ingest, struct tally_err *err)
-{
-    const struct feed *feed = ingest->summary.feed;
-    struct records_dialect dialect = {.delimiter = (unsigned char)feed->delimiter,
-                                      .quoted = feed->quoted};
-    bool ended;
-
-    ingest->decode = decode_open(feed->encoding, pull_source, ingest->source, err);
-    if (!ingest->decode) {
-        return false;
-    }
-    ingest->records = records_open(dialect, &ingest->limits, decode_read, ingest->decode, err);
-    return ingest->records &&
-           records_skip_lines(ingest->records, feed->preamble_lines, &ended, err);
-}
-
-static bool bind_columns(struct ingest *ingest, const struct text *cells, size_t count,
-                         struct tally_err *err)
-{
-    return header_bind(ingest->summary.feed, cells, count, &ingest->binding, err) &&
-           (ingest->binding.missing == 0 ||
-            err_set(err, TALLY_REFUSED, "the header lacks %s", ingest->binding.missing_names));
-}
-
-static bool keep_header(struct ingest *ingest, const struct record *record, struct tally_err *err)
-{
-    ingest->header = text_copy(record->raw);
-    if (!ingest->header) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for a header");
-    }
-    ingest->summary.header = ingest->header;
-    ingest->summary.unterminated = record->unterminated;
-    return true;
-}
-
-// Passes over HXL tags behind the header; any other record is left to be read again.
-static bool skip_hxl(struct ingest *ingest, struct text *header, size_t header_count,
-                     struct tally_err *err)
-{
-    const struct record *record;
-    enum records_step step = records_next(ingest->records, &record, err);
-
-    if (step == RECORDS_ERROR) {
-        return false;
-    }
-    if (step != RECORDS_RECORD ||
-        !header_is_hxl(header, header_count, record->fields, record->fields_count)) {
-        records_again(ingest->records);
-    }
-    return true;
-}
-
-// The first cells of a header outlive its record: they tell whether there is an index column.
-static bool read_header(struct ingest *ingest, struct tally_err *err)
-{
-    const struct record *record;
-
-    enum records_step step = records_next(ingest->records, &record, err);
-    if (step != RECORDS_RECORD) {
-        return step == RECORDS_ERROR ? false
-                                     : err_set(err, TALLY_REFUSED, "the header cannot be read");
-    }
-    if (!bind_columns(ingest, record->fields, record->fields_count, err)) {
-        return false;
-    }
-    if (ingest->summary.feed->headerless) {
-        records_again(ingest->records);
-        return true;
-    }
-    if (!keep_header(ingest, record, err)) {
-        return false;
-    }
-    struct text first = text_trim(record->fields[0]);
-    bool index_column = first.bytes == 0 || text_is(first, "Unnamed: 0");
-    struct text cell = text_of(index_column ? "" : "-");
-    return skip_hxl(ingest, &cell, 1, err);
-}
-
-static bool begin_file(struct ingest *ingest, struct tally_err *err)
-{
-    return open_records(ingest, err) && read_header(ingest, err) &&
-           records_pick(ingest->records, ingest->binding.slot, ingest->binding.columns,
-                        ingest->binding.fields, err);
-}
-
-// The rows have the header of the file that they stood in, or that of their headerless feed.
-static bool begin_repair(struct ingest *ingest, struct tally_err *err)
-{
-    const struct record *header;
-
-    ingest->decode = decode_open(NULL, pull_source, ingest->source, err);
-    if (!ingest->decode) {
-        return false;
-    }
-    ingest->repair = repair_open(&ingest->limits, decode_read, ingest->decode, err);
-    if (!ingest->repair) {
-        return false;
-    }
-    ingest->summary.feed =
-        repair_begin(ingest->repair, ingest->feeds, ingest->feeds_count, &header, err);
-    if (!ingest->summary.feed) {
-        return false;
-    }
-    return header ? bind_columns(ingest, header->fields, header->fields_count, err) &&
-                        keep_header(ingest, header, err)
-                  : bind_columns(ingest, NULL, ingest->summary.feed->column_counts[0], err);
-}
-
 // What the texts of dimensions, and the victims put together, may take each. While either grows,
 // half as much again is in use, and the store keeps the texts a second time: 5/2 + 3/2 shares in
 // all.
@@ -308,8 +143,7 @@ static size_t memory_share(const struct ingest *ingest)
 
 static bool begin(struct ingest *ingest, struct tally_err *err)
 {
-    if (!look_at_head(ingest, err) ||
-        !(ingest->summary.repair ? begin_repair(ingest, err) : begin_file(ingest, err))) {
+    if (!ingest_read_header(ingest, err)) {
         return false;
     }
     const struct feed *feed = ingest->summary.feed;
@@ -322,6 +156,8 @@ static bool begin(struct ingest *ingest, struct tally_err *err)
         victims_init(&ingest->victims, feed->shape, share);
         ingest->victims_ready = true;
     }
+    ingest->alone = ingest->summary.repair || feed->per_victim || ingest->binding.columns < 2 ||
+                    ingest->limits.parser == INGEST_LIBCSV;
     ingest->stage = STAGE_RECORDS;
     return true;
 }
@@ -372,18 +208,6 @@ static bool refuse_unidentified(const struct ingest *ingest, const struct record
                    detail);
 }
 
-// What the feed covers: an incident known only to its year says nothing of the year's end.
-static void note_days(struct ingest_summary *summary, const struct incident *incident)
-{
-    if (!summary->any_day || incident->first_day < summary->first_day) {
-        summary->first_day = incident->first_day;
-    }
-    if (!summary->any_day || incident->covered_day > summary->last_day) {
-        summary->last_day = incident->covered_day;
-    }
-    summary->any_day = true;
-}
-
 static bool accept(struct ingest *ingest, const struct record *record, struct rows *chunk,
                    struct tally_err *err)
 {
@@ -402,10 +226,7 @@ static bool accept(struct ingest *ingest, const struct record *record, struct ro
     } else if (!incident_put(incident, chunk, err)) {
         return false;
     }
-    if (incident->op == ROWS_PUT) {
-        note_days(&ingest->summary, incident);
-    }
-    ingest->summary.disordered += incident_is_disordered(ingest->summary.feed, incident);
+    summary_note(&ingest->summary, ingest->summary.feed, incident);
     return true;
 }
 
@@ -488,8 +309,8 @@ static bool check_end(const struct ingest *ingest, struct tally_err *err)
 
 static bool is_full(const struct ingest *ingest, const struct rows *chunk)
 {
-    return chunk->count >= ingest->limits.chunk_rows ||
-           rows_bytes(chunk) >= ingest->limits.chunk_bytes;
+    return ingest->blocks ? blocks_in_order_are_full(ingest->blocks, chunk)
+                          : rows_are_full(chunk, &ingest->limits, 1, 1);
 }
 
 static bool check_records_max(const struct ingest *ingest, struct tally_err *err)
@@ -533,14 +354,22 @@ static bool take_few(struct ingest *ingest, struct rows *chunk, struct tally_err
     return true;
 }
 
-// Reads until the chunk is full or the records end. *out_ended says which.
+// Whether text enough was read to tell a large file, and others could map some of what follows.
+static bool wants_blocks(const struct ingest *ingest)
+{
+    return !ingest->alone && !ingest->blocks && ingest->given_at == ingest->given_count &&
+           records_place(ingest->records).offset >= ingest->limits.block_bytes;
+}
+
+// Reads until the chunk is full, the records end or are held, or blocks are wanted. *out_ended says
+// whether they ended.
 static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_ended,
                          struct tally_err *err)
 {
     bool ok = take_few(ingest, chunk, err);
 
     *out_ended = false;
-    while (ok && !*out_ended && !is_full(ingest, chunk)) {
+    while (ok && !*out_ended && !is_full(ingest, chunk) && !wants_blocks(ingest)) {
         switch (read_few(ingest, err)) {
         case RECORDS_RECORD:
             map_begin(ingest->map, ingest->given, ingest->given_count);
@@ -555,6 +384,9 @@ static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_en
         case RECORDS_ERROR:
             ingest->given_count = 0;
             return false;
+        case RECORDS_HELD:
+            ingest->given_count = 0;
+            return true;
         case RECORDS_END:
             ingest->given_count = 0;
             *out_ended = true;
@@ -562,6 +394,99 @@ static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_en
         }
     }
     return ok;
+}
+
+// ---- on several cores -----------------------------------------------------------------------
+
+// One core alone reads: the file is small, no record of it is proven plain, its rows are put
+// together or repaired, or the caller takes one chunk.
+static bool open_blocks(struct ingest *ingest, size_t chunks_max, struct tally_err *err)
+{
+    size_t cores = ingest->limits.blocks ? ingest->limits.blocks : team_parts(SIZE_MAX, 1);
+
+    cores = cores < chunks_max ? cores : chunks_max;
+    cores = cores < INGEST_CHUNKS_MAX ? cores : INGEST_CHUNKS_MAX;
+    ingest->alone = cores < 2;
+    if (!ingest->alone) {
+        ingest->blocks =
+            blocks_open(ingest->summary.feed, &ingest->binding, ingest->records, &ingest->limits,
+                        (unsigned)cores - 1, memory_share(ingest) / BLOCKS_SHARE, err);
+        return ingest->blocks;
+    }
+    return true;
+}
+
+// Records in order, while others map the blocks behind them.
+struct in_order {
+    struct ingest *ingest;
+    const struct ingest_turn *turn;
+    bool ok;
+    bool ended;
+    struct tally_err err;
+};
+
+static void read_in_order(void *context)
+{
+    struct in_order *reading = context;
+
+    reading->ok =
+        read_records(reading->ingest, &reading->turn->chunks[0], &reading->ended, &reading->err);
+}
+
+// As read_records, on as many cores as there are blocks.
+static bool read_blocks(struct in_order *reading, struct ingest_turn *turn, struct tally_err *err)
+{
+    struct ingest *ingest = reading->ingest;
+    struct blocks_meanwhile meanwhile = {.run = turn->meanwhile, .context = turn->context};
+    unsigned taken = 0;
+
+    blocks_read(ingest->blocks, ingest->records, read_in_order, reading, &meanwhile,
+                turn->chunks + 1);
+    if (!reading->ok) {
+        return true;
+    }
+    bool full = ingest->given_at < ingest->given_count;
+    if (!blocks_take(ingest->blocks, ingest->records, ingest->map, full, turn->chunks + 1,
+                     &ingest->summary, &taken, err)) {
+        return false;
+    }
+    turn->count = 1 + taken;
+    if (!blocks_are_of_use(ingest->blocks)) {
+        blocks_close(ingest->blocks);
+        ingest->blocks = NULL;
+        ingest->alone = true;
+    }
+    return true;
+}
+
+static void read_or_else(void *context, unsigned part)
+{
+    struct in_order *reading = context;
+
+    if (part == 0) {
+        read_in_order(reading);
+    } else {
+        reading->turn->meanwhile(reading->turn->context);
+    }
+}
+
+static bool read_turn(struct ingest *ingest, struct ingest_turn *turn, bool *out_ended,
+                      struct tally_err *err)
+{
+    struct in_order reading = {.ingest = ingest, .turn = turn};
+    bool ok = true;
+
+    ingest->meanwhile_done = true;
+    if (ingest->blocks) {
+        ok = take_few(ingest, &turn->chunks[0], err) && read_blocks(&reading, turn, err);
+    } else {
+        team_run(read_or_else, &reading, turn->meanwhile ? 2 : 1);
+    }
+    *out_ended = reading.ended;
+    if (ok && !reading.ok) {
+        *err = reading.err;
+    }
+    return ok && reading.ok;
 }
 
 static bool give_victims(struct ingest *ingest, struct rows *chunk, bool *out_ended,
@@ -578,17 +503,21 @@ static bool give_victims(struct ingest *ingest, struct rows *chunk, bool *out_en
     return true;
 }
 
-static bool advance(struct ingest *ingest, struct rows *chunk, bool *out_ended,
+static bool advance(struct ingest *ingest, struct ingest_turn *turn, bool *out_ended,
                     struct tally_err *err)
 {
     *out_ended = false;
+    turn->count = 1;
     if (ingest->stage == STAGE_HEADER && !begin(ingest, err)) {
         return false;
     }
-    rows_clear(chunk, ingest->summary.feed->shape);
+    rows_clear(&turn->chunks[0], ingest->summary.feed->shape);
+    if (wants_blocks(ingest) && !open_blocks(ingest, turn->chunks_max, err)) {
+        return false;
+    }
     if (ingest->stage == STAGE_RECORDS) {
         bool read = false;
-        if (!read_records(ingest, chunk, &read, err) || (read && !check_end(ingest, err))) {
+        if (!read_turn(ingest, turn, &read, err) || (read && !check_end(ingest, err))) {
             return false;
         }
         if (!read) {
@@ -597,21 +526,29 @@ static bool advance(struct ingest *ingest, struct rows *chunk, bool *out_ended,
         ingest->stage = STAGE_VICTIMS;
     }
     *out_ended = true;
-    return !ingest->victims_ready || give_victims(ingest, chunk, out_ended, err);
+    return !ingest->victims_ready || give_victims(ingest, &turn->chunks[0], out_ended, err);
 }
 
-enum ingest_step ingest_next(struct ingest *ingest, struct rows *chunk, struct tally_err *err)
+enum ingest_step ingest_next(struct ingest *ingest, struct ingest_turn *turn, struct tally_err *err)
 {
     bool ended;
 
-    assert(ingest->stage != STAGE_OVER);
+    assert(ingest->stage != STAGE_OVER && turn->chunks_max > 0);
     if (ingest->stage == STAGE_HEADER) {
-        rows_clear(chunk, NULL); // later ones keep their memory, since their shape is known
+        rows_clear(&turn->chunks[0], NULL); // later ones keep their memory: their shape is known
     }
-    if (!advance(ingest, chunk, &ended, err)) {
+    ingest->meanwhile_done = !turn->meanwhile;
+    bool ok = advance(ingest, turn, &ended, err);
+    if (!ingest->meanwhile_done) {
+        turn->meanwhile(turn->context);
+    }
+    if (!ok) {
         return stop(ingest, err);
     }
     note_read(ingest);
-    ingest->stage = ended ? STAGE_OVER : ingest->stage;
+    if (ended) {
+        ingest->stage = STAGE_OVER;
+        release(ingest); // storing it may take long
+    }
     return ended ? INGEST_END : INGEST_CHUNK;
 }

@@ -22,6 +22,7 @@
 
 #include "base/checksum.h"
 #include "base/err.h"
+#include "base/team.h"
 #include "ingest/feed.h"
 #include "store/rows.h"
 
@@ -45,6 +46,8 @@ struct ingest_limits {
     size_t chunk_rows;           // a chunk is handed over at so many rows ...
     size_t chunk_bytes;          // ... or about so many bytes of memory
     enum ingest_parser parser;   // the outcome is the same
+    size_t block_bytes;          // of a large file, that each core maps at a time ...
+    unsigned blocks;             // ... of so many at once; 0: one a core
 };
 
 extern const struct ingest_limits ingest_limits_default;
@@ -82,8 +85,21 @@ struct ingest *ingest_open(const struct feed *const *feeds, size_t feeds_count, 
                            struct tally_err *err);
 void ingest_close(struct ingest *ingest); // NULL is allowed
 
-// Clears `chunk` and fills it.
-enum ingest_step ingest_next(struct ingest *ingest, struct rows *chunk, struct tally_err *err);
+enum { INGEST_CHUNKS_MAX = TEAM_PARTS_MAX };
+
+struct ingest_turn {
+    struct rows *chunks; // initialised
+    size_t chunks_max;   // 1 .. INGEST_CHUNKS_MAX
+    size_t count;        // how many were filled
+    // Something else that is to be done meanwhile, or NULL: called once, maybe on another thread.
+    void (*meanwhile)(void *context);
+    void *context;
+};
+
+// Clears chunks and fills one of them or more, those of a large file on several cores (blocks.h).
+// What they hold together, in their order, does not depend on that.
+enum ingest_step ingest_next(struct ingest *ingest, struct ingest_turn *turn,
+                             struct tally_err *err);
 
 // After REFUSED: reads on to the end of the file (bytes only) so that the digest is complete.
 bool ingest_finish_digest(struct ingest *ingest, struct tally_err *err);

@@ -1,6 +1,5 @@
 #include "ingest/map.h"
 
-#include "ingest/codes.h"
 #include "ingest/integer.h"
 
 #include "base/day.h"
@@ -95,6 +94,16 @@ void map_begin(struct map *map, const struct record *records, size_t count)
     if (map->feed->mode != FEED_DELETIONS) {
         codes_begin(map->codes, records, count);
     }
+}
+
+bool map_has_room(const struct map *map, const struct rows *chunk)
+{
+    return codes_have_room(map->codes, chunk);
+}
+
+bool map_take(struct map *map, struct codes_alias *alias, struct rows *chunk, struct tally_err *err)
+{
+    return codes_take(map->codes, alias, chunk, err);
 }
 
 // --- pieces ---

@@ -2,6 +2,7 @@
 #ifndef INGEST_MAP_H
 #define INGEST_MAP_H
 
+#include "ingest/codes.h"
 #include "ingest/header.h"
 #include "ingest/incident.h"
 #include "store/rows.h"
@@ -29,5 +30,10 @@ void map_begin(struct map *map, const struct record *records, size_t count);
 enum map_step map_next(struct map *map, uint64_t number, struct rows *chunk, struct incident *out,
                        const char **out_reason, char detail[RECORDS_DETAIL_BYTES],
                        struct tally_err *err);
+
+// Of chunks that another map of the same file made: see codes.h.
+bool map_has_room(const struct map *map, const struct rows *chunk);
+bool map_take(struct map *map, struct codes_alias *alias, struct rows *chunk,
+              struct tally_err *err);
 
 #endif

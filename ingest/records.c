@@ -51,6 +51,7 @@ struct records *records_open(struct records_dialect dialect, const struct ingest
     records->code = split_code();
     records->window_bytes = WINDOW_BYTES;
     records->next_line = 1;
+    records->stop = SIZE_MAX;
     records->capacity = PULL_BYTES;
     records->buffer = malloc(records->capacity + WORDS_BYTES);
     start_libcsv(records);
@@ -70,7 +71,10 @@ void records_close(struct records *records)
         free(records->slot);
         free(records->fields);
         free(records->values);
-        free(records->buffer);
+        records_close_ahead(records->ahead);
+        if (!records->lent) {
+            free(records->buffer);
+        }
         free(records);
     }
 }
@@ -196,6 +200,7 @@ bool records_pick(struct records *records, const int32_t *slot, size_t columns, 
     memcpy(copy, slot, columns * sizeof *copy);
     free(records->slot);
     records->slot = copy;
+    records->slots = slots;
     records->columns = columns;
     return open_plain(records, slots, err);
 }
@@ -244,13 +249,14 @@ static void compact(struct records *records)
     shift_back(&records->nul, gone);
 }
 
-bool records_pull(struct records *records, struct tally_err *err)
+bool records_reserve(struct records *records, size_t bytes, struct tally_err *err)
 {
-    if (records->capacity - records->end < PULL_BYTES / 2 && records->record_at > 0) {
+    if (records->capacity - records->end < bytes && records->record_at > 0) {
         compact(records);
     }
-    if (records->capacity - records->end < PULL_BYTES / 2) {
+    if (records->capacity - records->end < bytes) {
         size_t capacity = records->capacity * 2;
+        capacity = capacity - records->end < bytes ? records->end + bytes : capacity;
         char *buffer = realloc(records->buffer, capacity + WORDS_BYTES);
         if (!buffer) {
             return err_set(err, TALLY_NO_MEMORY, "no memory for a record of %zu bytes", capacity);
@@ -258,8 +264,29 @@ bool records_pull(struct records *records, struct tally_err *err)
         records->buffer = buffer;
         records->capacity = capacity;
     }
+    return true;
+}
+
+bool records_pull(struct records *records, struct tally_err *err)
+{
+    if (records->held) {
+        records->starved = true;
+        return err_set(err, TALLY_INVALID, "the text at hand is over");
+    }
+    bool any = false;
+    if (!records_append_ahead(records, &any, err) || any) {
+        return any;
+    }
+    if (records->failed) {
+        *err = records->late;
+        return false;
+    }
+    if (!records_reserve(records, PULL_BYTES / 2, err)) {
+        return false;
+    }
+    size_t room = records->capacity - records->end;
     ssize_t got = records->pull(records->context, records->buffer + records->end,
-                                records->capacity - records->end, err);
+                                room < PULL_BYTES ? room : PULL_BYTES, err);
     if (got < 0) {
         return false;
     }
@@ -374,6 +401,14 @@ static void restart_libcsv(struct records *records)
 {
     csv_free(&records->csv);
     start_libcsv(records);
+}
+
+void records_move(struct records *records, size_t at, uint64_t line)
+{
+    records->next_line = line;
+    move_back(records, at);
+    restart_libcsv(records);
+    records_begin(records);
 }
 
 // Feeds one physical line. False: the record is broken.
@@ -553,6 +588,9 @@ static enum records_step next_record(struct records *records, struct tally_err *
     }
     for (;;) {
         size_t end = records->next_at;
+        if (end >= records->stop && !records->csv.quoted) {
+            return RECORDS_HELD;
+        }
         enum line_step step = find_line(records, &end, err);
         if (step == LINE_ERROR) {
             return RECORDS_ERROR;
@@ -584,6 +622,23 @@ static enum records_step next_record(struct records *records, struct tally_err *
     }
 }
 
+// Of a record that the text at hand does not hold nothing has been read.
+static enum records_step next_step(struct records *records, struct tally_err *err)
+{
+    size_t at = records->next_at;
+    uint64_t line = records->next_line;
+
+    if (at >= records->stop) {
+        return RECORDS_HELD;
+    }
+    enum records_step step = next_record(records, err);
+    if (step == RECORDS_ERROR && records->starved) {
+        records_move(records, at, line);
+        return RECORDS_HELD;
+    }
+    return step;
+}
+
 // Those that are plain come from `few`, `count_max` of them at most.
 static enum records_step give(struct records *records, size_t count_max,
                               const struct record **out_records, size_t *out_count,
@@ -592,7 +647,7 @@ static enum records_step give(struct records *records, size_t count_max,
     if (!records->again && records->few_at == records->few_count) {
         records->few_at = 0;
         records->few_count = 0;
-        records->step = next_record(records, err);
+        records->step = next_step(records, err);
     }
     records->again = false;
     if (records->no_memory) {
@@ -639,8 +694,6 @@ void records_again(struct records *records)
         records->again = true;
         return;
     }
-    records->next_line = records->record_line;
     records->few_at = records->few_count;
-    move_back(records, records->record_at);
-    restart_libcsv(records);
+    records_move(records, records->record_at, records->record_line);
 }

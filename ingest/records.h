@@ -48,6 +48,7 @@ enum records_step {
     RECORDS_RECORD,
     RECORDS_BROKEN, // the record breaks the rules; go on
     RECORDS_END,
+    RECORDS_HELD, // while it is held: the text at hand is over, or the place to stop is reached
     RECORDS_CUT_SHORT, // the last record has no line end and breaks the rules, too
     RECORDS_ERROR,     // see err
 };
@@ -78,6 +79,46 @@ uint64_t records_line(const struct records *records);
 
 // The next records_next gives the record at hand once more. Requires: that one gave it, too.
 void records_again(struct records *records);
+
+// ---- text at hand, which several read ------------------------------------------------------
+
+struct records_place {
+    uint64_t offset; // in the text, where a record begins
+    uint64_t line;   // that it begins in
+};
+
+// Where the next record begins that was not given. Requires: the last call gave all that were read
+// together.
+struct records_place records_place(const struct records *records);
+
+// Pulls until `bytes` of text from there on are at hand, or no more can be had. What goes wrong is
+// told when the text that is lacking is asked for. Returns how many are.
+size_t records_fill(struct records *records, size_t bytes);
+
+// Reads so many bytes behind that text, while it is held: what records_fill will find there. Other
+// calls may run on other threads meanwhile, but for those that pull.
+void records_read_ahead(struct records *records, size_t bytes);
+
+// Until records_release the text at hand stays where it is: others may read it on other threads,
+// and no record is given that begins at `stop` or behind it.
+void records_hold(struct records *records, uint64_t stop);
+void records_release(struct records *records);
+
+// Goes on from a place that others found. Requires: not held, and a record begins there.
+void records_go_on(struct records *records, struct records_place place);
+
+// Others that read the same text with the same rules: columns, slots, limits. Errors: NULL,
+// TALLY_NO_MEMORY.
+struct records *records_open_beside(const struct records *records, struct tally_err *err);
+// They begin at `place`, are held and never pull; good while `records` are held.
+void records_begin_beside(struct records *beside, const struct records *records,
+                          struct records_place place, uint64_t stop);
+
+// The first place at `from` or behind it, and before `end`, where a record seems to begin: behind a
+// line feed, and a record of as many columns follows. False: there is none. Only one who reads all
+// text before it knows. Lines count from 1 there. `beside` are begun anew for it.
+bool records_guess_beside(struct records *beside, const struct records *records, uint64_t from,
+                          uint64_t end, struct records_place *out_place);
 
 // From here on records must have `columns` fields, and field c goes to slot[c], or nowhere when
 // that is negative. The slots are copied.

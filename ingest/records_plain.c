@@ -271,7 +271,9 @@ enum plain_step plain_next(struct records *records, struct tally_err *err)
     uint64_t line = records->next_line;
     uint64_t lines;
     size_t count = 0;
+    size_t stop = records->stop - (size_t)(window - records->buffer);
     while (count < RECORDS_FEW_MAX && plain->record < plain->split.ends_count &&
+           plain->split.begins[plain->begin] < stop &&
            take_record(plain, window, fields, line, &records->few[count], &lines)) {
         fields += plain->slots;
         line += lines;

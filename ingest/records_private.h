@@ -2,6 +2,7 @@
 //
 //   records.c        the buffer, and records as libcsv reads them: what a file means
 //   records_plain.c  the same records, found by their structure alone where that is proven
+//   records_ahead.c  text that is at hand, and others that read it further on
 #ifndef INGEST_RECORDS_PRIVATE_H
 #define INGEST_RECORDS_PRIVATE_H
 
@@ -11,6 +12,7 @@
 #include <csv.h>
 
 struct plain;
+struct records_ahead;
 
 // Where the next byte of one kind stands: no such byte lies between the last question and `at`.
 struct seeker {
@@ -27,9 +29,16 @@ struct records {
 
     char *buffer;
     size_t capacity;
-    size_t end;             // of the text in the buffer
-    uint64_t buffer_offset; // of the buffer's first byte in the text
-    bool pull_ended;        // there is no more text
+    size_t end;                  // of the text in the buffer
+    uint64_t buffer_offset;      // of the buffer's first byte in the text
+    bool pull_ended;             // there is no more text
+    bool lent;                   // the buffer is that of other records
+    bool held;                   // the text at hand stays where it is, and no more is pulled
+    bool starved;                // for that reason
+    size_t stop;                 // a record that would begin here or behind it is not given
+    bool failed;                 // a pull ahead, by `late`: told when its text would be needed
+    struct tally_err late;       //
+    struct records_ahead *ahead; // text behind that at hand, or NULL
     struct seeker line_feed;
     struct seeker carriage_return;
     struct seeker nul;
@@ -41,7 +50,8 @@ struct records {
     uint64_t next_line;
     uint64_t reread_bytes; // fed to libcsv beyond the first time
 
-    int32_t *slot;  // by column; NULL: every field is kept, in order
+    int32_t *slot; // by column; NULL: every field is kept, in order
+    size_t slots;
     size_t columns; // that a record must have; 0: any number
     size_t field_bytes_max;
     struct text *fields; // by slot, in values
@@ -69,6 +79,18 @@ struct records {
 
 // Begins the record at next_at.
 void records_begin(struct records *records);
+
+// Goes to where a record begins, with a fresh start.
+void records_move(struct records *records, size_t at, uint64_t line);
+
+// Room for so many more bytes of text. The buffer may move, as with records_pull.
+bool records_reserve(struct records *records, size_t bytes, struct tally_err *err);
+
+// ---- records_ahead.c ----------------------------------------------------------------------
+
+// Adds text that was read ahead to that at hand. *out_any: there was some, or its end.
+bool records_append_ahead(struct records *records, bool *out_any, struct tally_err *err);
+void records_close_ahead(struct records_ahead *ahead); // NULL is allowed
 
 // Adds text to the buffer; pull_ended when there is no more. The buffer may move, and so may what
 // lies in it; the record at hand stays in it.

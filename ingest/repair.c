@@ -251,6 +251,7 @@ static bool read_first(struct repair *repair, const struct record **out_row, str
         return err_set(err, TALLY_REFUSED,
                        "the first of these rejected rows cannot be read: %.150s",
                        (*out_row)->detail);
+    case RECORDS_HELD: // never: nobody holds them
     case RECORDS_ERROR:
         break;
     }

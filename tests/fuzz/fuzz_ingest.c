@@ -1,8 +1,8 @@
 // tests/fuzz/fuzz_ingest.c - any bytes through ingest.
 //
 // The first byte picks a feed and a block size, the rest is the file. Oracle: the same rows,
-// rejects and outcome whatever the size of the blocks in which the file is read, and by either
-// parser.
+// rejects and outcome whatever the size of the blocks in which the file is read, by either parser,
+// and on any number of cores.
 #include "base/checksum.h"
 #include "ingest/ingest.h"
 
@@ -16,7 +16,7 @@ struct setting {
     const char *value;
 };
 
-enum { FEEDS_COUNT = 8, SETTINGS_MAX = 12 };
+enum { FEEDS_COUNT = 8, SETTINGS_MAX = 12, BLOCKS_MAX = 3 };
 
 static const struct setting descriptions[FEEDS_COUNT][SETTINGS_MAX] = {
     {{"id", "id"}, {"date", "date"}, {"dim.x", "x"}, {"measure.n", "n"}, {"optional", "x, n"}},
@@ -122,27 +122,61 @@ static void put_row(struct bytes *out, const struct rows *rows, size_t index)
     }
 }
 
-static void put_chunk(struct bytes *out, const struct rows *rows)
+// What comes out, whatever the chunks.
+struct outcome {
+    struct bytes texts;
+    struct bytes rows;
+    struct bytes rejects;
+};
+
+static void put_chunk(struct outcome *out, const struct rows *rows)
 {
     for (size_t i = 0; i < rows->new_texts_count; i++) {
-        bytes_put_u32(out, rows->new_texts[i].dim);
-        put_span(out, rows, rows->new_texts[i].text);
+        bytes_put_u32(&out->texts, rows->new_texts[i].dim);
+        put_span(&out->texts, rows, rows->new_texts[i].text);
     }
     for (size_t i = 0; i < rows->count; i++) {
-        put_row(out, rows, i);
+        put_row(&out->rows, rows, i);
     }
     for (size_t i = 0; i < rows->rejects_count; i++) {
-        bytes_put_u64(out, rows->rejects[i].record);
-        bytes_put_u64(out, rows->rejects[i].line);
-        bytes_put_u64(out, rows->rejects[i].offset);
-        bytes_put_text(out, rows->rejects[i].reason, strlen(rows->rejects[i].reason));
-        put_span(out, rows, rows->rejects[i].detail);
-        put_span(out, rows, rows->rejects[i].raw);
+        bytes_put_u64(&out->rejects, rows->rejects[i].record);
+        bytes_put_u64(&out->rejects, rows->rejects[i].line);
+        bytes_put_u64(&out->rejects, rows->rejects[i].offset);
+        bytes_put_text(&out->rejects, rows->rejects[i].reason, strlen(rows->rejects[i].reason));
+        put_span(&out->rejects, rows, rows->rejects[i].detail);
+        put_span(&out->rejects, rows, rows->rejects[i].raw);
     }
 }
 
+// Of a file that was refused nothing counts but why.
+static struct digest end(struct outcome *out, enum ingest_step step, const struct tally_err *err,
+                         const struct ingest_summary *summary)
+{
+    struct bytes *all = &out->texts;
+
+    if (step == INGEST_REFUSED) {
+        bytes_clear(all);
+        bytes_put_text(all, err->place, strlen(err->place));
+        bytes_put_text(all, err->message, strlen(err->message));
+    } else {
+        bytes_put(all, out->rows.data, out->rows.count);
+        bytes_put(all, out->rejects.data, out->rejects.count);
+        bytes_put_u64(all, summary->disordered);
+        bytes_put_zigzag(all, summary->any_day ? summary->first_day : 0);
+        bytes_put_zigzag(all, summary->any_day ? summary->last_day : 0);
+    }
+    bytes_put_u8(all, (uint8_t)step);
+    bytes_put_u64(all, summary->records);
+    require(all->ok);
+    struct digest digest = digest_of(all->data, all->count);
+    bytes_done(&out->texts);
+    bytes_done(&out->rows);
+    bytes_done(&out->rejects);
+    return digest;
+}
+
 static struct digest outcome_of(const struct feed *feed, struct input input,
-                                enum ingest_parser parser)
+                                enum ingest_parser parser, unsigned blocks)
 {
     const struct ingest_limits limits = {
         .field_bytes_max = 200,
@@ -155,31 +189,38 @@ static struct digest outcome_of(const struct feed *feed, struct input input,
         .chunk_rows = 7,
         .chunk_bytes = 4096,
         .parser = parser,
+        .block_bytes = 29,
+        .blocks = blocks,
     };
     struct tally_err err;
-    struct rows rows;
-    struct bytes out;
+    struct rows rows[BLOCKS_MAX];
+    struct ingest_turn turn = {.chunks = rows, .chunks_max = blocks};
+    struct outcome out;
     enum ingest_step step;
 
-    rows_init(&rows);
-    bytes_init(&out);
+    for (size_t i = 0; i < BLOCKS_MAX; i++) {
+        rows_init(&rows[i]);
+    }
+    bytes_init(&out.texts);
+    bytes_init(&out.rows);
+    bytes_init(&out.rejects);
     struct ingest *ingest = ingest_open(&feed, 1, "input.csv", &limits, read_input, &input, &err);
     require(ingest);
     do {
-        step = ingest_next(ingest, &rows, &err);
-        if (step == INGEST_CHUNK || step == INGEST_END) {
-            put_chunk(&out, &rows);
+        step = ingest_next(ingest, &turn, &err);
+        for (size_t i = 0; i < turn.count && (step == INGEST_CHUNK || step == INGEST_END); i++) {
+            put_chunk(&out, &rows[i]);
         }
     } while (step == INGEST_CHUNK);
     require(step != INGEST_FAILED);
     require(step == INGEST_END || err.message[0] != '\0');
-    bytes_put_u8(&out, (uint8_t)step);
+    struct digest digest = end(&out, step, &err, ingest_summary(ingest));
     require(ingest_finish_digest(ingest, &err));
     require(digest_equal(ingest_summary(ingest)->digest, digest_of(input.data, input.bytes)));
-    struct digest digest = digest_of(out.data, out.count);
     ingest_close(ingest);
-    rows_done(&rows);
-    bytes_done(&out);
+    for (size_t i = 0; i < BLOCKS_MAX; i++) {
+        rows_done(&rows[i]);
+    }
     return digest;
 }
 
@@ -197,11 +238,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         require(feed_set(feed, settings[i].key, settings[i].value, "", &err));
     }
     require(feed_check(feed, &err));
-    struct digest whole = outcome_of(feed, input, INGEST_LIBCSV);
-    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT), whole));
+    struct digest whole = outcome_of(feed, input, INGEST_LIBCSV, 1);
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT, 1), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT, BLOCKS_MAX), whole));
     input.block = 1 + (size_t)choice / FEEDS_COUNT;
-    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT), whole));
-    require(digest_equal(outcome_of(feed, input, INGEST_LIBCSV), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT, 1), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_SPLIT, 2), whole));
+    require(digest_equal(outcome_of(feed, input, INGEST_LIBCSV, 1), whole));
     feed_close(feed);
     return 0;
 }

@@ -402,6 +402,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct ingest_limits limits = ingest_limits_default;
     struct tally_err err = {0};
     struct rows rows;
+    struct ingest_turn turn = {.chunks = &rows, .chunks_max = 1};
     enum ingest_step step;
     size_t rejected = 0;
 
@@ -421,7 +422,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
                                         read_file, &file, &err);
     require(ingest && file.csv.ok);
     do {
-        step = ingest_next(ingest, &rows, &err);
+        step = ingest_next(ingest, &turn, &err);
         compare_chunk(&file, &rows, &seen);
     } while (step == INGEST_CHUNK);
     // A file of nothing but bad rows is refused as a whole, behind its last one.

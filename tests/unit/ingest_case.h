@@ -6,8 +6,8 @@
 //     !date-unreadable r2 l3 @24 "8,soon,1"                            rejected
 //     END 3 rows, 1 rejected        or        REFUSED message [place]
 //
-// Each file is read in blocks of 1 byte, 7 bytes and whole, and always by either parser: the
-// outcome has to be the same.
+// Each file is read in blocks of 1 byte, 7 bytes and whole, always by either parser, and on several
+// cores: the outcome has to be the same.
 #ifndef TESTS_INGEST_CASE_H
 #define TESTS_INGEST_CASE_H
 
@@ -194,33 +194,52 @@ static inline void case_print_end(struct bytes *out, enum ingest_step step,
     case_print(out, "\n");
 }
 
+// How it is read: what comes out is the same.
+struct case_way {
+    enum ingest_parser parser;
+    size_t chunks_max;
+    size_t block_bytes; // that each core maps
+    unsigned blocks;
+    size_t *chunks; // NULL, or how many came in all
+};
+
 static inline char *case_outcome_by(const struct ingest_case *test, const void *data, size_t count,
-                                    size_t block, enum ingest_parser parser)
+                                    size_t block, const struct case_way *way)
 {
     struct case_file file = {.data = data, .count = count, .block = block};
     struct ingest_limits limits = test->limits;
     struct case_texts texts = {0};
     struct bytes out;
     struct bytes rejects;
-    struct rows rows;
+    struct rows rows[INGEST_CHUNKS_MAX];
+    struct ingest_turn turn = {.chunks = rows, .chunks_max = way->chunks_max};
     struct tally_err err;
     enum ingest_step step;
 
     bytes_init(&out);
     bytes_init(&rejects);
-    rows_init(&rows);
-    limits.parser = parser;
+    for (size_t i = 0; i < INGEST_CHUNKS_MAX; i++) {
+        rows_init(&rows[i]);
+    }
+    limits.parser = way->parser;
+    limits.block_bytes = way->block_bytes;
+    limits.blocks = way->blocks;
     struct ingest *ingest = ingest_open((const struct feed *const *)test->feeds, test->feeds_count,
                                         test->name, &limits, case_read, &file, &err);
     assert_non_null(ingest);
     do {
-        step = ingest_next(ingest, &rows, &err);
-        if (step <= INGEST_END) {
-            case_print_chunk(&out, &rejects, &rows, &texts);
+        step = ingest_next(ingest, &turn, &err);
+        if (way->chunks) {
+            *way->chunks += turn.count;
+        }
+        for (size_t i = 0; step <= INGEST_END && i < turn.count; i++) {
+            case_print_chunk(&out, &rejects, &rows[i], &texts);
         }
     } while (step == INGEST_CHUNK);
-    if (step == INGEST_REFUSED) {
+    if (step == INGEST_REFUSED) { // nothing of it counts
         struct tally_err ignored;
+        bytes_clear(&out);
+        bytes_clear(&rejects);
         assert_true(ingest_finish_digest(ingest, &ignored));
     }
     const struct ingest_summary *summary = ingest_summary(ingest);
@@ -230,7 +249,9 @@ static inline char *case_outcome_by(const struct ingest_case *test, const void *
     case_print_end(&out, step, summary, &err);
     bytes_put_u8(&out, '\0');
     ingest_close(ingest);
-    rows_done(&rows);
+    for (size_t i = 0; i < INGEST_CHUNKS_MAX; i++) {
+        rows_done(&rows[i]);
+    }
     bytes_done(&rejects);
     for (size_t i = 0; i < CASE_DIMS_MAX; i++) {
         for (size_t j = 0; j < texts.count[i]; j++) {
@@ -244,11 +265,20 @@ static inline char *case_outcome_by(const struct ingest_case *test, const void *
 static inline char *case_outcome(const struct ingest_case *test, const void *data, size_t count,
                                  size_t block)
 {
-    char *outcome = case_outcome_by(test, data, count, block, INGEST_SPLIT);
-    char *reference = case_outcome_by(test, data, count, block, INGEST_LIBCSV);
+    static const struct case_way ways[] = {
+        {.parser = INGEST_SPLIT, .chunks_max = 1, .block_bytes = (size_t)1 << 20},
+        {.parser = INGEST_LIBCSV, .chunks_max = 1, .block_bytes = (size_t)1 << 20},
+        {.parser = INGEST_SPLIT, .chunks_max = INGEST_CHUNKS_MAX, .block_bytes = 24, .blocks = 2},
+        {.parser = INGEST_SPLIT, .chunks_max = INGEST_CHUNKS_MAX, .block_bytes = 11, .blocks = 3},
+        {.parser = INGEST_SPLIT, .chunks_max = INGEST_CHUNKS_MAX, .block_bytes = 100, .blocks = 4},
+    };
+    char *outcome = case_outcome_by(test, data, count, block, &ways[0]);
 
-    assert_string_equal(outcome, reference);
-    free(reference);
+    for (size_t i = 1; i < sizeof ways / sizeof *ways; i++) {
+        char *other = case_outcome_by(test, data, count, block, &ways[i]);
+        assert_string_equal(outcome, other);
+        free(other);
+    }
     return outcome;
 }
 

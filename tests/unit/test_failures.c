@@ -339,7 +339,7 @@ static bool store_file(struct scene *scene, struct ingest *ingest, struct rows *
     bool begun = false;
 
     while (step == INGEST_CHUNK) {
-        step = ingest_next(ingest, rows, err);
+        step = ingest_next(ingest, &(struct ingest_turn){.chunks = rows, .chunks_max = 1}, err);
         if (step == INGEST_FAILED) {
             return false;
         }

@@ -241,12 +241,13 @@ static void read_error_is_not_the_fault_of_the_file(void **state)
     struct ingest_case test = case_open(plain);
     struct tally_err err;
     struct rows rows;
+    struct ingest_turn turn = {.chunks = &rows, .chunks_max = 1};
 
     (void)state;
     rows_init(&rows);
     struct ingest *ingest = ingest_open((const struct feed *const *)test.feeds, test.feeds_count,
                                         "x.csv", &test.limits, fail_to_read, NULL, &err);
-    assert_int_equal(ingest_next(ingest, &rows, &err), INGEST_FAILED);
+    assert_int_equal(ingest_next(ingest, &turn, &err), INGEST_FAILED);
     assert_int_equal(err.code, TALLY_IO);
     ingest_close(ingest);
     rows_done(&rows);

@@ -186,6 +186,7 @@ static void expect_real(const char *preset, const char *name, size_t rows_want,
     char path[512];
     struct tally_err err;
     struct rows rows;
+    struct ingest_turn turn = {.chunks = &rows, .chunks_max = 1};
     size_t rows_count = 0;
     int64_t sum = 0;
     enum ingest_step step;
@@ -203,7 +204,7 @@ static void expect_real(const char *preset, const char *name, size_t rows_want,
     rows_init(&rows);
     struct ingest *ingest = ingest_open(feeds, 1, name, &ingest_limits_default, read_fd, &fd, &err);
     do {
-        step = ingest_next(ingest, &rows, &err);
+        step = ingest_next(ingest, &turn, &err);
         assert_true(step <= INGEST_END);
         rows_count += rows.count;
         for (size_t i = 0; i < rows.count; i++) {

@@ -123,13 +123,14 @@ static void details(const char *lines, const char *text, const char *want)
         .data = (const unsigned char *)text, .count = strlen(text), .block = SIZE_MAX};
     struct tally_err err;
     struct rows rows;
+    struct ingest_turn turn = {.chunks = &rows, .chunks_max = 1};
     struct ingest *ingest = ingest_open((const struct feed *const *)test.feeds, 1, test.name,
                                         &test.limits, case_read, &file, &err);
 
     assert_non_null(ingest);
     rows_init(&rows);
     test.limits.chunk_rows = 1;
-    ingest_next(ingest, &rows, &err); // refused at the end: it has bad rows only
+    ingest_next(ingest, &turn, &err); // refused at the end: it has bad rows only
     assert_int_equal(rows.rejects_count, 1);
     struct rows_span detail = rows.rejects[0].detail;
     assert_int_equal(detail.bytes, strlen(want));
