@@ -46,6 +46,7 @@ def understood(path, body):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or a body waits 40 ms for its headers to be acknowledged
 
     def log_message(self, *_):
         """Says nothing."""
