@@ -31,6 +31,10 @@ endif()
 
 if(TALLY_LTO)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+    if(CMAKE_C_COMPILER_ID STREQUAL GNU)
+        # With machine code beside, so that tests are linked without optimising it all anew.
+        set(CMAKE_C_COMPILE_OPTIONS_IPO -flto=auto -ffat-lto-objects)
+    endif()
 endif()
 
 if(TALLY_SANITIZE)
