@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -72,7 +73,9 @@ static inline void case_check(bool done, const struct tally_err *err)
 
 static inline void case_make_dir(char dir[40])
 {
-    snprintf(dir, 40, "/tmp/tally-test-XXXXXX");
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+    snprintf(dir, 40, "%s/tally-test-XXXXXX", parent);
     assert_non_null(mkdtemp(dir));
 }
 
