@@ -643,7 +643,7 @@ static void each_allocation_may_fail(void **state)
     (void)state;
     quiet.wrong = 0;
     while (!fail_once(FAIL_MEMORY, at, TALLY_NO_MEMORY)) {
-        at++;
+        at += fail_step(FAIL_MEMORY);
     }
     print_message("%ld allocations\n", at - 1);
     assert_true(at > 500);

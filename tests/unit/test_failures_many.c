@@ -355,7 +355,7 @@ static bool fail_once(enum fail_kind kind, long at, enum tally_code want)
 // A scenario of many rows has thousands of equal points: all of the first ones, then ever fewer.
 static long next(long at)
 {
-    return at + 1 + (at > 200 ? at / 40 : 0);
+    return at + fail_step(FAIL_MEMORY) + (at > 200 ? at / 40 : 0);
 }
 
 static void each_growth_may_fail(void **state)
