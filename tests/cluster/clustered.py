@@ -2,6 +2,7 @@
 ledger on them is compared with: the embedded one, given the same files in the same order."""
 
 import itertools
+import os
 import pathlib
 import random
 import sys
@@ -13,6 +14,7 @@ from sandbox import *  # noqa: F401,F403
 from sandbox import Sandbox, arguments, must, run, run_tests
 
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+LONG = "TALLY_LONG" in os.environ  # the long form of tests that have one (script/test --long)
 
 ATTACKS = "id,revision,date,province,killed,wounded\n"
 CENSUS = "id,date,place,dead\n"

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 
-from clustered import Sandbox, main, must, refused, run, soon
+from clustered import LONG, Sandbox, main, must, refused, run, soon
 from servers import Cluster, Refused
 
 CONFIG = """control = off
@@ -163,7 +163,7 @@ def without(text, column):
 
 def test_commands_say_of_a_cluster_what_they_say_of_a_ledger(options, stack):
     with Cluster(shards=2) as cluster:
-        for seed in range(2):
+        for seed in range(4 if LONG else 1):
             pair = filled(options, stack, cluster, seed)
             compare_figures(pair)
             compare_incidents(pair)

@@ -8,10 +8,10 @@ import contextlib
 import itertools
 import sys
 
-from clustered import Way, drop_all, embedded, history, main, must, same
+from clustered import LONG, Way, drop_all, embedded, history, main, must, same
 
 FAULTS = ("down", "lost", "cut")
-MOMENTS = 20  # at which a request fails
+MOMENTS = 40 if LONG else 12  # at which a request fails
 
 
 def test_any_request_may_fail(options, stack):

@@ -12,10 +12,10 @@ import subprocess
 import sys
 
 import servers
-from clustered import CONFIG, Box, embedded, figures, history, main, must, soon
+from clustered import CONFIG, LONG, Box, embedded, figures, history, main, must, soon
 from sandbox import ENVIRONMENT
 
-ROUNDS = 4
+ROUNDS = 4 if LONG else 2
 
 # Both daemons have only the feed whose revisions say what is newest.
 ATTACKS = CONFIG[:CONFIG.index("[feed census]")] + CONFIG[CONFIG.index("[rollup all]"):
