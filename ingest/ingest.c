@@ -474,11 +474,15 @@ static bool read_turn(struct ingest *ingest, struct ingest_turn *turn, bool *out
                       struct tally_err *err)
 {
     struct in_order reading = {.ingest = ingest, .turn = turn};
-    bool ok = true;
 
+    // Records that were given stay where they are until they are mapped.
+    bool ok = !ingest->blocks || take_few(ingest, &turn->chunks[0], err);
+    if (!ok) {
+        return false;
+    }
     ingest->meanwhile_done = true;
-    if (ingest->blocks) {
-        ok = take_few(ingest, &turn->chunks[0], err) && read_blocks(&reading, turn, err);
+    if (ingest->blocks && ingest->given_at == ingest->given_count) {
+        ok = read_blocks(&reading, turn, err);
     } else {
         team_run(read_or_else, &reading, turn->meanwhile ? 2 : 1);
     }

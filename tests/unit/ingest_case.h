@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-enum { CASE_FEEDS_MAX = 8, CASE_DIMS_MAX = 16, CASE_TEXTS_MAX = 256 };
+enum { CASE_FEEDS_MAX = 8, CASE_DIMS_MAX = 16, CASE_TEXTS_MAX = 512 };
 
 struct ingest_case {
     struct feed *feeds[CASE_FEEDS_MAX];

@@ -98,8 +98,11 @@ static void check(enum notes notes, unsigned one_in)
     // On one core it is one chunk.
     assert_true(same_on_any_number(&test, &file, SIZE_MAX) > 20);
     assert_true(same_on_any_number(&test, &file, 1000) > 20);
-    test.limits.chunk_rows = 9;
-    same_on_any_number(&test, &file, SIZE_MAX);
+    // Chunks that are full before a block is reached, and records left over.
+    for (size_t rows = 3; rows < 40; rows *= 3) {
+        test.limits.chunk_rows = rows;
+        same_on_any_number(&test, &file, 300);
+    }
     bytes_done(&file);
     case_close(&test);
 }
@@ -172,6 +175,26 @@ static void an_end_is_told_where_it_is(void **state)
     case_close(&test);
 }
 
+// Long rows, then short ones: chunks are full before the next block is reached, and records are
+// left over while buffers change places.
+static void rows_that_get_shorter_fill_chunks(void **state)
+{
+    struct ingest_case test = case_open(lines);
+    struct bytes file = make_file((struct making){NOTES_PLAIN, 1000000, 300}, 300);
+    struct bytes shorter = make_file((struct making){NOTES_LINES, 50, 1}, 1500);
+
+    (void)state;
+    bytes_put(&file, shorter.data + strlen(header), shorter.count - strlen(header));
+    for (size_t rows = 5; rows < 40; rows += 4) {
+        test.limits.chunk_rows = rows;
+        same_on_any_number(&test, &file, 300);
+        same_on_any_number(&test, &file, SIZE_MAX);
+    }
+    bytes_done(&file);
+    bytes_done(&shorter);
+    case_close(&test);
+}
+
 static void count(void *context)
 {
     ++*(int *)context;
@@ -234,6 +257,7 @@ int main(void)
         cmocka_unit_test(limits_of_a_file_are_its_own),
         cmocka_unit_test(memory_of_a_file_is_its_own),
         cmocka_unit_test(an_end_is_told_where_it_is),
+        cmocka_unit_test(rows_that_get_shorter_fill_chunks),
         cmocka_unit_test(what_is_to_be_done_meanwhile_is_done_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
