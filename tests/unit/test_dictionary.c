@@ -121,6 +121,36 @@ static void long_texts_and_the_empty_one_come_back(void **state)
     done();
 }
 
+// A NUL is a byte like any other, also where another text ends.
+static void zeros_at_the_end_are_bytes(void **state)
+{
+    static const char letters[] = {'\0', 'a'};
+    uint64_t seed = 3;
+    uint32_t index;
+
+    (void)state;
+    for (size_t bytes = 0; bytes <= 11; bytes++) {
+        for (uint32_t bits = 0; bits < 1U << bytes; bits += 1 + (uint32_t)packed_below(&seed, 2)) {
+            char text[16];
+            for (size_t i = 0; i < bytes; i++) {
+                text[i] = letters[bits >> i & 1];
+            }
+            add(text, bytes);
+        }
+    }
+    assert_comes_back();
+    for (uint32_t i = 0; i < book.count; i++) {
+        struct dictionary_text other = book.item[i];
+        char text[TEXT_BYTES] = {0};
+        memcpy(text, other.text, other.bytes);
+        other = (struct dictionary_text){.text = text, .bytes = other.bytes + 1};
+        const void *want = bsearch(&other, book.item, book.count, sizeof *book.item, compare);
+        assert_int_equal(dictionary_find(&book.dictionary, text, other.bytes, &index),
+                         want != NULL);
+    }
+    done();
+}
+
 static void other_texts_are_not_found(void **state)
 {
     uint64_t seed = 9;
@@ -216,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_text_comes_back),
         cmocka_unit_test(long_texts_and_the_empty_one_come_back),
+        cmocka_unit_test(zeros_at_the_end_are_bytes),
         cmocka_unit_test(other_texts_are_not_found),
         cmocka_unit_test(short_room_gets_the_beginning),
         cmocka_unit_test(no_shorter_or_longer_dictionary_opens),
