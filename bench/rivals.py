@@ -89,6 +89,8 @@ class Tallyd(Rival):
         inbox.mkdir(parents=True)
         # A copy, since tallyd takes files with one link only, and moves what it has taken.
         output(["cp", "--reflink=auto", str(data), str(inbox / data.name)])
+        # Else the disk would still write the copy while tallyd is timed.
+        output(["sync", str(inbox / data.name)])
         (work / "tallyd.conf").write_text(
             f"[tallyd]\nstate = {work / 'state'}\n\n"
             f"[feed {shape.name}]\n{self.feed(shape)}\n"
