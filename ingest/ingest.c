@@ -541,9 +541,9 @@ enum ingest_step ingest_next(struct ingest *ingest, struct ingest_turn *turn, st
     if (ingest->stage == STAGE_HEADER) {
         rows_clear(&turn->chunks[0], NULL); // later ones keep their memory: their shape is known
     }
-    ingest->meanwhile_done = !turn->meanwhile;
+    ingest->meanwhile_done = false;
     bool ok = advance(ingest, turn, &ended, err);
-    if (!ingest->meanwhile_done) {
+    if (turn->meanwhile && !ingest->meanwhile_done) {
         turn->meanwhile(turn->context);
     }
     if (!ok) {

@@ -156,10 +156,10 @@ bool tally_selection_windows(const struct tally_selection *selection, enum tally
                               .basis = (enum basis)basis,
                               .first_day = first_day,
                               .last_day = last_day,
-                              .incidents = out_incidents,
                               .sums = out_sums,
                               .parts = team_parts(selection->select.rows_count, ROWS_LEAST)};
 
+    windows.incidents = out_incidents;
     if (!tally_check_window(first_day, last_day, err)) {
         return false;
     }
