@@ -50,8 +50,7 @@ static bool open_map(const struct blocks *blocks, struct block *block, struct ta
     return block->map;
 }
 
-// Two buffers of blocks take a part of the memory that the file may take.
-static size_t block_bytes(const struct ingest_limits *limits, unsigned parts)
+size_t blocks_bytes(const struct ingest_limits *limits, unsigned parts)
 {
     size_t bytes = limits->memory_bytes_max / TEXT_SHARE / 2 / parts;
     return bytes < limits->block_bytes ? bytes : limits->block_bytes;
@@ -72,7 +71,7 @@ struct blocks *blocks_open(const struct feed *feed, const struct header_binding 
     blocks->binding = binding;
     blocks->limits = limits;
     blocks->map_bytes_max = bytes_max / count;
-    blocks->block_bytes_max = block_bytes(limits, count + 1);
+    blocks->block_bytes_max = blocks_bytes(limits, count + 1);
     blocks->block_bytes = blocks->block_bytes_max;
     blocks->count = count;
     for (unsigned i = 0; i <= count; i++) {

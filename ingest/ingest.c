@@ -156,6 +156,7 @@ static bool begin(struct ingest *ingest, struct tally_err *err)
         victims_init(&ingest->victims, feed->shape, share);
         ingest->victims_ready = true;
     }
+    ingest->cores = ingest->limits.blocks ? ingest->limits.blocks : team_parts(SIZE_MAX, 1);
     ingest->alone = ingest->summary.repair || feed->per_victim || ingest->binding.columns < 2 ||
                     ingest->limits.parser == INGEST_LIBCSV;
     ingest->stage = STAGE_RECORDS;
@@ -358,7 +359,7 @@ static bool take_few(struct ingest *ingest, struct rows *chunk, struct tally_err
 static bool wants_blocks(const struct ingest *ingest)
 {
     return !ingest->alone && !ingest->blocks && ingest->given_at == ingest->given_count &&
-           records_place(ingest->records).offset >= ingest->limits.block_bytes;
+           records_place(ingest->records).offset >= blocks_bytes(&ingest->limits, ingest->cores);
 }
 
 // Reads until the chunk is full, the records end or are held, or blocks are wanted. *out_ended says
@@ -402,15 +403,11 @@ static bool read_records(struct ingest *ingest, struct rows *chunk, bool *out_en
 // together or repaired, or the caller takes one chunk.
 static bool open_blocks(struct ingest *ingest, size_t chunks_max, struct tally_err *err)
 {
-    size_t cores = ingest->limits.blocks ? ingest->limits.blocks : team_parts(SIZE_MAX, 1);
-
-    cores = cores < chunks_max ? cores : chunks_max;
-    cores = cores < INGEST_CHUNKS_MAX ? cores : INGEST_CHUNKS_MAX;
-    ingest->alone = cores < 2;
+    ingest->alone = ingest->cores < 2 || chunks_max < ingest->cores;
     if (!ingest->alone) {
         ingest->blocks =
             blocks_open(ingest->summary.feed, &ingest->binding, ingest->records, &ingest->limits,
-                        (unsigned)cores - 1, memory_share(ingest) / BLOCKS_SHARE, err);
+                        ingest->cores - 1, memory_share(ingest) / BLOCKS_SHARE, err);
         return ingest->blocks;
     }
     return true;

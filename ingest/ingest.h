@@ -47,7 +47,7 @@ struct ingest_limits {
     size_t chunk_bytes;          // ... or about so many bytes of memory
     enum ingest_parser parser;   // the outcome is the same
     size_t block_bytes;          // of a large file, that each core maps at a time ...
-    unsigned blocks;             // ... of so many at once; 0: one a core
+    unsigned blocks;             // ... of so many at once, INGEST_CHUNKS_MAX at most; 0: one a core
 };
 
 extern const struct ingest_limits ingest_limits_default;

@@ -38,6 +38,7 @@ struct ingest {
     size_t given_count;
     size_t given_at; // the one at hand
     struct map *map;
+    unsigned cores;        // that may map it
     struct blocks *blocks; // NULL: one core is enough, or ...
     bool alone;            // ... the only one that is of use
     struct victims victims;
