@@ -251,6 +251,7 @@ static const struct store_engine embedded_engine = {
     .find_accepted = embedded_find_accepted,
     .begin = embedded_begin,
     .append = embedded_append,
+    .open_batch = embedded_open_batch,
     .seal = embedded_seal,
     .abort = embedded_abort,
     .sync = embedded_sync,

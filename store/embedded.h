@@ -134,6 +134,7 @@ bool embedded_each_reject(const struct store *common, uint64_t key,
 
 bool embedded_begin(struct store *common, const struct store_file *file, struct tally_err *err);
 bool embedded_append(struct store *common, const struct rows *rows, struct tally_err *err);
+struct store_open_batch embedded_open_batch(const struct store *common);
 bool embedded_seal(struct store *common, const struct store_file_end *end,
                    struct store_outcome *out_outcome, struct tally_err *err);
 bool embedded_abort(struct store *common, struct tally_err *err);

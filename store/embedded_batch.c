@@ -383,18 +383,19 @@ bool embedded_apply(struct embedded *store, struct digest digest, uint64_t rejec
     return embedded_add_accepted(store, &accepted, err);
 }
 
-// Ends the batch without a trace but a note in the ledger.
-static bool drop(struct embedded *store, const struct store_file_end *file,
-                 enum file_outcome outcome, uint64_t batch, const char *reason,
-                 struct store_outcome *out_outcome, struct tally_err *err)
+struct store_open_batch embedded_open_batch(const struct store *common)
 {
-    if (!embedded_abort(&store->common, err) ||
-        !embedded_note(&store->common, outcome, store->pending.feed_name, store->pending.file, file,
-                       "", reason, err)) {
-        return false;
-    }
-    *out_outcome = (struct store_outcome){.outcome = outcome, .batch = batch};
-    return true;
+    const struct embedded *store = embedded_of_const(common);
+    const struct pending *pending = &store->pending;
+    bool snapshot = pending->mode == BATCH_SNAPSHOT;
+
+    assert(pending->open);
+    return (struct store_open_batch){.mode = pending->mode,
+                                     .feed = pending->feed_name,
+                                     .file = pending->file,
+                                     .puts = pending->puts,
+                                     .scopes_in_force =
+                                         snapshot ? snapshot_scopes_in_force(store) : 0};
 }
 
 bool embedded_seal(struct store *common, const struct store_file_end *end,
@@ -402,26 +403,7 @@ bool embedded_seal(struct store *common, const struct store_file_end *end,
 {
     struct embedded *store = embedded_of(common);
     struct pending *pending = &store->pending;
-    const struct accepted *before = embedded_lookup(store, end->digest);
-    char reason[300];
 
-    assert(pending->open);
-    if (before) {
-        snprintf(reason, sizeof reason, "the same bytes were accepted as %.200s in batch %llu",
-                 before->file, (unsigned long long)before->batch);
-        return drop(store, end, FILE_DUPLICATE, before->batch, reason, out_outcome, err);
-    }
-    if (pending->mode == BATCH_SNAPSHOT && pending->puts == 0) {
-        return embedded_abort(&store->common, err) &&
-               err_set(err, TALLY_REFUSED,
-                       "a snapshot without incidents would withdraw everything of feed %s; "
-                       "withdraw by a deletions file if that is meant",
-                       pending->feed_name);
-    }
-    if (pending->mode == BATCH_SNAPSHOT && snapshot_scopes_in_force(store) == 0) {
-        return drop(store, end, FILE_SUPERSEDED, 0,
-                    "a newer snapshot is in force for all that it covers", out_outcome, err);
-    }
     if (pending->mode == BATCH_SNAPSHOT &&
         (!snapshot_check(store, err) || !withdraw_missing(store, err))) {
         return false;

@@ -19,6 +19,15 @@
 
 #include <sys/types.h>
 
+// What decides whether the batch that is open becomes one (store_seal).
+struct store_open_batch {
+    enum batch_mode mode;
+    const char *feed;
+    const char *file;
+    uint64_t puts;
+    size_t scopes_in_force; // of a snapshot
+};
+
 struct store_engine {
     const char *name; // "ledger", as in [store] engine
     void (*close)(struct store *store);
@@ -31,6 +40,8 @@ struct store_engine {
 
     bool (*begin)(struct store *store, const struct store_file *file, struct tally_err *err);
     bool (*append)(struct store *store, const struct rows *rows, struct tally_err *err);
+    struct store_open_batch (*open_batch)(const struct store *store); // its texts outlive an abort
+    // Of a batch that becomes one.
     bool (*seal)(struct store *store, const struct store_file_end *end,
                  struct store_outcome *out_outcome, struct tally_err *err);
     bool (*abort)(struct store *store, struct tally_err *err);

@@ -198,9 +198,42 @@ bool store_append(struct store *store, const struct rows *rows, struct tally_err
     return store->engine->append(store, rows, err);
 }
 
+// Ends the batch without a trace but a note.
+static bool drop(struct store *store, const struct store_open_batch *batch,
+                 const struct store_file_end *file, enum file_outcome outcome, uint64_t number,
+                 const char *reason, struct store_outcome *out_outcome, struct tally_err *err)
+{
+    if (!store_abort(store, err) ||
+        !store_note(store, outcome, batch->feed, batch->file, file, "", reason, err)) {
+        return false;
+    }
+    *out_outcome = (struct store_outcome){.outcome = outcome, .batch = number};
+    return true;
+}
+
 bool store_seal(struct store *store, const struct store_file_end *end,
                 struct store_outcome *out_outcome, struct tally_err *err)
 {
+    const struct store_open_batch batch = store->engine->open_batch(store);
+    struct store_accepted before;
+    char reason[300];
+
+    if (store_find_accepted(store, end->digest, &before)) {
+        snprintf(reason, sizeof reason, "the same bytes were accepted as %.200s in batch %llu",
+                 before.file, (unsigned long long)before.batch);
+        return drop(store, &batch, end, FILE_DUPLICATE, before.batch, reason, out_outcome, err);
+    }
+    if (batch.mode == BATCH_SNAPSHOT && batch.puts == 0) {
+        return store_abort(store, err) &&
+               err_set(err, TALLY_REFUSED,
+                       "a snapshot without incidents would withdraw everything of feed %s; "
+                       "withdraw by a deletions file if that is meant",
+                       batch.feed);
+    }
+    if (batch.mode == BATCH_SNAPSHOT && batch.scopes_in_force == 0) {
+        return drop(store, &batch, end, FILE_SUPERSEDED, 0,
+                    "a newer snapshot is in force for all that it covers", out_outcome, err);
+    }
     return store->engine->seal(store, end, out_outcome, err);
 }
 

@@ -354,17 +354,19 @@ static bool accept(struct cluster_store *store, const struct store_file_end *end
     return true;
 }
 
-// Ends the batch without a trace but a note in the log.
-static bool drop(struct cluster_store *store, const struct store_file_end *file,
-                 enum file_outcome outcome, uint64_t batch, const char *reason,
-                 struct store_outcome *out_outcome, struct tally_err *err)
+struct store_open_batch cluster_open_batch(const struct store *common)
 {
-    if (!cluster_abort(&store->common, err) ||
-        !cluster_note(&store->common, outcome, store->source, store->file, file, "", reason, err)) {
-        return false;
-    }
-    *out_outcome = (struct store_outcome){.outcome = outcome, .batch = batch};
-    return true;
+    const struct cluster_store *store = cluster_of_const(common);
+    const struct batch *batch = &store->batch;
+    bool snapshot = batch->of.mode == BATCH_SNAPSHOT;
+
+    assert(store->open);
+    return (struct store_open_batch){.mode = batch->of.mode,
+                                     .feed = store->source,
+                                     .file = store->file,
+                                     .puts = batch->puts,
+                                     .scopes_in_force =
+                                         snapshot ? batch_scopes_in_force(batch) : 0};
 }
 
 bool cluster_seal(struct store *common, const struct store_file_end *end,
@@ -372,26 +374,7 @@ bool cluster_seal(struct store *common, const struct store_file_end *end,
 {
     struct cluster_store *store = cluster_of(common);
     struct batch *batch = &store->batch;
-    const struct log_entry *before = find_accepted(store, end->digest);
-    char reason[300];
 
-    assert(store->open);
-    if (before) {
-        snprintf(reason, sizeof reason, "the same bytes were accepted as %.200s in batch %llu",
-                 before->file, (unsigned long long)before->number);
-        return drop(store, end, FILE_DUPLICATE, before->number, reason, out_outcome, err);
-    }
-    if (batch->of.mode == BATCH_SNAPSHOT && batch->puts == 0) {
-        return cluster_abort(common, err) &&
-               err_set(err, TALLY_REFUSED,
-                       "a snapshot without incidents would withdraw everything of feed %s; "
-                       "withdraw by a deletions file if that is meant",
-                       store->source);
-    }
-    if (batch->of.mode == BATCH_SNAPSHOT && batch_scopes_in_force(batch) == 0) {
-        return drop(store, end, FILE_SUPERSEDED, 0,
-                    "a newer snapshot is in force for all that it covers", out_outcome, err);
-    }
     if (!batch_end_rows(batch, err) || !accept(store, end, out_outcome, err)) {
         struct tally_err ignored;
         (void)cluster_abort(common, &ignored);

@@ -85,6 +85,7 @@ void cluster_forget_sealed(struct cluster_store *store);
 
 bool cluster_begin(struct store *common, const struct store_file *file, struct tally_err *err);
 bool cluster_append(struct store *common, const struct rows *rows, struct tally_err *err);
+struct store_open_batch cluster_open_batch(const struct store *common);
 bool cluster_seal(struct store *common, const struct store_file_end *end,
                   struct store_outcome *out_outcome, struct tally_err *err);
 bool cluster_abort(struct store *common, struct tally_err *err);
