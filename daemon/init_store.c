@@ -23,11 +23,12 @@ static bool ask(const struct config *config, const struct cluster_options *optio
     return ok;
 }
 
-static int status_of(const struct tally_err *err)
+int init_store_exit_status(const struct tally_err *err)
 {
     switch (err->code) {
     case TALLY_UNAVAILABLE:
         return EX_TEMPFAIL;
+    case TALLY_CORRUPT:
     case TALLY_INVALID:
     case TALLY_NOT_FOUND:
     case TALLY_UNSUPPORTED:
@@ -50,7 +51,7 @@ int init_store(const struct config *config, const char *path)
     }
     if (!ask(config, &config->cluster, schema_init, &err)) {
         fprintf(stderr, "tallyd: --init-store: %s\n", err.message);
-        return status_of(&err);
+        return init_store_exit_status(&err);
     }
     printf("%s: database %s has its tables on %zu hosts\n", path, config->cluster.database,
            config->cluster.hosts_count);

@@ -14,4 +14,7 @@ int init_store(const struct config *config, const char *path);
 // cannot be are told, and nothing is wrong with them. True without a cluster.
 bool init_store_check(const struct config *config);
 
+// The exit status for what went wrong with a cluster that somebody is waiting for.
+int init_store_exit_status(const struct tally_err *err);
+
 #endif

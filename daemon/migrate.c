@@ -2,6 +2,7 @@
 
 #include "base/disk.h"
 #include "daemon/engine_mark.h"
+#include "daemon/init_store.h"
 #include "store/cells.h"
 #include "store/cluster/cluster_store.h"
 #include "store/cluster/figures.h"
@@ -226,21 +227,6 @@ static bool move(struct moving *moving, struct servers *servers, struct tally_er
     return true;
 }
 
-static int status_of(const struct tally_err *err)
-{
-    switch (err->code) {
-    case TALLY_UNAVAILABLE:
-        return EX_TEMPFAIL;
-    case TALLY_CORRUPT:
-    case TALLY_INVALID:
-    case TALLY_NOT_FOUND:
-    case TALLY_UNSUPPORTED:
-        return EX_CONFIG;
-    default:
-        return EX_IOERR;
-    }
-}
-
 int migrate(const struct config *config, const struct inbox *inbox)
 {
     struct moving moving = {.config = config, .inbox = inbox};
@@ -266,5 +252,5 @@ int migrate(const struct config *config, const struct inbox *inbox)
     store_close(moving.store);
     servers_close(servers);
     state_done(&moving.state);
-    return ok ? EX_OK : status_of(&err);
+    return ok ? EX_OK : init_store_exit_status(&err);
 }
