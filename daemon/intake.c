@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_CHUNK = -1 };
+enum {
+    NO_CHUNK = -1,
+    READ_NS = 20 * 1000 * 1000, // a worker reads so long before the loop has a look
+};
 
 static ssize_t read_file(void *context, void *data, size_t count)
 {
@@ -151,7 +154,7 @@ static void parse_chunk(struct intake *intake, int chunk, struct storing *meanwh
     intake->parts.read_ns += clock_ticks_ns() - began_ns;
 }
 
-enum intake_end intake_read(struct intake *intake, struct store *store)
+static enum intake_end read_chunk(struct intake *intake, struct store *store)
 {
     struct storing storing = {.intake = intake, .store = store};
 
@@ -167,6 +170,17 @@ enum intake_end intake_read(struct intake *intake, struct store *store)
     intake->parsed = next;
     return intake->step == INGEST_CHUNK || intake->step == INGEST_END ? INTAKE_GOES_ON
                                                                       : INTAKE_BAD_FILE;
+}
+
+enum intake_end intake_read(struct intake *intake, struct store *store)
+{
+    uint64_t until_ns = clock_ticks_ns() + READ_NS;
+    enum intake_end end;
+
+    do {
+        end = read_chunk(intake, store);
+    } while (end == INTAKE_GOES_ON && clock_ticks_ns() < until_ns);
+    return end;
 }
 
 enum intake_end intake_take_in(struct intake *intake, struct store *store)

@@ -85,7 +85,7 @@ enum intake_end {
     INTAKE_BAD_FILE,   // parsing refused it or could not read it: parse_err
     INTAKE_NOT_STORED, // the store failed: err
 };
-// Parses a chunk, and stores the one before it.
+// Parses chunks for some 20 ms, one at least, each while the one before it is stored.
 enum intake_end intake_read(struct intake *intake, struct store *store);
 // Chunk after chunk, until the file has to end in some way.
 enum intake_end intake_take_in(struct intake *intake, struct store *store);

@@ -2,12 +2,17 @@
 
 #include "tests/unit/one_core.h"
 
+#include <dirent.h>
 #include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -52,6 +57,101 @@ static void any_number_of_parts_does_all_of_it_once(void **state)
     free(number);
 }
 
+// Several callers at once, again and again: no part is lost, done twice or given to another caller.
+enum { CALLERS = 4, ROUNDS = 500, PARTS = 3 };
+
+struct caller {
+    pthread_t thread;
+    unsigned rounds;
+};
+
+static void note_part(void *context, unsigned part)
+{
+    unsigned *times = context;
+    times[part]++;
+}
+
+static void note_parts_within(void *context, unsigned part)
+{
+    unsigned(*times)[PARTS] = context;
+    team_run(note_part, times[part], PARTS);
+}
+
+static void *call_again_and_again(void *context)
+{
+    struct caller *caller = context;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned times[PARTS][PARTS] = {0};
+        bool once = true;
+        team_run(note_parts_within, times, PARTS);
+        for (unsigned i = 0; i < PARTS * PARTS; i++) {
+            once = once && times[i / PARTS][i % PARTS] == 1;
+        }
+        caller->rounds += once;
+    }
+    return NULL;
+}
+
+static void callers_do_not_disturb_one_another(void **state)
+{
+    struct caller caller[CALLERS] = {0};
+
+    (void)state;
+    for (int i = 0; i < CALLERS; i++) {
+        assert_int_equal(pthread_create(&caller[i].thread, NULL, call_again_and_again, &caller[i]),
+                         0);
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(caller[i].thread, NULL);
+        assert_int_equal(caller[i].rounds, ROUNDS);
+    }
+}
+
+static void a_child_of_fork_has_a_team_of_its_own(void **state)
+{
+    unsigned times[PARTS] = {0};
+    int status = -1;
+
+    (void)state;
+    team_run(note_part, times, PARTS); // threads that wait, which the child does not have
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        team_run(note_part, times, PARTS);
+        _exit(times[0] == 2 && times[1] == 2 && times[2] == 2 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static unsigned count_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    unsigned count = 0;
+
+    assert_non_null(tasks);
+    for (const struct dirent *entry; (entry = readdir(tasks));) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(tasks);
+    return count;
+}
+
+static void threads_without_work_end(void **state)
+{
+    unsigned times[PARTS] = {0};
+
+    (void)state;
+    team_run(note_part, times, PARTS);
+    while (count_threads() > 1) { // or the test runs into its time limit
+        usleep(1000);
+    }
+    team_run(note_part, times, PARTS);
+    assert_int_equal(times[0] + times[1] + times[2], 2 * PARTS);
+}
+
 static void shares_differ_by_one_at_most(void **state)
 {
     (void)state;
@@ -85,6 +185,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_parts_does_all_of_it_once),
+        cmocka_unit_test(callers_do_not_disturb_one_another),
+        cmocka_unit_test(a_child_of_fork_has_a_team_of_its_own),
+        cmocka_unit_test(threads_without_work_end),
         cmocka_unit_test(shares_differ_by_one_at_most),
         cmocka_unit_test(little_work_is_not_shared),
     };
