@@ -12,7 +12,7 @@ struct arena_block {
     struct arena_block *older;
     size_t bytes; // usable
     size_t used;
-    _Alignas(ALIGNMENT) unsigned char data[];
+    unsigned char *data; // apart, so that whoever uses it first is the first to touch it
 };
 
 void arena_init(struct arena *arena, size_t bytes_max)
@@ -27,6 +27,7 @@ static void free_older_than(struct arena *arena, struct arena_block *kept)
     while (block) {
         struct arena_block *older = block->older;
         arena->allocated_bytes -= sizeof *block + block->bytes;
+        free(block->data);
         free(block);
         block = older;
     }
@@ -48,14 +49,23 @@ void arena_reset(struct arena *arena)
     }
 }
 
-static bool add_block(struct arena *arena, size_t bytes, struct tally_err *err)
+// Blocks double with the arena, so that a large one costs few allocations.
+static size_t want_bytes(const struct arena *arena)
 {
-    // Blocks double with the arena, so that a large one costs few allocations. A block begins and
-    // ends in small pages: of large pages, longer blocks have more.
+    enum { BYTES_MAX = 8 << 20, SMALL_PAGES_MAX = 512 * 1024 };
     size_t want =
         arena->allocated_bytes > BLOCK_BYTES_MIN ? arena->allocated_bytes : BLOCK_BYTES_MIN;
-    size_t want_max = (size_t)(arena->large_pages ? 32 : 8) << 20;
-    want = want < want_max ? want : want_max;
+
+    if (arena->large_pages && want >= SMALL_PAGES_MAX) {
+        size_t pages = (want + PAGES_LARGE_BYTES - 1) / PAGES_LARGE_BYTES;
+        want = pages * PAGES_LARGE_BYTES;
+    }
+    return want < BYTES_MAX ? want : BYTES_MAX;
+}
+
+static bool add_block(struct arena *arena, size_t bytes, struct tally_err *err)
+{
+    size_t want = want_bytes(arena);
     want = want < bytes ? bytes : want;
 
     size_t left = arena->bytes_max - arena->allocated_bytes;
@@ -65,14 +75,14 @@ static bool add_block(struct arena *arena, size_t bytes, struct tally_err *err)
     if (want + sizeof(struct arena_block) > left) {
         want = bytes;
     }
-    struct arena_block *block = malloc(sizeof *block + want);
-    if (!block) {
+    struct arena_block *block = malloc(sizeof *block);
+    unsigned char *data = arena->large_pages ? pages_alloc(want) : malloc(want);
+    if (!block || !data) {
+        free(block);
+        free(data);
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", want);
     }
-    if (arena->large_pages) {
-        pages_advise_large(block, sizeof *block + want);
-    }
-    *block = (struct arena_block){.older = arena->newest, .bytes = want};
+    *block = (struct arena_block){.older = arena->newest, .bytes = want, .data = data};
     arena->newest = block;
     arena->allocated_bytes += sizeof *block + want;
     return true;

@@ -1,16 +1,21 @@
 #include "base/pages.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
-enum { LARGE_BYTES = 2 << 20 };
-
-void pages_advise_large(void *data, size_t bytes)
+void *pages_alloc(size_t bytes)
 {
-    uintptr_t begin = ((uintptr_t)data + LARGE_BYTES - 1) & ~(uintptr_t)(LARGE_BYTES - 1);
-    uintptr_t end = ((uintptr_t)data + bytes) & ~(uintptr_t)(LARGE_BYTES - 1);
-
-    if (end > begin) {
-        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    if (bytes < PAGES_LARGE_BYTES) {
+        return malloc(bytes);
     }
+    if (bytes > SIZE_MAX / 2) {
+        return NULL;
+    }
+    size_t whole = (bytes + PAGES_LARGE_BYTES - 1) / PAGES_LARGE_BYTES * PAGES_LARGE_BYTES;
+    void *data = aligned_alloc(PAGES_LARGE_BYTES, whole);
+    if (data) {
+        (void)madvise(data, whole, MADV_HUGEPAGE);
+    }
+    return data;
 }

@@ -7,7 +7,11 @@
 
 #include <stddef.h>
 
-// A hint for memory that was just allocated and not touched yet; changes nothing but speed.
-void pages_advise_large(void *data, size_t bytes);
+enum { PAGES_LARGE_BYTES = 2 << 20 };
+
+// Uninitialised memory for `bytes` bytes, which free gives back. From PAGES_LARGE_BYTES on it
+// begins with a large page and has nothing else, so that its last page may be touched whole. NULL:
+// there is none.
+void *pages_alloc(size_t bytes);
 
 #endif

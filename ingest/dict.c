@@ -248,12 +248,13 @@ static bool is_full(const struct dict *dict)
 static bool grow(struct dict *dict, struct tally_err *err)
 {
     size_t capacity = dict->capacity ? dict->capacity * 2 : CAPACITY_MIN;
-    struct dict_entry *entries = calloc(capacity, sizeof *entries);
+    struct dict_entry *entries =
+        capacity <= SIZE_MAX / sizeof *entries ? pages_alloc(capacity * sizeof *entries) : NULL;
 
     if (!entries) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu texts", capacity);
     }
-    pages_advise_large(entries, capacity * sizeof *entries);
+    memset(entries, 0, capacity * sizeof *entries);
     for (size_t i = 0; i < dict->capacity; i++) {
         if (dict->entries[i].after > 0) {
             size_t place = dict->entries[i].hash & (capacity - 1);

@@ -295,13 +295,12 @@ static bool reserve_sorted(struct filling *filling, struct tally_err *err)
     sorted->lasting_end = malloc(groups * sizeof *sorted->lasting_end);
     sorted->first_day = malloc(groups * sizeof *sorted->first_day);
     sorted->work_end = malloc(groups * sizeof *sorted->work_end);
-    sorted->told = malloc((told + 1) * sizeof *sorted->told);
+    sorted->told = pages_alloc((told + 1) * sizeof *sorted->told);
     sorted->lasting = malloc((lasting + 1) * sizeof *sorted->lasting);
     if (!filling->all || !sorted->told_end || !sorted->lasting_end || !sorted->first_day ||
         !sorted->work_end || !sorted->told || !sorted->lasting) {
         return no_memory(err);
     }
-    pages_advise_large(sorted->told, told * sizeof *sorted->told);
     return true;
 }
 
@@ -379,11 +378,10 @@ static bool find_groups(struct filling *filling, struct tally_err *err)
 {
     uint64_t incidents = state_incidents(filling->state);
 
-    filling->met_of = malloc((incidents + 1) * sizeof *filling->met_of);
+    filling->met_of = pages_alloc((incidents + 1) * sizeof *filling->met_of);
     if (!filling->met_of) {
         return no_memory(err);
     }
-    pages_advise_large(filling->met_of, incidents * sizeof *filling->met_of);
     filling->slices_count = team_parts(incidents, INCIDENTS_LEAST);
     for (unsigned s = 0; s < filling->slices_count; s++) {
         filling->slice[s] =

@@ -513,16 +513,23 @@ static bool renew_slots(struct incidents *incidents, uint32_t each, struct tally
                               .cores = team_parts(incidents_count(incidents), ROWS_LEAST)};
     struct arena arena;
 
+    size_t slots = 0;
+
     arena_init(&arena, SIZE_MAX / 2);
     arena.large_pages = true;
     for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
         const struct incidents_part *part = &incidents->part[i];
         renewal.slots[i] = slots_for(part, part->count + each, each / 32);
-        renewal.slot[i] = arena_alloc(&arena, slots_bytes(renewal.slots[i]), err);
-        if (!renewal.slot[i]) {
-            arena_done(&arena);
-            return false;
-        }
+        slots += renewal.slots[i];
+    }
+    uint32_t *slot = arena_alloc(&arena, slots * sizeof *slot, err);
+    if (!slot) {
+        arena_done(&arena);
+        return false;
+    }
+    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
+        renewal.slot[i] = slot;
+        slot += renewal.slots[i];
     }
     team_run(renew_share, &renewal, renewal.cores);
     arena_done(&incidents->slots);
@@ -636,7 +643,6 @@ struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct 
         return NULL;
     }
     struct incident *incident = row_at(incidents, part, part->count);
-    memset(incident, 0, incidents->layout.stride);
     incident->id = id;
     place(part, hash, part->count++);
     return incident;

@@ -1,5 +1,6 @@
 #include "store/unpacker.h"
 
+#include "base/pages.h"
 #include "store/rows.h"
 
 #include <assert.h>
@@ -320,7 +321,7 @@ static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned 
 
     if (rows > unpacker->rows_capacity) {
         free(unpacker->row);
-        unpacker->row = malloc(rows * sizeof *unpacker->row);
+        unpacker->row = pages_alloc(rows * sizeof *unpacker->row);
         unpacker->rows_capacity = unpacker->row ? rows : 0;
         ok = unpacker->row;
     }
