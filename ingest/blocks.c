@@ -7,7 +7,8 @@
 
 enum {
     DROPPED_FREE = 16,      // blocks in vain that say nothing of a file
-    BLOCK_SHRINKS_MAX = 64, // below such a part of a block no thread is worth its start
+    BLOCK_FIRST_SHARE = 16, // the first round is short: until text is at hand, one core waits
+    BLOCK_SHRINKS_MAX = 64, // below such a part of a block no thread is worth its work
     SHARES = 1 << 16,
     SHARE_MIN = SHARES / 32, // without a block nothing is read ahead
     TEXT_SHARE = 16,
@@ -29,7 +30,8 @@ struct blocks {
     const struct header_binding *binding;
     const struct ingest_limits *limits;
     size_t map_bytes_max;
-    size_t block_bytes_max; // on average
+    size_t block_bytes_most; // on average, of all rounds
+    size_t block_bytes_max;  // since a chunk was full
     size_t block_bytes;
     struct part {
         uint64_t share; // of SHARES, of the text; the first is of the records in order
@@ -71,8 +73,9 @@ struct blocks *blocks_open(const struct feed *feed, const struct header_binding 
     blocks->binding = binding;
     blocks->limits = limits;
     blocks->map_bytes_max = bytes_max / count;
-    blocks->block_bytes_max = blocks_bytes(limits, count + 1);
-    blocks->block_bytes = blocks->block_bytes_max;
+    blocks->block_bytes_most = blocks_bytes(limits, count + 1);
+    blocks->block_bytes_max = blocks->block_bytes_most;
+    blocks->block_bytes = blocks->block_bytes_most / BLOCK_FIRST_SHARE;
     blocks->count = count;
     for (unsigned i = 0; i <= count; i++) {
         blocks->part[i].share = SHARES / (count + 1);
@@ -115,27 +118,34 @@ bool blocks_in_order_are_full(const struct blocks *blocks, const struct rows *ch
 bool blocks_are_of_use(const struct blocks *blocks)
 {
     return blocks->dropped <= DROPPED_FREE + blocks->taken / 4 &&
-           blocks->block_bytes >= blocks->block_bytes_max / BLOCK_SHRINKS_MAX;
+           blocks->block_bytes_max >= blocks->block_bytes_most / BLOCK_SHRINKS_MAX;
 }
 
 // ---- which text -----------------------------------------------------------------------------
 
-static size_t round_bytes(const struct blocks *blocks)
+static size_t round_bytes(const struct blocks *blocks, size_t block_bytes)
 {
-    return (blocks->count + 1) * blocks->block_bytes;
+    return (blocks->count + 1) * block_bytes;
+}
+
+static size_t next_block_bytes(const struct blocks *blocks)
+{
+    size_t bytes = blocks->block_bytes * 2;
+    return bytes < blocks->block_bytes_max ? bytes : blocks->block_bytes_max;
 }
 
 static void begin(struct blocks *blocks, struct records *records)
 {
     uint64_t from = records_place(records).offset;
-    size_t bytes = records_fill(records, round_bytes(blocks));
-    uint64_t end = from + (bytes < round_bytes(blocks) ? bytes : round_bytes(blocks));
+    size_t round = round_bytes(blocks, blocks->block_bytes);
+    size_t bytes = records_fill(records, round, round_bytes(blocks, blocks->block_bytes_most));
+    uint64_t end = from + (bytes < round ? bytes : round);
     uint64_t at = from;
 
     blocks->begun = 0;
     for (unsigned i = 0; i < blocks->count; i++) {
         struct block *block = &blocks->block[blocks->begun];
-        at += round_bytes(blocks) * blocks->part[i].share / SHARES;
+        at += round * blocks->part[i].share / SHARES;
         if (at >= end || !records_guess_beside(block->records, records, at, end, &block->begin)) {
             break;
         }
@@ -251,7 +261,8 @@ static void read_part(void *context, unsigned part)
         map_block(blocks, part, &reading->chunks[part - 1]);
     }
     if (part > 0 && part == blocks->begun) {
-        records_read_ahead(reading->records, round_bytes(blocks));
+        records_read_ahead(reading->records, round_bytes(blocks, next_block_bytes(blocks)),
+                           round_bytes(blocks, blocks->block_bytes_most));
     }
     blocks->part[part].took_ns = clock_ticks_ns() - began_ns;
 }
@@ -350,11 +361,12 @@ bool blocks_take(struct blocks *blocks, struct records *records, struct map *map
         taken++;
     }
     if (full) {
-        blocks->block_bytes /= 2;
+        blocks->block_bytes_max = blocks->block_bytes / 2;
     } else {
         blocks->dropped += count_read(blocks, taken);
     }
     blocks->taken += taken;
+    blocks->block_bytes = next_block_bytes(blocks);
     *out_taken = taken;
     return drop(blocks, taken, err);
 }

@@ -92,12 +92,13 @@ struct records_place {
 struct records_place records_place(const struct records *records);
 
 // Pulls until `bytes` of text from there on are at hand, or no more can be had. What goes wrong is
-// told when the text that is lacking is asked for. Returns how many are.
-size_t records_fill(struct records *records, size_t bytes);
+// told when the text that is lacking is asked for. Returns how many are. `bytes_max`: the most that
+// any call asks for, and what buffers are made for.
+size_t records_fill(struct records *records, size_t bytes, size_t bytes_max);
 
 // Reads so many bytes behind that text, while it is held: what records_fill will find there. Other
-// calls may run on other threads meanwhile, but for those that pull.
-void records_read_ahead(struct records *records, size_t bytes);
+// calls may run on other threads meanwhile, but for those that pull. `bytes_max` as above.
+void records_read_ahead(struct records *records, size_t bytes, size_t bytes_max);
 
 // Until records_release the text at hand stays where it is: others may read it on other threads,
 // and no record is given that begins at `stop` or behind it.

@@ -6,6 +6,8 @@
 // The buffer is lent as it is: nobody moves it or adds to it while it is held.
 #include "ingest/records_private.h"
 
+#include "base/pages.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,17 +65,17 @@ static bool reserve_ahead(struct records *records, size_t bytes)
     struct records_ahead *ahead = records->ahead;
     if (ahead->capacity < GAP_BYTES + bytes) {
         free(ahead->data);
-        ahead->data = malloc(GAP_BYTES + bytes + WORDS_BYTES);
+        ahead->data = pages_alloc(GAP_BYTES + bytes + WORDS_BYTES);
         ahead->capacity = ahead->data ? GAP_BYTES + bytes : 0;
     }
     return ahead->data;
 }
 
 // Without memory nothing is read ahead.
-void records_read_ahead(struct records *records, size_t bytes)
+void records_read_ahead(struct records *records, size_t bytes, size_t bytes_max)
 {
     if (records->pull_ended || records->failed || has_ahead(records) ||
-        !reserve_ahead(records, bytes)) {
+        !reserve_ahead(records, bytes_max)) {
         return;
     }
     struct records_ahead *ahead = records->ahead;
@@ -141,15 +143,18 @@ static void exchange(struct records *records)
 
 // ---- at hand ----------------------------------------------------------------------------------
 
-size_t records_fill(struct records *records, size_t bytes)
+size_t records_fill(struct records *records, size_t bytes, size_t bytes_max)
 {
     assert(records->few_at == records->few_count && !records->held);
     if (records->again) {
         return count_at_hand(records);
     }
     records_begin(records);
-    if (has_ahead(records) && count_at_hand(records) <= GAP_BYTES) {
-        exchange(records);
+    if (count_at_hand(records) <= GAP_BYTES) {
+        records_read_ahead(records, bytes, bytes_max); // where nobody has
+        if (has_ahead(records)) {
+            exchange(records);
+        }
     }
     if (count_at_hand(records) < bytes && !records->pull_ended && !records->failed &&
         records_reserve(records, bytes - count_at_hand(records), &records->late)) {
