@@ -47,6 +47,18 @@ struct columns {
 
 // Requires: 1 <= count <= COLUMNS_ROWS_MAX.
 void columns_encode(const struct columns *columns, struct bytes *out);
+// The same, compiled from one source for any machine and for newer ones: the same bytes.
+struct columns_code {
+    const char *name;
+    void (*encode)(const struct columns *columns, struct bytes *out);
+};
+extern const struct columns_code columns_code_portable;
+#ifdef STORE_FOR_X86
+extern const struct columns_code columns_code_v3;
+extern const struct columns_code columns_code_v4;
+#endif
+// All that this machine runs, the portable one first; NULL behind the last, which is the fastest.
+const struct columns_code *const *columns_codes(void);
 // False: not as columns_encode writes it for dims_count dimensions; *columns is then of no use.
 bool columns_decode(struct columns *columns, uint32_t dims_count, struct cursor in);
 

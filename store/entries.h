@@ -210,7 +210,7 @@ struct entries_code {
     int64_t (*find_key)(const struct monotone *list, uint64_t key);
 };
 extern const struct entries_code entries_code_portable;
-#ifdef ENTRIES_FOR_X86
+#ifdef STORE_FOR_X86
 extern const struct entries_code entries_code_v3; // x86-64-v3: BMI2
 extern const struct entries_code entries_code_v4; // x86-64-v4 with VBMI2
 #endif

@@ -1,5 +1,6 @@
 // store/entries_open.c - a packed section, checked as far as reading needs; entries in plain
 // numbers (contracts in entries.h).
+#include "base/cpu.h"
 #include "base/day.h"
 #include "store/entries.h"
 
@@ -193,16 +194,18 @@ bits_u128 entries_stored_total(const struct entries *entries, uint32_t column, b
 const struct entries_code *const *entries_codes(void)
 {
     static const struct entries_code *const portable[] = {&entries_code_portable, NULL};
-#ifdef ENTRIES_FOR_X86
+#ifdef STORE_FOR_X86
     static const struct entries_code *const v3[] = {&entries_code_portable, &entries_code_v3, NULL};
     static const struct entries_code *const v4[] = {&entries_code_portable, &entries_code_v3,
                                                     &entries_code_v4, NULL};
 
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
-        return __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                       __builtin_cpu_supports("avx512vbmi2")
-                   ? v4
-                   : v3;
+    switch (cpu_level()) {
+    case CPU_V4:
+        return v4;
+    case CPU_V3:
+        return v3;
+    case CPU_ANY:
+        break;
     }
 #endif
     return portable;

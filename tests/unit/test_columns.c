@@ -30,6 +30,7 @@ static void decodes_as(const struct columns *want, const struct bytes *bytes)
     free(got);
 }
 
+// Written by every code that this machine runs, to the same bytes.
 static void come_back(const struct columns *columns)
 {
     struct bytes bytes;
@@ -38,6 +39,15 @@ static void come_back(const struct columns *columns)
     columns_encode(columns, &bytes);
     assert_true(bytes.ok);
     decodes_as(columns, &bytes);
+    for (const struct columns_code *const *code = columns_codes(); *code; code++) {
+        struct bytes again;
+        bytes_init(&again);
+        (*code)->encode(columns, &again);
+        assert_true(again.ok);
+        assert_int_equal(again.count, bytes.count);
+        assert_memory_equal(again.data, bytes.data, bytes.count);
+        bytes_done(&again);
+    }
     bytes_done(&bytes);
 }
 
