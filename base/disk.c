@@ -206,6 +206,11 @@ bool disk_sync_data(int fd, struct tally_err *err)
     return fdatasync(fd) == 0 ? true : sync_failed("fdatasync", err);
 }
 
+void disk_sync_soon(int fd)
+{
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); // it neither waits nor takes an error
+}
+
 bool disk_sync_dir(int dir_fd, struct tally_err *err)
 {
     return fsync(dir_fd) == 0 ? true : sync_failed("fsync of a directory", err);

@@ -64,6 +64,10 @@ bool disk_truncate(int fd, uint64_t bytes, struct tally_err *err);
 bool disk_sync_data(int fd, struct tally_err *err);
 bool disk_sync_dir(int dir_fd, struct tally_err *err);
 
+// A hint: what was written is about to be synced, and the disk may begin. What goes wrong is said
+// by the sync.
+void disk_sync_soon(int fd);
+
 // What the kernel keeps of a synced file from `offset` on is read from the disk again.
 bool disk_forget(int fd, uint64_t offset, struct tally_err *err);
 

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GATHER_BYTES = 256 * 1024 };
+enum {
+    GATHER_BYTES = 256 * 1024,
+    SYNC_SOON_BYTES = 1 << 20, // from so many on the disk is told before it has to be done
+};
 
 struct ledger {
     int dir_fd;
@@ -284,12 +287,22 @@ bool ledger_append(struct ledger *ledger, enum ledger_kind kind, uint64_t batch,
     return gathered->count < GATHER_BYTES || write_gathered(ledger, err);
 }
 
+// Of the segment at hand: those before it are synced.
+static uint64_t unsynced_bytes(const struct ledger *ledger)
+{
+    bool same = ledger->committed.segment == ledger->written.segment;
+    return ledger->written.offset - (same ? ledger->committed.offset : 0);
+}
+
 bool ledger_seal(struct ledger *ledger, struct tally_err *err)
 {
     if (!write_gathered(ledger, err)) {
         return false;
     }
     ledger->sealed = ledger->written;
+    if (unsynced_bytes(ledger) >= SYNC_SOON_BYTES) {
+        disk_sync_soon(ledger->segment_fd); // while the batch is applied
+    }
     return true;
 }
 
