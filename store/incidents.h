@@ -172,7 +172,8 @@ bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further
                              struct tally_err *err);
 // In which part an id is.
 uint8_t incidents_part(uint64_t id);
-// A row of zeros with this id. Requires: it is absent. NULL: as incidents_reserve_parts.
+// A row with this id, of which all else is for the caller to set. Requires: it is absent.
+// NULL: as incidents_reserve_parts.
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
 // Asks for the memory that a find will look at, some finds ahead, and for that of a new row.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);

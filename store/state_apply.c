@@ -43,8 +43,12 @@ static void write_incident(const struct state *state, struct incident *incident,
                           .days = incident_days(put ? row->first_day : 0, put ? row->last_day : 0,
                                                 flags | revision_flags(row->revision_kind), 0)};
     incidents_set_revision(incidents, incident, row->revision);
-    for (size_t i = 0; i < state->shape[batch->shape]->dims_count; i++) {
-        incidents_set_dim(incidents, incident, i, put ? row->dims[i] : 0);
+    size_t dims_count = put ? state->shape[batch->shape]->dims_count : 0;
+    for (size_t i = 0; i < dims_count; i++) {
+        incidents_set_dim(incidents, incident, i, row->dims[i]);
+    }
+    for (size_t i = dims_count; i < incidents->layout.dims_count; i++) {
+        incidents_set_dim(incidents, incident, i, 0);
     }
     note_origin(state, incident, batch, row);
 }
