@@ -36,10 +36,18 @@ struct met {
     uint32_t lasting;
     int32_t first_day; // the first and the last first day
     int32_t last_day;
-    uint32_t told_at; // where its next incident goes
+    uint32_t told_at; // where its incidents go
     uint32_t lasting_at;
     bool far;
 };
+
+// Where the next incident of a group goes that a slice met: apart, so that those of all groups lie
+// in a near cache.
+struct place {
+    uint32_t told_at; // or PLACE_FAR
+    int32_t first_day;
+};
+#define PLACE_FAR UINT32_MAX
 
 struct slice {
     struct filling *filling;
@@ -50,7 +58,8 @@ struct slice {
     struct met *met; // by number of the slice's own
     uint32_t met_count;
     uint32_t met_capacity;
-    uint32_t *group; // of all, by number of the slice's own
+    uint32_t *group;     // of all, by number of the slice's own
+    struct place *place; // by number of the slice's own
     struct cells_verdicts verdicts;
     struct tally_err err;
     bool ok;
@@ -200,7 +209,8 @@ static bool number_groups(struct filling *filling, struct tally_err *err)
     for (unsigned s = 0; s < filling->slices_count; s++) {
         struct slice *slice = &filling->slice[s];
         slice->group = malloc((slice->met_count + (size_t)1) * sizeof *slice->group);
-        if (!slice->group) {
+        slice->place = malloc((slice->met_count + (size_t)1) * sizeof *slice->place);
+        if (!slice->group || !slice->place) {
             return no_memory(err);
         }
         for (uint32_t i = 0; i < slice->met_count; i++) {
@@ -264,10 +274,10 @@ static void place_slices(struct filling *filling)
         for (uint32_t i = 0; i < slice->met_count; i++) {
             struct met *met = &slice->met[i];
             struct met *all = &filling->all[slice->group[i]];
-            met->first_day = all->first_day;
             met->far = all->far;
-            met->told_at = all->told_at;
             met->lasting_at = all->lasting_at;
+            slice->place[i] = (struct place){.told_at = all->far ? PLACE_FAR : all->told_at,
+                                             .first_day = all->first_day};
             all->told_at += met->incidents;
             all->lasting_at += met->lasting;
         }
@@ -314,10 +324,11 @@ static void prefetch_met(const struct filling *filling, const struct slice *slic
     const uint32_t *met_of = filling->met_of + i;
 
     if (slice->end - i > 2 * AHEAD && met_of[2 * AHEAD] != GROUP_NONE) {
-        __builtin_prefetch(&slice->met[met_of[2 * AHEAD]], 1);
+        __builtin_prefetch(&slice->place[met_of[2 * AHEAD]], 1);
     }
     if (slice->end - i > AHEAD && met_of[AHEAD] != GROUP_NONE) {
-        __builtin_prefetch(&filling->sorted.told[slice->met[met_of[AHEAD]].told_at], 1);
+        uint32_t at = slice->place[met_of[AHEAD]].told_at;
+        __builtin_prefetch(&filling->sorted.told[at != PLACE_FAR ? at : 0], 1);
     }
 }
 
@@ -330,18 +341,19 @@ static void sort_part(void *context, unsigned part)
     for (uint64_t i = slice->begin; i < slice->end; i++) {
         const struct incident *incident = state_next(filling->state, &walk);
         prefetch_met(filling, slice, i);
-        struct met *met = filling->met_of[i] != GROUP_NONE ? &slice->met[filling->met_of[i]] : NULL;
-        if (!met || met->far) {
+        uint32_t number = filling->met_of[i];
+        if (number == GROUP_NONE || slice->place[number].told_at == PLACE_FAR) {
             continue;
         }
+        struct place *place = &slice->place[number];
         int32_t first_day = incident_first_day(incident);
         int32_t last_day = incident_last_day(incident);
-        filling->sorted.told[met->told_at++] =
+        filling->sorted.told[place->told_at++] =
             (struct cells_told){.values = incident->values,
-                                .day = (uint16_t)(first_day - met->first_day),
+                                .day = (uint16_t)(first_day - place->first_day),
                                 .shape = incident->shape};
         if (last_day > first_day) {
-            filling->sorted.lasting[met->lasting_at++] =
+            filling->sorted.lasting[slice->met[number].lasting_at++] =
                 (struct cells_lasting){.first_day = first_day,
                                        .last_day = last_day,
                                        .values = incident->values,
@@ -422,6 +434,7 @@ static void release(struct filling *filling)
         cells_keys_done(&filling->slice[s].keys);
         free(filling->slice[s].met);
         free(filling->slice[s].group);
+        free(filling->slice[s].place);
     }
     free(filling->met_of);
     free(filling->all);

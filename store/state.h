@@ -182,7 +182,7 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 
 // The same of many rows. The rows of each id are applied one after the other, and nothing depends
 // on those of other ids: so rows go in lanes by the part that they are of, and where nobody
-// observes, each lane has a core of its own.
+// observes, whichever core is free takes the next lane.
 //
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     by order of the batch
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     and behind the first

@@ -5,6 +5,8 @@
 #include "base/team.h"
 #include "store/rows.h"
 
+#include <stdatomic.h>
+
 static unsigned revision_flags(enum revision_kind kind)
 {
     return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
@@ -250,7 +252,8 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 
 // ---- many rows ----------------------------------------------------------------------------
 
-// What one core does: some of the lanes.
+// What one core does: lanes that no other one has taken yet. How long they take differs by more
+// than how many rows they have: it is the memory of their parts that is waited for.
 struct share {
     struct batch_counts counts;
     uint64_t rows; // so far
@@ -262,7 +265,7 @@ struct sharing {
     struct state *state;
     const struct state_batch *batch;
     const struct state_rows *rows;
-    unsigned cores;
+    atomic_uint next; // lane that nobody has taken
     struct share share[TEAM_PARTS_MAX];
 };
 
@@ -304,12 +307,12 @@ static void apply_share(void *context, unsigned core)
     struct sharing *sharing = context;
     const struct state_rows *rows = sharing->rows;
     struct share *share = &sharing->share[core];
-    size_t end = team_begin(rows->lanes, core + 1, sharing->cores);
+    unsigned lane;
 
     share->ok = true;
-    for (size_t lane = team_begin(rows->lanes, core, sharing->cores); lane < end; lane++) {
+    while (share->ok && (lane = atomic_fetch_add(&sharing->next, 1)) < rows->lanes) {
         for (unsigned s = 0; share->ok && s < rows->slices; s++) {
-            share->ok = apply_lane(sharing, &rows->slice[s], (unsigned)lane, share);
+            share->ok = apply_lane(sharing, &rows->slice[s], lane, share);
         }
     }
 }
@@ -339,9 +342,9 @@ bool state_apply_rows(struct state *state, const struct state_batch *batch,
     if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err)) {
         return false;
     }
-    sharing.cores = state->observers_count > 0 ? 1 : rows->lanes; // these are told one by one
-    team_run(apply_share, &sharing, sharing.cores);
-    for (unsigned i = 0; i < sharing.cores; i++) {
+    unsigned cores = state->observers_count > 0 ? 1 : rows->slices; // these are told one by one
+    team_run(apply_share, &sharing, cores);
+    for (unsigned i = 0; i < cores; i++) {
         add_counts(state, batch, &sharing.share[i].counts, counts);
         if (ok && !sharing.share[i].ok) {
             *err = sharing.share[i].err;

@@ -275,6 +275,7 @@ static const char *take_frame(const struct unpacker *unpacker, const struct unpa
 struct sharing {
     const struct unpacker *unpacker;
     unsigned parts;
+    unsigned lanes;
     struct share share[TEAM_PARTS_MAX];
 };
 
@@ -305,17 +306,18 @@ static void share_out(struct unpacker *unpacker, size_t dims_count, struct shari
         struct state_slice *slice = &unpacker->slice[part];
 
         *slice = (struct state_slice){0};
-        for (unsigned lane = 0; lane < sharing->parts; lane++) {
-            slice->row[lane] = unpacker->row + (size_t)row * sharing->parts + (size_t)lane * rows;
+        for (unsigned lane = 0; lane < sharing->lanes; lane++) {
+            slice->row[lane] = unpacker->row + (size_t)row * sharing->lanes + (size_t)lane * rows;
         }
         sharing->share[part] = (struct share){
-            .slice = slice, .lanes = sharing->parts, .need = {.dims_count = (uint32_t)dims_count}};
+            .slice = slice, .lanes = sharing->lanes, .need = {.dims_count = (uint32_t)dims_count}};
     }
 }
 
-static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned parts)
+static bool reserve_rows(struct unpacker *unpacker, size_t dims_count,
+                         const struct sharing *sharing)
 {
-    size_t rows = (size_t)unpacker->rows * parts;
+    size_t rows = (size_t)unpacker->rows * sharing->lanes;
     size_t dims = unpacker->rows * dims_count + 1;
     bool ok = true;
 
@@ -331,7 +333,7 @@ static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned 
         unpacker->dims_capacity = unpacker->dims ? dims : 0;
         ok = unpacker->dims;
     }
-    for (unsigned i = 0; ok && i < parts; i++) {
+    for (unsigned i = 0; ok && i < sharing->parts; i++) {
         if (!unpacker->columns[i]) {
             unpacker->columns[i] = malloc(sizeof(struct columns));
             ok = unpacker->columns[i];
@@ -356,11 +358,12 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
     enum { FRAMES_LEAST = 4 };
     uint32_t dims_count = (uint32_t)unpacker->state->shape[unpacker->shape]->dims_count;
     unsigned parts = team_parts(unpacker->frames, FRAMES_LEAST);
-    struct sharing sharing = {.unpacker = unpacker, .parts = parts};
+    struct sharing sharing = {
+        .unpacker = unpacker, .parts = parts, .lanes = parts > 1 ? TEAM_PARTS_MAX : 1};
     struct incidents_need need = {.dims_count = dims_count};
 
     *out_wrong = NULL;
-    if (!reserve_rows(unpacker, dims_count, parts)) {
+    if (!reserve_rows(unpacker, dims_count, &sharing)) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
     }
     share_out(unpacker, dims_count, &sharing);
@@ -374,7 +377,7 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
     }
     *out_rows = (struct state_rows){.slice = unpacker->slice,
                                     .slices = parts,
-                                    .lanes = parts,
+                                    .lanes = sharing.lanes,
                                     .count = unpacker->rows,
                                     .need = need};
     unpacker->frames = 0;

@@ -7,10 +7,10 @@
 // A row may only use codes that stand before its frame, so that a frame that waits remembers how
 // many there were.
 //
-// Memory: 4 bytes a code of the batch. Of the frames that wait, 65,536 rows at most, the payloads,
-// 4 bytes a dimension of each row, and a struct columns a core. A row takes 48 bytes, and there is
-// room for all of them in each lane, since nobody knows before how they fall: 25 MB of addresses
-// with eight cores, of which only what is used is touched.
+// Memory: 4 bytes a code of the batch. Of the frames that wait, 32,768 rows at most, the payloads,
+// 4 bytes a dimension of each row, and a struct columns a core. A row takes 48 bytes, and with
+// several cores there is room for all of them in each of eight lanes, 12.6 MB, since nobody knows
+// before how they fall.
 #ifndef STORE_UNPACKER_H
 #define STORE_UNPACKER_H
 
@@ -28,7 +28,7 @@ struct unpacker_codes {
     uint32_t capacity;
 };
 
-enum { UNPACKER_FRAMES_MAX = 64 };
+enum { UNPACKER_FRAMES_MAX = 32 };
 
 // A frame of kind ROWS that waits.
 struct unpacker_frame {
