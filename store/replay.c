@@ -1,82 +1,10 @@
 #include "store/replay.h"
 
-#include "base/day.h"
 #include "store/rows.h"
 #include "store/unpacker.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-const struct replay_until replay_all = {.batch = UINT64_MAX, .time_ms = INT64_MAX};
-
-// ---- until --------------------------------------------------------------------------------
-
-// "12:30:00" or "12:30:00.123", an optional Z behind it: milliseconds of the day.
-static bool parse_clock(const char *at, int64_t *out_ms)
-{
-    unsigned part[3];
-
-    for (int i = 0; i < 3; i++, at += 2) {
-        if (i > 0 && *at++ != ':') {
-            return false;
-        }
-        if (at[0] < '0' || at[0] > '5' || at[1] < '0' || at[1] > '9') {
-            return false;
-        }
-        part[i] = (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
-    }
-    unsigned ms = 999; // of a second that is named without its parts, all of it
-    if (*at == '.') {
-        ms = 0;
-        at++;
-        for (unsigned weight = 100; *at >= '0' && *at <= '9'; weight /= 10) {
-            ms += (unsigned)(*at++ - '0') * weight;
-        }
-    }
-    at += *at == 'Z';
-    *out_ms = (part[0] * 3600 + part[1] * 60 + part[2]) * INT64_C(1000) + ms;
-    return *at == '\0' && part[0] <= 23;
-}
-
-static bool parse_time(const char *text, int64_t *out_time_ms)
-{
-    enum { DATE_BYTES = 10, DAY_MS = 86400000 };
-    int64_t clock_ms = DAY_MS - 1; // a date alone is the whole day
-    int32_t day;
-
-    if (strlen(text) < DATE_BYTES || !day_parse_iso(text, DATE_BYTES, &day)) {
-        return false;
-    }
-    const char *clock = text + DATE_BYTES;
-    if (*clock != '\0' &&
-        ((*clock != 'T' && *clock != ' ') || !parse_clock(clock + 1, &clock_ms))) {
-        return false;
-    }
-    *out_time_ms = (int64_t)day * DAY_MS + clock_ms;
-    return true;
-}
-
-bool replay_until_parse(const char *text, struct replay_until *out_until, struct tally_err *err)
-{
-    struct replay_until until = replay_all;
-
-    if (strchr(text, '-')) {
-        if (!parse_time(text, &until.time_ms)) {
-            return err_set(err, TALLY_INVALID,
-                           "'%.40s' is no time: write 2020-10-24 or 2020-10-24T12:30:00Z (UTC)",
-                           text);
-        }
-    } else {
-        char *end;
-        until.batch = strtoull(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end != '\0') {
-            return err_set(err, TALLY_INVALID,
-                           "'%.40s' is neither a batch number nor a time such as 2020-10-24", text);
-        }
-    }
-    *out_until = until;
-    return true;
-}
 
 // ---- one batch ----------------------------------------------------------------------------
 
@@ -97,6 +25,9 @@ struct unit {
     uint64_t rows;
     uint64_t chain; // over the frames before COMMIT
     struct unpacker unpacker;
+    struct state_rows unpacked; // not applied yet
+    bool any_unpacked;
+    bool guessed; // how many of its rows are new
 };
 
 static bool place(struct ledger_position at, struct tally_err *err)
@@ -245,7 +176,7 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
 }
 
 // The index grows once instead of many times: by all rows of a feed's first batch, and of a later
-// one, after its first rows, by all others where most of these were new, or by as many of them as
+// one, after some of its rows, by all others where most of these were new, or by as many of them as
 // if they were like these.
 static void reserve(const struct unit *unit)
 {
@@ -280,6 +211,8 @@ static bool start_batch(struct unit *unit, struct tally_err *err)
     }
     unit->batch.feed = unit->state->shape_feed[unit->batch.shape];
     state_next_mark(unit->state);
+    unit->any_unpacked = false;
+    unit->guessed = false;
     reserve(unit);
     return unpacker_begin(&unit->unpacker, unit->batch.shape, err);
 }
@@ -385,29 +318,67 @@ static void leave_out(struct unit *unit, struct state_rows *rows)
     rows->count = kept;
 }
 
-static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
+// Unpacks the rows of the frames that wait, and applies those that were unpacked before meanwhile.
+static bool unpack_and_apply(struct unit *unit, struct state_rows *out_rows, struct tally_err *err)
 {
     const struct ledger_frame *wrong;
+    struct state_applying applying;
+
+    if (unit->any_unpacked &&
+        !state_rows_begin(&applying, unit->state, &unit->batch, &unit->unpacked, err)) {
+        return false;
+    }
+    bool ok = unpacker_take_rows(&unit->unpacker, unit->any_unpacked ? &applying : NULL, out_rows,
+                                 &wrong, err);
+    if (!ok && wrong) {
+        corrupt_within(wrong, err);
+    }
+    struct tally_err unapplied;
+    if (unit->any_unpacked && !state_rows_end(&applying, &unit->file.counts, &unapplied)) {
+        *err = unapplied;
+        return false;
+    }
+    return ok;
+}
+
+static void note_applied(struct unit *unit)
+{
+    enum { ROWS_LEAST = 1 << 16 };
+
+    if (!unit->guessed && unit->rows >= ROWS_LEAST) {
+        unit->guessed = true;
+        reserve(unit);
+    }
+    unit->any_unpacked = false;
+}
+
+static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
+{
     struct state_rows rows;
 
-    if (unit->unpacker.frames == 0) {
-        return true;
+    if (!unpack_and_apply(unit, &rows, err)) {
+        return false;
     }
-    if (!unpacker_take_rows(&unit->unpacker, &rows, &wrong, err)) {
-        return wrong ? corrupt_within(wrong, err) : false;
-    }
-    bool first = unit->rows == 0;
+    note_applied(unit);
     unit->rows += rows.count;
     if (unit->out_count > 0) {
         leave_out(unit, &rows);
     }
-    if (!state_apply_rows(unit->state, &unit->batch, &rows, &unit->file.counts, err)) {
+    unit->unpacked = rows;
+    unit->any_unpacked = true;
+    return true;
+}
+
+// None waits then, and all are applied.
+static bool take_last_rows(struct unit *unit, struct tally_err *err)
+{
+    if (unit->unpacker.frames > 0 && !take_waiting_rows(unit, err)) {
         return false;
     }
-    if (first && rows.count > 0) {
-        reserve(unit);
-    }
-    return true;
+    bool ok = !unit->any_unpacked ||
+              state_apply_rows(unit->state, &unit->batch, &unit->unpacked, &unit->file.counts, err);
+    unit->any_unpacked = false;
+    return ok;
 }
 
 static bool put_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)
@@ -537,7 +508,7 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
             return false;
         }
     }
-    if (!take_waiting_rows(unit, err)) {
+    if (!take_last_rows(unit, err)) {
         return false;
     }
     if (!skip && unit->rows != unit->end.rows) {

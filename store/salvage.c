@@ -193,7 +193,7 @@ static enum fate check_rows(struct salvager *salvager, const struct ledger_frame
     struct state_rows rows;
 
     if (!unpacker_put_rows(&salvager->unpacker, frame, err) ||
-        !unpacker_take_rows(&salvager->unpacker, &rows, &wrong, err)) {
+        !unpacker_take_rows(&salvager->unpacker, NULL, &rows, &wrong, err)) {
         return fate_of(err);
     }
     salvager->rows_count += rows.count;

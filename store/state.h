@@ -23,6 +23,7 @@
 #include "store/shape.h"
 #include "store/texts.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -208,6 +209,29 @@ static inline unsigned state_lane(uint8_t part, unsigned lanes)
 bool state_apply_rows(struct state *state, const struct state_batch *batch,
                       const struct state_rows *rows, struct batch_counts *counts,
                       struct tally_err *err);
+
+// The same in steps, for cores that do something else beside it: begin; apply on each of them,
+// which returns when no lane is left to take; end, when it has returned on all. Meanwhile nothing
+// else of the state changes. begin may fail, and then there is nothing to end.
+struct state_applying {
+    struct state *state;
+    const struct state_batch *batch;
+    const struct state_rows *rows;
+    unsigned cores;   // at most so many
+    atomic_uint next; // lane that nobody has taken
+    struct state_applied {
+        struct batch_counts counts;
+        uint64_t rows; // so far
+        bool failed;
+        struct tally_err err;
+    } core[TEAM_PARTS_MAX];
+};
+bool state_rows_begin(struct state_applying *applying, struct state *state,
+                      const struct state_batch *batch, const struct state_rows *rows,
+                      struct tally_err *err);
+void state_rows_apply(struct state_applying *applying, unsigned core);
+bool state_rows_end(struct state_applying *applying, struct batch_counts *counts,
+                    struct tally_err *err);
 
 // A revision by the state's codes; for state_apply.c.
 struct revision state_revision(const struct state *state, enum revision_kind kind,

@@ -5,8 +5,6 @@
 #include "base/team.h"
 #include "store/rows.h"
 
-#include <stdatomic.h>
-
 static unsigned revision_flags(enum revision_kind kind)
 {
     return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
@@ -252,29 +250,12 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 
 // ---- many rows ----------------------------------------------------------------------------
 
-// What one core does: lanes that no other one has taken yet. How long they take differs by more
-// than how many rows they have: it is the memory of their parts that is waited for.
-struct share {
-    struct batch_counts counts;
-    uint64_t rows; // so far
-    bool ok;
-    struct tally_err err;
-};
-
-struct sharing {
-    struct state *state;
-    const struct state_batch *batch;
-    const struct state_rows *rows;
-    atomic_uint next; // lane that nobody has taken
-    struct share share[TEAM_PARTS_MAX];
-};
-
 // Asks for what a later row will look at, so that memory has time to answer.
-static void prefetch(const struct sharing *sharing, const struct share *share,
+static void prefetch(const struct state_applying *applying, const struct state_applied *applied,
                      const struct state_row *row, uint32_t left)
 {
     enum { AHEAD = 16 };
-    const struct incidents *incidents = incidents_of(sharing->state, sharing->batch);
+    const struct incidents *incidents = incidents_of(applying->state, applying->batch);
 
     if (left > 2 * AHEAD) { // another core wrote half of them
         __builtin_prefetch(&row[2 * AHEAD]);
@@ -282,37 +263,38 @@ static void prefetch(const struct sharing *sharing, const struct share *share,
     if (left > AHEAD) {
         incidents_prefetch(incidents, row[AHEAD].id);
     }
-    if (left > AHEAD / 2 && share->counts.added < share->rows) { // some are kept already
+    if (left > AHEAD / 2 && applied->counts.added < applied->rows) { // some are kept already
         incidents_prefetch_row(incidents, row[AHEAD / 2].id);
     }
 }
 
-static bool apply_lane(const struct sharing *sharing, const struct state_slice *slice,
-                       unsigned lane, struct share *share)
+static bool apply_lane(const struct state_applying *applying, const struct state_slice *slice,
+                       unsigned lane, struct state_applied *applied)
 {
     const struct state_row *row = slice->row[lane];
 
     for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
-        prefetch(sharing, share, row, left);
-        if (!apply_row(sharing->state, sharing->batch, row, &share->counts, &share->err)) {
+        prefetch(applying, applied, row, left);
+        if (!apply_row(applying->state, applying->batch, row, &applied->counts, &applied->err)) {
             return false;
         }
-        share->rows++;
+        applied->rows++;
     }
     return true;
 }
 
-static void apply_share(void *context, unsigned core)
+// How long lanes take differs by more than how many rows they have: it is the memory of their parts
+// that is waited for. So a core takes one that no other has taken yet, until none is left.
+void state_rows_apply(struct state_applying *applying, unsigned core)
 {
-    struct sharing *sharing = context;
-    const struct state_rows *rows = sharing->rows;
-    struct share *share = &sharing->share[core];
+    const struct state_rows *rows = applying->rows;
+    struct state_applied *applied = &applying->core[core];
     unsigned lane;
 
-    share->ok = true;
-    while (share->ok && (lane = atomic_fetch_add(&sharing->next, 1)) < rows->lanes) {
-        for (unsigned s = 0; share->ok && s < rows->slices; s++) {
-            share->ok = apply_lane(sharing, &rows->slice[s], lane, share);
+    while (core < applying->cores && !applied->failed &&
+           (lane = atomic_fetch_add(&applying->next, 1)) < rows->lanes) {
+        for (unsigned s = 0; !applied->failed && s < rows->slices; s++) {
+            applied->failed = !apply_lane(applying, &rows->slice[s], lane, applied);
         }
     }
 }
@@ -331,25 +313,54 @@ static bool reserve(struct incidents *incidents, const struct state_rows *rows,
     return incidents_reserve_parts(incidents, count, err);
 }
 
-bool state_apply_rows(struct state *state, const struct state_batch *batch,
-                      const struct state_rows *rows, struct batch_counts *counts,
+bool state_rows_begin(struct state_applying *applying, struct state *state,
+                      const struct state_batch *batch, const struct state_rows *rows,
                       struct tally_err *err)
 {
     struct incidents *incidents = incidents_of(state, batch);
-    struct sharing sharing = {.state = state, .batch = batch, .rows = rows};
-    bool ok = true;
 
     if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err)) {
         return false;
     }
-    unsigned cores = state->observers_count > 0 ? 1 : rows->slices; // these are told one by one
-    team_run(apply_share, &sharing, cores);
-    for (unsigned i = 0; i < cores; i++) {
-        add_counts(state, batch, &sharing.share[i].counts, counts);
-        if (ok && !sharing.share[i].ok) {
-            *err = sharing.share[i].err;
+    *applying = (struct state_applying){
+        .state = state,
+        .batch = batch,
+        .rows = rows,
+        .cores = state->observers_count > 0 ? 1 : TEAM_PARTS_MAX, // these are told one by one
+    };
+    return true;
+}
+
+bool state_rows_end(struct state_applying *applying, struct batch_counts *counts,
+                    struct tally_err *err)
+{
+    bool ok = true;
+
+    for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
+        const struct state_applied *applied = &applying->core[i];
+        add_counts(applying->state, applying->batch, &applied->counts, counts);
+        if (ok && applied->failed) {
+            *err = applied->err;
             ok = false;
         }
     }
     return ok;
+}
+
+static void apply_part(void *context, unsigned part)
+{
+    state_rows_apply(context, part);
+}
+
+bool state_apply_rows(struct state *state, const struct state_batch *batch,
+                      const struct state_rows *rows, struct batch_counts *counts,
+                      struct tally_err *err)
+{
+    struct state_applying applying;
+
+    if (!state_rows_begin(&applying, state, batch, rows, err)) {
+        return false;
+    }
+    team_run(apply_part, &applying, state->observers_count > 0 ? 1 : rows->slices);
+    return state_rows_end(&applying, counts, err);
 }

@@ -20,8 +20,10 @@ void unpacker_done(struct unpacker *unpacker)
     for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
         free(unpacker->columns[i]);
     }
-    free(unpacker->row);
-    free(unpacker->dims);
+    for (unsigned i = 0; i < UNPACKER_ROOMS; i++) {
+        free(unpacker->room[i].row);
+        free(unpacker->room[i].dims);
+    }
     bytes_done(&unpacker->payloads);
     *unpacker = (struct unpacker){0};
 }
@@ -176,7 +178,8 @@ static bool take_dim(const struct unpacker *unpacker, const struct unpacker_fram
                      const struct columns *columns, uint32_t dim, uint32_t *out_codes)
 {
     const uint64_t *value = columns->value[COLUMN_DIMS + dim];
-    uint32_t *to = unpacker->dims + (size_t)frame->row * columns->dims_count + dim;
+    uint32_t *to =
+        unpacker->room[unpacker->at].dims + (size_t)frame->row * columns->dims_count + dim;
     uint32_t codes = 0;
 
     for (uint32_t i = 0; i < columns->count; i++, to += columns->dims_count) {
@@ -231,13 +234,14 @@ static bool take_row(const struct unpacker *unpacker, const struct unpacker_fram
     if (!is_sound(frame, columns, i)) {
         return false;
     }
+    const uint32_t *dims = unpacker->room[unpacker->at].dims;
     int32_t first_day = (int32_t)(int64_t)at(columns, COLUMN_FIRST_DAY, i);
     uint64_t id = id_code(unpacker->names.code[at(columns, COLUMN_HEAD, i)],
                           (uint32_t)at(columns, COLUMN_NUMBER, i));
     *place_row(share, id) =
         (struct state_row){.id = id,
                            .revision = take_revision(unpacker, columns, i, &share->need),
-                           .dims = unpacker->dims + (size_t)(frame->row + i) * columns->dims_count,
+                           .dims = dims + (size_t)(frame->row + i) * columns->dims_count,
                            .values = unpacker->values.code[at(columns, COLUMN_VALUES, i)],
                            .first_day = first_day,
                            .last_day = first_day + (int32_t)at(columns, COLUMN_LASTS, i),
@@ -276,12 +280,12 @@ struct sharing {
     const struct unpacker *unpacker;
     unsigned parts;
     unsigned lanes;
+    struct state_applying *beside; // or NULL
     struct share share[TEAM_PARTS_MAX];
 };
 
-static void take_share(void *context, unsigned part)
+static void take_share(struct sharing *sharing, unsigned part)
 {
-    struct sharing *sharing = context;
     const struct unpacker *unpacker = sharing->unpacker;
     struct share *share = &sharing->share[part];
     size_t end = team_begin(unpacker->frames, part + 1, sharing->parts);
@@ -294,6 +298,16 @@ static void take_share(void *context, unsigned part)
     }
 }
 
+static void take_part(void *context, unsigned part)
+{
+    struct sharing *sharing = context;
+
+    take_share(sharing, part);
+    if (sharing->beside) {
+        state_rows_apply(sharing->beside, part);
+    }
+}
+
 // Each part makes a slice, with room for all its rows in each lane: how they fall is not known
 // before, and what is not used is not touched.
 static void share_out(struct unpacker *unpacker, size_t dims_count, struct sharing *sharing)
@@ -303,11 +317,12 @@ static void share_out(struct unpacker *unpacker, size_t dims_count, struct shari
         uint32_t row = unpacker->waiting[team_begin(unpacker->frames, part, sharing->parts)].row;
         uint32_t rows =
             (end < unpacker->frames ? unpacker->waiting[end].row : unpacker->rows) - row;
-        struct state_slice *slice = &unpacker->slice[part];
+        struct unpacker_room *room = &unpacker->room[unpacker->at];
+        struct state_slice *slice = &room->slice[part];
 
         *slice = (struct state_slice){0};
         for (unsigned lane = 0; lane < sharing->lanes; lane++) {
-            slice->row[lane] = unpacker->row + (size_t)row * sharing->lanes + (size_t)lane * rows;
+            slice->row[lane] = room->row + (size_t)row * sharing->lanes + (size_t)lane * rows;
         }
         sharing->share[part] = (struct share){
             .slice = slice, .lanes = sharing->lanes, .need = {.dims_count = (uint32_t)dims_count}};
@@ -317,21 +332,22 @@ static void share_out(struct unpacker *unpacker, size_t dims_count, struct shari
 static bool reserve_rows(struct unpacker *unpacker, size_t dims_count,
                          const struct sharing *sharing)
 {
+    struct unpacker_room *room = &unpacker->room[unpacker->at];
     size_t rows = (size_t)unpacker->rows * sharing->lanes;
     size_t dims = unpacker->rows * dims_count + 1;
     bool ok = true;
 
-    if (rows > unpacker->rows_capacity) {
-        free(unpacker->row);
-        unpacker->row = pages_alloc(rows * sizeof *unpacker->row);
-        unpacker->rows_capacity = unpacker->row ? rows : 0;
-        ok = unpacker->row;
+    if (rows > room->rows_capacity) {
+        free(room->row);
+        room->row = pages_alloc(rows * sizeof *room->row);
+        room->rows_capacity = room->row ? rows : 0;
+        ok = room->row;
     }
-    if (ok && dims > unpacker->dims_capacity) {
-        free(unpacker->dims);
-        unpacker->dims = malloc(dims * sizeof *unpacker->dims);
-        unpacker->dims_capacity = unpacker->dims ? dims : 0;
-        ok = unpacker->dims;
+    if (ok && dims > room->dims_capacity) {
+        free(room->dims);
+        room->dims = malloc(dims * sizeof *room->dims);
+        room->dims_capacity = room->dims ? dims : 0;
+        ok = room->dims;
     }
     for (unsigned i = 0; ok && i < sharing->parts; i++) {
         if (!unpacker->columns[i]) {
@@ -352,14 +368,17 @@ static void add_need(struct incidents_need *need, const struct incidents_need *m
     }
 }
 
-bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
-                        const struct ledger_frame **out_wrong, struct tally_err *err)
+bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside,
+                        struct state_rows *out_rows, const struct ledger_frame **out_wrong,
+                        struct tally_err *err)
 {
-    enum { FRAMES_LEAST = 4 };
+    enum { FRAMES_LEAST = 2 };
     uint32_t dims_count = (uint32_t)unpacker->state->shape[unpacker->shape]->dims_count;
     unsigned parts = team_parts(unpacker->frames, FRAMES_LEAST);
-    struct sharing sharing = {
-        .unpacker = unpacker, .parts = parts, .lanes = parts > 1 ? TEAM_PARTS_MAX : 1};
+    struct sharing sharing = {.unpacker = unpacker,
+                              .parts = parts,
+                              .lanes = parts > 1 ? TEAM_PARTS_MAX : 1,
+                              .beside = beside};
     struct incidents_need need = {.dims_count = dims_count};
 
     *out_wrong = NULL;
@@ -367,7 +386,7 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
         return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
     }
     share_out(unpacker, dims_count, &sharing);
-    team_run(take_share, &sharing, parts);
+    team_run(take_part, &sharing, parts);
     for (unsigned i = 0; i < parts; i++) {
         if (sharing.share[i].wrong) {
             *out_wrong = &sharing.share[i].wrong->frame;
@@ -375,11 +394,12 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
         }
         add_need(&need, &sharing.share[i].need);
     }
-    *out_rows = (struct state_rows){.slice = unpacker->slice,
+    *out_rows = (struct state_rows){.slice = unpacker->room[unpacker->at].slice,
                                     .slices = parts,
                                     .lanes = sharing.lanes,
                                     .count = unpacker->rows,
                                     .need = need};
+    unpacker->at = (unpacker->at + 1) % UNPACKER_ROOMS;
     unpacker->frames = 0;
     unpacker->rows = 0;
     bytes_clear(&unpacker->payloads);

@@ -7,10 +7,10 @@
 // A row may only use codes that stand before its frame, so that a frame that waits remembers how
 // many there were.
 //
-// Memory: 4 bytes a code of the batch. Of the frames that wait, 32,768 rows at most, the payloads,
-// 4 bytes a dimension of each row, and a struct columns a core. A row takes 48 bytes, and with
-// several cores there is room for all of them in each of eight lanes, 12.6 MB, since nobody knows
-// before how they fall.
+// Memory: 4 bytes a code of the batch. Of the frames that wait, 16,384 rows at most, the payloads,
+// and a struct columns a core. Twice, since rows are unpacked while those before them are applied,
+// 4 bytes a dimension of each row and 48 for itself: with several cores there is room for all of
+// them in each of eight lanes, 6.3 MB, since nobody knows before how they fall.
 #ifndef STORE_UNPACKER_H
 #define STORE_UNPACKER_H
 
@@ -28,7 +28,7 @@ struct unpacker_codes {
     uint32_t capacity;
 };
 
-enum { UNPACKER_FRAMES_MAX = 32 };
+enum { UNPACKER_FRAMES_MAX = 16, UNPACKER_ROOMS = 2 };
 
 // A frame of kind ROWS that waits.
 struct unpacker_frame {
@@ -38,6 +38,15 @@ struct unpacker_frame {
     uint32_t texts;
     uint32_t values;
     uint32_t row; // its first one among those of all that wait
+};
+
+// What one call of unpacker_take_rows makes.
+struct unpacker_room {
+    struct state_row *row; // room for all in each lane
+    uint32_t *dims;        // of each row
+    size_t rows_capacity;
+    size_t dims_capacity;
+    struct state_slice slice[TEAM_PARTS_MAX];
 };
 
 struct unpacker {
@@ -50,12 +59,9 @@ struct unpacker {
     uint32_t frames;
     uint32_t rows; // of them all
     struct bytes payloads;
-    struct state_row *row; // room for all in each lane
-    uint32_t *dims;        // of each row
-    size_t rows_capacity;
-    size_t dims_capacity;
+    struct unpacker_room room[UNPACKER_ROOMS];
+    unsigned at; // the room that is used next
     struct columns *columns[TEAM_PARTS_MAX];
-    struct state_slice slice[TEAM_PARTS_MAX];
 };
 
 void unpacker_init(struct unpacker *unpacker, struct state *state);
@@ -70,9 +76,11 @@ bool unpacker_take_codes(struct unpacker *unpacker, enum ledger_kind kind, struc
 // A frame of kind ROWS waits. Requires: fewer than UNPACKER_FRAMES_MAX do. Errors: as above.
 bool unpacker_put_rows(struct unpacker *unpacker, const struct ledger_frame *frame,
                        struct tally_err *err);
-// The rows of all frames that wait, good until the next call of any kind; then none waits.
+// The rows of all frames that wait, good until the next call but one; then none waits. `beside`, or
+// NULL, goes on with those of the call before on each core that has done its share.
 // *out_wrong: the frame that err speaks of, or NULL. Errors: as above.
-bool unpacker_take_rows(struct unpacker *unpacker, struct state_rows *out_rows,
-                        const struct ledger_frame **out_wrong, struct tally_err *err);
+bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside,
+                        struct state_rows *out_rows, const struct ledger_frame **out_wrong,
+                        struct tally_err *err);
 
 #endif

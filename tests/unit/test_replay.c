@@ -1,7 +1,9 @@
 // From the ledger to the state, at any past moment.
 #include "store/replay.h"
 
+#include "store/unpacker.h"
 #include "tests/unit/crafted.h"
+#include "tests/unit/one_core.h"
 
 enum { BATCHES = 4 };
 
@@ -31,6 +33,41 @@ static void open_history(struct store_case *room, uint64_t segment_bytes_max,
                                    "bad.csv:1", "no header", &room->err));
         }
     }
+}
+
+// Rows are unpacked in rounds while those of the round before are applied. An id that comes again
+// in a later round is applied behind the first one all the same, on one core and on all.
+static void ids_that_come_again_rounds_later_are_applied_in_order(void **state)
+{
+    enum { ROUND = UNPACKER_FRAMES_MAX * COLUMNS_ROWS_MAX, IDS = ROUND + 617, COUNT = 4 * ROUND };
+    struct case_row *rows = malloc(COUNT * sizeof *rows);
+    char(*ids)[16] = malloc(IDS * sizeof *ids);
+    struct store_case room[2];
+
+    (void)state;
+    assert_true(rows && ids);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(ids[i % IDS], sizeof *ids, "id%d", i % IDS);
+        rows[i] = (struct case_row)ROW(ids[i % IDS], i % 400, i % 3 ? "Chad" : "Mali", i);
+    }
+    for (int one = 0; one < 2; one++) {
+        cpu_set_t all = one ? use_one_core() : (cpu_set_t){0};
+        case_open(&room[one]);
+        case_file(&room[one], BATCH_UPSERT, "one", rows, COUNT);
+        if (one) {
+            use_cores(all);
+        }
+        assert_int_equal(room[one].outcome.counts.added, IDS);
+        assert_int_equal(room[one].outcome.counts.revised, COUNT - IDS);
+        for (int i = COUNT - IDS; i < COUNT; i += 97) {
+            assert_int_equal(case_killed(&room[one], rows[i].id), i);
+        }
+    }
+    assert_true(digest_equal(case_state_digest(&room[0]), case_state_digest(&room[1])));
+    case_close(&room[0]);
+    case_close(&room[1]);
+    free(rows);
+    free(ids);
 }
 
 struct seen {
@@ -515,6 +552,7 @@ static void visitor_that_refuses_ends_the_replay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_that_come_again_rounds_later_are_applied_in_order),
         cmocka_unit_test(state_as_of_each_batch_is_what_it_was_then),
         cmocka_unit_test(state_as_of_a_time_is_what_it_was_then),
         cmocka_unit_test(times_in_the_ledger_never_go_backwards),
