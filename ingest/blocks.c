@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    DROPPED_FREE = 16,      // blocks in vain that say nothing of a file
-    BLOCK_FIRST_SHARE = 16, // the first round is short: until text is at hand, one core waits
+    DROPPED_FREE = 16, // blocks in vain that say nothing of a file
+    BLOCK_FIRST_SHARE = 16,
     BLOCK_SHRINKS_MAX = 64, // below such a part of a block no thread is worth its work
     SHARES = 1 << 16,
     SHARE_MIN = SHARES / 32, // without a block nothing is read ahead
@@ -58,6 +58,12 @@ size_t blocks_bytes(const struct ingest_limits *limits, unsigned parts)
     return bytes < limits->block_bytes ? bytes : limits->block_bytes;
 }
 
+size_t blocks_first_bytes(const struct ingest_limits *limits, unsigned parts)
+{
+    size_t bytes = blocks_bytes(limits, parts);
+    return bytes < BLOCK_FIRST_SHARE ? bytes : bytes / BLOCK_FIRST_SHARE;
+}
+
 struct blocks *blocks_open(const struct feed *feed, const struct header_binding *binding,
                            const struct records *records, const struct ingest_limits *limits,
                            unsigned count, size_t bytes_max, struct tally_err *err)
@@ -75,7 +81,7 @@ struct blocks *blocks_open(const struct feed *feed, const struct header_binding 
     blocks->map_bytes_max = bytes_max / count;
     blocks->block_bytes_most = blocks_bytes(limits, count + 1);
     blocks->block_bytes_max = blocks->block_bytes_most;
-    blocks->block_bytes = blocks->block_bytes_most / BLOCK_FIRST_SHARE;
+    blocks->block_bytes = blocks_first_bytes(limits, count + 1);
     blocks->count = count;
     for (unsigned i = 0; i <= count; i++) {
         blocks->part[i].share = SHARES / (count + 1);

@@ -35,6 +35,8 @@ struct blocks;
 // How long a block is on average where so many parts are mapped at once: block_bytes, but no more
 // than what a sixteenth of memory_bytes_max holds of two buffers of them.
 size_t blocks_bytes(const struct ingest_limits *limits, unsigned parts);
+// And in the first round, which is short: until text is at hand, one core waits.
+size_t blocks_first_bytes(const struct ingest_limits *limits, unsigned parts);
 
 // `count` blocks beside the text that is mapped by the caller; texts of their dimensions take at
 // most `bytes_max` together. feed, binding and records have to outlive them.

@@ -359,7 +359,8 @@ static bool take_few(struct ingest *ingest, struct rows *chunk, struct tally_err
 static bool wants_blocks(const struct ingest *ingest)
 {
     return !ingest->alone && !ingest->blocks && ingest->given_at == ingest->given_count &&
-           records_place(ingest->records).offset >= blocks_bytes(&ingest->limits, ingest->cores);
+           records_place(ingest->records).offset >=
+               blocks_first_bytes(&ingest->limits, ingest->cores);
 }
 
 // Reads until the chunk is full, the records end or are held, or blocks are wanted. *out_ended says
