@@ -232,27 +232,37 @@ static bool wake_one(struct work *work, unsigned number, int here)
     return true;
 }
 
-// Signals are for the threads of the program: a thread inherits which ones are blocked.
-static bool start_one(struct first *first)
+// `set`, or NULL: on any core.
+static bool create(struct first *first, const cpu_set_t *set)
 {
     pthread_attr_t attributes;
-    cpu_set_t set;
-    sigset_t all;
-    sigset_t before;
     pthread_t thread;
 
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (cores_but(first->away_from, &set)) {
-        (void)pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+    if (set) {
+        (void)pthread_attr_setaffinity_np(&attributes, sizeof *set, set);
     }
+    bool created = pthread_create(&thread, &attributes, serve, first) == 0;
+    pthread_attr_destroy(&attributes);
+    return created;
+}
+
+// Where a filter of system calls lets nobody choose cores (tallyd.service), a thread begins on any.
+// Signals are for the threads of the program: a thread inherits which ones are blocked.
+static bool start_one(struct first *first)
+{
+    cpu_set_t set;
+    sigset_t all;
+    sigset_t before;
+
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&thread, &attributes, serve, first) == 0;
+    bool started =
+        (cores_but(first->away_from, &set) && create(first, &set)) || create(first, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     return started;
 }
 

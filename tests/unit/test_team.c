@@ -3,7 +3,10 @@
 #include "tests/unit/one_core.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +134,53 @@ static void a_child_of_fork_has_a_team_of_its_own(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+// As the filters of a service do: what changes cores or priorities is refused.
+static bool refuse_affinity(void)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setaffinity, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof steps / sizeof steps[0], .filter = steps};
+
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void note_thread(void *context, unsigned part)
+{
+    pid_t *thread = context;
+    thread[part] = gettid();
+}
+
+static void threads_that_may_not_choose_their_core_work_all_the_same(void **state)
+{
+    pid_t thread[PARTS] = {0};
+    int status = -1;
+
+    (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); // it lets no child of several threads have threads
+#endif
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool refused = refuse_affinity();
+        team_run(note_thread, thread, PARTS);
+        bool apart = thread[1] > 0 && thread[1] != thread[0] && thread[2] > 0 &&
+                     thread[2] != thread[0]; // one may have done both
+        _exit(!refused ? 77 : apart ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        skip(); // this machine filters no system calls
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static unsigned count_threads(void)
 {
     DIR *tasks = opendir("/proc/self/task");
@@ -193,6 +245,7 @@ int main(void)
         cmocka_unit_test(any_number_of_parts_does_all_of_it_once),
         cmocka_unit_test(callers_do_not_disturb_one_another),
         cmocka_unit_test(a_child_of_fork_has_a_team_of_its_own),
+        cmocka_unit_test(threads_that_may_not_choose_their_core_work_all_the_same),
         cmocka_unit_test(threads_without_work_end),
         cmocka_unit_test(shares_differ_by_one_at_most),
         cmocka_unit_test(little_work_is_not_shared),
