@@ -23,7 +23,8 @@ struct decode *decode_open(const char *encoding, decode_pull *pull, void *contex
                            struct tally_err *err);
 void decode_close(struct decode *decode); // NULL is allowed
 
-// Is a decode_pull itself, with the decode as its context.
+// Is a decode_pull itself, with the decode as its context. Requires: count >= 4, so that any
+// character fits, or TALLY_INVALID.
 ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *err);
 
 // Bytes of the mark that was left out; known after the first read.

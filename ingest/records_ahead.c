@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUESSES_MAX = 32, PULL_BYTES = 128 * 1024, GAP_BYTES = 256 * 1024 };
+enum {
+    GUESSES_MAX = 32,
+    PULL_BYTES = 128 * 1024,
+    PULL_BYTES_LEAST = 64, // into less room a character may not go, once it is UTF-8
+    GAP_BYTES = 256 * 1024,
+};
 
 // A second buffer, which changes places with the first one: what is left of that is put in front of
 // the text read ahead.
@@ -63,10 +68,11 @@ static bool reserve_ahead(struct records *records, size_t bytes)
         records->ahead->end = GAP_BYTES;
     }
     struct records_ahead *ahead = records->ahead;
-    if (ahead->capacity < GAP_BYTES + bytes) {
+    size_t capacity = GAP_BYTES + bytes + PULL_BYTES_LEAST;
+    if (ahead->capacity < capacity) {
         free(ahead->data);
-        ahead->data = pages_alloc(GAP_BYTES + bytes + WORDS_BYTES);
-        ahead->capacity = ahead->data ? GAP_BYTES + bytes : 0;
+        ahead->data = pages_alloc(capacity + WORDS_BYTES);
+        ahead->capacity = ahead->data ? capacity : 0;
     }
     return ahead->data;
 }
@@ -80,7 +86,7 @@ void records_read_ahead(struct records *records, size_t bytes, size_t bytes_max)
     }
     struct records_ahead *ahead = records->ahead;
     while (!ahead->ended && !ahead->failed && ahead->end < GAP_BYTES + bytes) {
-        size_t room = GAP_BYTES + bytes - ahead->end;
+        size_t room = GAP_BYTES + bytes + PULL_BYTES_LEAST - ahead->end;
         ssize_t got = records->pull(records->context, ahead->data + ahead->end,
                                     room < PULL_BYTES ? room : PULL_BYTES, &ahead->err);
         ahead->failed = got < 0;

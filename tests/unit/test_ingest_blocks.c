@@ -117,6 +117,37 @@ static void any_file_is_the_same_on_any_number_of_cores(void **state)
     check(NOTES_ROWS, 20);
 }
 
+// A character that takes several bytes once it is UTF-8 may be the next one wherever a buffer ends.
+static void characters_are_whole_wherever_a_buffer_ends(void **state)
+{
+    static const char letters[] = "\xe9\xe8\x80\xfc\xe9\xdf"; // of windows-1252: 2 and 3 bytes each
+    struct ingest_case test = case_open("id = id\ndate = date\nrevision = rev\ndim.place = place\n"
+                                        "measure.killed = killed\nencoding = windows-1252");
+    struct bytes file;
+
+    (void)state;
+    bytes_init(&file);
+    case_print(&file, "%s", header);
+    for (uint32_t i = 0; i < 8000; i++) {
+        case_print(&file, "%u,2020-03-04,1,%s%u,none,%u,%.*s\n", i, letters, i % 20, i % 7,
+                   (int)(i % (sizeof letters)), letters);
+    }
+    static const struct case_way alone = {.chunks_max = 1, .block_bytes = (size_t)1 << 20};
+    char *want = case_outcome_by(&test, file.data, file.count, SIZE_MAX, &alone);
+    for (size_t bytes = 1600; bytes < 1616; bytes++) {
+        size_t chunks = 0;
+        struct case_way way = {
+            .chunks_max = INGEST_CHUNKS_MAX, .block_bytes = bytes, .blocks = 2, .chunks = &chunks};
+        char *have = case_outcome_by(&test, file.data, file.count, SIZE_MAX, &way);
+        assert_string_equal(have, want);
+        assert_true(chunks > 10);
+        free(have);
+    }
+    free(want);
+    bytes_done(&file);
+    case_close(&test);
+}
+
 // What stands within quotes looks like rows more often than not.
 static void text_that_looks_like_rows_is_none(void **state)
 {
@@ -253,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_file_is_the_same_on_any_number_of_cores),
+        cmocka_unit_test(characters_are_whole_wherever_a_buffer_ends),
         cmocka_unit_test(text_that_looks_like_rows_is_none),
         cmocka_unit_test(limits_of_a_file_are_its_own),
         cmocka_unit_test(memory_of_a_file_is_its_own),
