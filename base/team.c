@@ -1,34 +1,27 @@
 #include "base/team.h"
 
-#include "base/clock.h"
-
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
-enum {
-    IDLE_MS = 20,        // a thread without work ends behind this
-    SPIN_NS = 30 * 1000, // who waits looks so long before it sleeps: about what waking it costs
-    SPIN_LOOKS = 64,     // between two looks at the clock
-};
+enum { IDLE_MS = 20 }; // a thread without work ends behind this
 
-// What one call of team_run has to do, on its stack.
+// What one call of team_run has to do, on its stack. `left` is for who holds the lock.
 struct work {
     team_part *part;
     void *context;
-    atomic_uint left; // parts that others do
+    unsigned left; // parts that others do
     pthread_cond_t done;
 };
 
 // A thread, on its own stack. It is in the list while it has no work.
 struct member {
-    _Atomic(struct work *) work; // or NULL
-    unsigned number;             // of the part
-    int away_from;               // the core that it does not run on
+    struct work *work; // or NULL
+    unsigned number;   // of the part
+    int away_from;     // the core that it does not run on
     pthread_t thread;
     pthread_cond_t wake;
     struct member *next;
@@ -71,37 +64,6 @@ size_t team_begin(size_t pieces, unsigned part, unsigned parts)
 
 // ---- waiting ------------------------------------------------------------------------------
 
-static inline void pause_core(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
-}
-
-static bool is_done(const void *context)
-{
-    const struct work *work = context;
-    return atomic_load_explicit(&work->left, memory_order_acquire) == 0;
-}
-
-static bool has_work(const void *context)
-{
-    const struct member *member = context;
-    return atomic_load_explicit(&member->work, memory_order_acquire);
-}
-
-// Until it is so, or for a while.
-static void spin(bool (*is_so)(const void *context), const void *context)
-{
-    uint64_t until_ns = clock_ticks_ns() + SPIN_NS;
-
-    do {
-        for (int i = 0; i < SPIN_LOOKS && !is_so(context); i++) {
-            pause_core();
-        }
-    } while (!is_so(context) && clock_ticks_ns() < until_ns);
-}
-
 static struct timespec idle_until(void)
 {
     struct timespec at;
@@ -130,7 +92,6 @@ static bool wait_for_work(struct member *member)
 {
     struct timespec until = idle_until();
 
-    spin(has_work, member);
     pthread_mutex_lock(&lock);
     int waited = 0;
     while (!member->work && waited == 0) {
@@ -153,7 +114,7 @@ static void do_part(struct member *member)
     member->work = NULL;
     member->next = idle;
     idle = member;
-    if (atomic_fetch_sub_explicit(&work->left, 1, memory_order_release) == 1) {
+    if (--work->left == 0) {
         pthread_cond_signal(&work->done);
     }
     pthread_mutex_unlock(&lock);
@@ -226,7 +187,7 @@ static bool wake_one(struct work *work, unsigned number, int here)
         member->away_from = here;
     }
     member->number = number;
-    atomic_store_explicit(&member->work, work, memory_order_release);
+    member->work = work;
     pthread_cond_signal(&member->wake);
     pthread_mutex_unlock(&lock);
     return true;
@@ -266,10 +227,10 @@ static bool start_one(struct first *first)
     return started;
 }
 
-static void wait_for_done(struct work *work)
+static void wait_for_done(struct work *work, unsigned done_here)
 {
-    spin(is_done, work);
     pthread_mutex_lock(&lock);
+    work->left -= done_here;
     while (work->left > 0) {
         pthread_cond_wait(&work->done, &lock);
     }
@@ -278,10 +239,10 @@ static void wait_for_done(struct work *work)
 
 void team_run(team_part *part, void *context, unsigned parts)
 {
-    struct work work = {.part = part, .context = context};
+    struct work work = {.part = part, .context = context, .left = parts - 1};
     struct first first[TEAM_PARTS_MAX];
-    unsigned others = 0;
     bool mine[TEAM_PARTS_MAX] = {true};
+    unsigned done_here = 0;
 
     assert(parts >= 1 && parts <= TEAM_PARTS_MAX);
     if (parts == 1) {
@@ -290,21 +251,17 @@ void team_run(team_part *part, void *context, unsigned parts)
     }
     pthread_once(&once, begin);
     init_cond(&work.done);
-    work.left = parts - 1;
     int here = sched_getcpu();
     for (unsigned i = 1; i < parts; i++) {
         first[i] = (struct first){.work = &work, .number = i, .away_from = here};
         mine[i] = !wake_one(&work, i, here) && !start_one(&first[i]);
-        others += !mine[i];
     }
     for (unsigned i = 0; i < parts; i++) {
         if (mine[i]) {
             part(context, i);
-            work.left -= i > 0;
+            done_here += i > 0;
         }
     }
-    if (others > 0) {
-        wait_for_done(&work);
-    }
+    wait_for_done(&work, done_here);
     pthread_cond_destroy(&work.done);
 }
