@@ -1,37 +1,24 @@
 #include "store/columns.h"
 
 #include "base/bits.h"
-#include "base/cpu.h"
 #include "store/columns_private.h"
 
-const struct columns_code *const *columns_codes(void)
+const struct columns_code *columns_code(enum cpu_level level)
 {
-    static const struct columns_code *const portable[] = {&columns_code_portable, NULL};
+    static const struct columns_code *const code[] = {
+        [CPU_ANY] = &columns_code_portable,
 #ifdef STORE_FOR_X86
-    static const struct columns_code *const v3[] = {&columns_code_portable, &columns_code_v3, NULL};
-    static const struct columns_code *const v4[] = {&columns_code_portable, &columns_code_v3,
-                                                    &columns_code_v4, NULL};
-
-    switch (cpu_level()) {
-    case CPU_V4:
-        return v4;
-    case CPU_V3:
-        return v3;
-    case CPU_ANY:
-        break;
-    }
+        [CPU_V3] = &columns_code_v3,
+        [CPU_V4] = &columns_code_v4,
 #endif
-    return portable;
+    };
+
+    return code[level];
 }
 
 void columns_encode(const struct columns *columns, struct bytes *out)
 {
-    const struct columns_code *const *code = columns_codes();
-
-    while (code[1]) {
-        code++;
-    }
-    (*code)->encode(columns, out);
+    columns_code(cpu_level())->encode(columns, out);
 }
 
 // ---- reading ------------------------------------------------------------------------------

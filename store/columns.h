@@ -12,6 +12,7 @@
 #define STORE_COLUMNS_H
 
 #include "base/bytes.h"
+#include "base/cpu.h"
 #include "store/shape.h"
 
 #include <stdbool.h>
@@ -57,8 +58,8 @@ extern const struct columns_code columns_code_portable;
 extern const struct columns_code columns_code_v3;
 extern const struct columns_code columns_code_v4;
 #endif
-// All that this machine runs, the portable one first; NULL behind the last, which is the fastest.
-const struct columns_code *const *columns_codes(void);
+// Requires: level <= cpu_level().
+const struct columns_code *columns_code(enum cpu_level level);
 // False: not as columns_encode writes it for dims_count dimensions; *columns is then of no use.
 bool columns_decode(struct columns *columns, uint32_t dims_count, struct cursor in);
 

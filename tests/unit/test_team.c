@@ -113,25 +113,37 @@ static void callers_do_not_disturb_one_another(void **state)
     }
 }
 
-static void a_child_of_fork_has_a_team_of_its_own(void **state)
+// How a child of fork that calls `run` ends.
+static int end_of_child(int (*run)(void))
+{
+    int status = -1;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(run());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int run_a_team(void)
 {
     unsigned times[PARTS] = {0};
-    int status = -1;
 
+    team_run(note_part, times, PARTS);
+    return times[0] == 1 && times[1] == 1 && times[2] == 1 ? 0 : 1;
+}
+
+static void a_child_of_fork_has_a_team_of_its_own(void **state)
+{
     (void)state;
 #ifdef __SANITIZE_THREAD__
     skip(); // it lets no child of several threads have threads
 #endif
-    team_run(note_part, times, PARTS); // threads that wait, which the child does not have
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        team_run(note_part, times, PARTS);
-        _exit(times[0] == 2 && times[1] == 2 && times[2] == 2 ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(run_a_team(), 0); // threads that wait, which the child does not have
+    assert_int_equal(end_of_child(run_a_team), 0);
 }
 
 // As the filters of a service do: what changes cores or priorities is refused.
@@ -155,30 +167,32 @@ static void note_thread(void *context, unsigned part)
     thread[part] = gettid();
 }
 
-static void threads_that_may_not_choose_their_core_work_all_the_same(void **state)
+enum { NO_FILTER = 77 };
+
+static int run_a_team_under_a_filter(void)
 {
     pid_t thread[PARTS] = {0};
-    int status = -1;
 
+    if (!refuse_affinity()) {
+        return NO_FILTER;
+    }
+    team_run(note_thread, thread, PARTS);
+    bool apart = thread[1] > 0 && thread[1] != thread[0] && thread[2] > 0 &&
+                 thread[2] != thread[0]; // one may have done both
+    return apart ? 0 : 1;
+}
+
+static void threads_that_may_not_choose_their_core_work_all_the_same(void **state)
+{
     (void)state;
 #ifdef __SANITIZE_THREAD__
     skip(); // it lets no child of several threads have threads
 #endif
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        bool refused = refuse_affinity();
-        team_run(note_thread, thread, PARTS);
-        bool apart = thread[1] > 0 && thread[1] != thread[0] && thread[2] > 0 &&
-                     thread[2] != thread[0]; // one may have done both
-        _exit(!refused ? 77 : apart ? 0 : 1);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77) {
+    int end = end_of_child(run_a_team_under_a_filter);
+    if (end == NO_FILTER) {
         skip(); // this machine filters no system calls
     }
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(end, 0);
 }
 
 static unsigned count_threads(void)
