@@ -113,6 +113,15 @@ static void callers_do_not_disturb_one_another(void **state)
     }
 }
 
+// The thread sanitizer lets no child of several threads have threads. The allocator of the address
+// sanitizer may be locked by another thread at the moment of fork, for good in the child.
+static void skip_where_no_child_has_threads(void)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    skip();
+#endif
+}
+
 // How a child of fork that calls `run` ends.
 static int end_of_child(int (*run)(void))
 {
@@ -139,9 +148,7 @@ static int run_a_team(void)
 static void a_child_of_fork_has_a_team_of_its_own(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); // it lets no child of several threads have threads
-#endif
+    skip_where_no_child_has_threads();
     assert_int_equal(run_a_team(), 0); // threads that wait, which the child does not have
     assert_int_equal(end_of_child(run_a_team), 0);
 }
@@ -185,9 +192,7 @@ static int run_a_team_under_a_filter(void)
 static void threads_that_may_not_choose_their_core_work_all_the_same(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); // it lets no child of several threads have threads
-#endif
+    skip_where_no_child_has_threads();
     int end = end_of_child(run_a_team_under_a_filter);
     if (end == NO_FILTER) {
         skip(); // this machine filters no system calls
