@@ -1,20 +1,16 @@
-#include "store/incidents.h"
+#include "store/incidents_private.h"
 
 #include "base/fold.h"
 #include "base/team.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    BLOCK_BITS = 6, // a block of rows: 64
-    BLOCK_ROWS = 1 << BLOCK_BITS,
     BLOCKS_FIRST = 4,
     PART_ROWS_MAX = INCIDENTS_MAX / INCIDENTS_PARTS, // and 24 bits hold it
     SLOTS_FIRST = 16,
-    ORIGIN_BYTES = sizeof(struct incident_origin),
 };
 
 void incident_set_flags(struct incident *incident, unsigned flags)
@@ -29,21 +25,6 @@ void incident_set_seen(struct incident *incident, unsigned seen)
     incident->days |= (uint64_t)seen << INCIDENT_SEEN_AT;
 }
 
-// ---- the layout of a row ------------------------------------------------------------------
-
-static void set_places(struct incidents_layout *layout, bool keeps_origins)
-{
-    uint32_t at = sizeof(struct incident) + layout->revision_bytes;
-
-    for (uint32_t i = 0; i < layout->dims_count; i++) {
-        layout->dim_at[i] = (uint16_t)at;
-        at += layout->dim_bytes[i];
-    }
-    layout->origin_at = (uint16_t)at;
-    at += keeps_origins ? ORIGIN_BYTES : 0;
-    layout->stride = (at + 1) & ~1U; // struct incident begins at even addresses
-}
-
 void incidents_init(struct incidents *incidents, bool keeps_origins)
 {
     *incidents = (struct incidents){.keeps_origins = keeps_origins};
@@ -51,7 +32,7 @@ void incidents_init(struct incidents *incidents, bool keeps_origins)
     arena_init(&incidents->slots, SIZE_MAX / 2);
     incidents->rows.large_pages = true;
     incidents->slots.large_pages = true;
-    set_places(&incidents->layout, keeps_origins);
+    incidents_set_places(&incidents->layout, keeps_origins);
 }
 
 void incidents_done(struct incidents *incidents)
@@ -70,124 +51,31 @@ uint32_t incidents_revision_bytes(bool given, int64_t revision)
     return !given ? 0 : revision >= INT32_MIN && revision <= INT32_MAX ? 4 : 8;
 }
 
-static uint8_t bytes_for(uint32_t codes)
-{
-    uint8_t bytes = 0;
-
-    for (; codes != 0; codes >>= 8) {
-        bytes++;
-    }
-    return bytes;
-}
-
-static struct incidents_layout layout_for(const struct incidents *incidents,
-                                          const struct incidents_need *need)
-{
-    struct incidents_layout layout = incidents->layout;
-
-    if (need->revision_bytes > layout.revision_bytes) {
-        layout.revision_bytes = need->revision_bytes;
-    }
-    for (uint32_t i = 0; i < need->dims_count; i++) {
-        uint8_t bytes = bytes_for(need->codes[i]);
-        layout.dim_bytes[i] = bytes > layout.dim_bytes[i] ? bytes : layout.dim_bytes[i];
-        layout.dim_max[i] = (uint32_t)(((uint64_t)1 << layout.dim_bytes[i] * 8) - 1);
-    }
-    if (need->dims_count > layout.dims_count) {
-        layout.dims_count = need->dims_count;
-    }
-    set_places(&layout, incidents->keeps_origins);
-    return layout;
-}
-
-bool incidents_fits(const struct incidents *incidents, const struct incidents_need *need)
-{
-    const struct incidents_layout *layout = &incidents->layout;
-    bool fits =
-        need->revision_bytes <= layout->revision_bytes && need->dims_count <= layout->dims_count;
-
-    for (uint32_t i = 0; fits && i < need->dims_count; i++) {
-        fits = need->codes[i] <= layout->dim_max[i];
-    }
-    return fits;
-}
-
 // ---- the parts of a row -------------------------------------------------------------------
-
-static int64_t take_revision(const struct incidents_layout *layout, const struct incident *incident)
-{
-    int64_t wide;
-    int32_t narrow;
-
-    switch (layout->revision_bytes) {
-    case 0:
-        return 0;
-    case sizeof narrow:
-        memcpy(&narrow, incident + 1, sizeof narrow);
-        return narrow;
-    default:
-        memcpy(&wide, incident + 1, sizeof wide);
-        return wide;
-    }
-}
-
-static void put_revision(const struct incidents_layout *layout, struct incident *incident,
-                         int64_t revision)
-{
-    int32_t narrow = (int32_t)revision;
-
-    if (layout->revision_bytes == sizeof narrow) {
-        memcpy(incident + 1, &narrow, sizeof narrow);
-    } else if (layout->revision_bytes == sizeof revision) {
-        memcpy(incident + 1, &revision, sizeof revision);
-    }
-}
-
-// The last of four bytes that end where the dimension does: there are as many in front of any.
-static uint32_t take_dim(const struct incidents_layout *layout, const struct incident *incident,
-                         size_t dim)
-{
-    uint32_t bytes = layout->dim_bytes[dim];
-    uint32_t four;
-
-    memcpy(&four, (const unsigned char *)incident + layout->dim_at[dim] + bytes - sizeof four,
-           sizeof four);
-    return (uint32_t)((uint64_t)le32toh(four) >> (32 - bytes * 8));
-}
-
-static void put_dim(const struct incidents_layout *layout, struct incident *incident, size_t dim,
-                    uint32_t code)
-{
-    unsigned char *at = (unsigned char *)incident + layout->dim_at[dim];
-
-    for (uint32_t i = layout->dim_bytes[dim]; i > 0; i--, code >>= 8) {
-        *at++ = (unsigned char)code;
-    }
-}
 
 int64_t incidents_revision(const struct incidents *incidents, const struct incident *incident)
 {
-    return take_revision(&incidents->layout, incident);
+    return row_take_revision(&incidents->layout, incident);
 }
 
 void incidents_set_revision(const struct incidents *incidents, struct incident *incident,
                             int64_t revision)
 {
-    put_revision(&incidents->layout, incident, revision);
-    assert(take_revision(&incidents->layout, incident) == revision);
+    row_put_revision(&incidents->layout, incident, revision);
+    assert(row_take_revision(&incidents->layout, incident) == revision);
 }
 
 uint32_t incidents_dim(const struct incidents *incidents, const struct incident *incident,
                        size_t dim)
 {
-    return take_dim(&incidents->layout, incident, dim);
+    return row_take_dim(&incidents->layout, incident, dim);
 }
 
 void incidents_set_dim(const struct incidents *incidents, struct incident *incident, size_t dim,
                        uint32_t code)
 {
     assert(code <= incidents->layout.dim_max[dim]);
-    put_dim(&incidents->layout, incident, dim, code);
+    row_put_dim(&incidents->layout, incident, dim, code);
 }
 
 struct incident_origin incidents_origin(const struct incidents *incidents,
@@ -206,18 +94,6 @@ void incidents_set_origin(const struct incidents *incidents, struct incident *in
 }
 
 // ---- rows of a part -----------------------------------------------------------------------
-
-static struct incident *row_in(unsigned char *const *block, uint32_t row, uint32_t stride)
-{
-    void *at = block[row >> BLOCK_BITS] + (size_t)(row & (BLOCK_ROWS - 1)) * stride;
-    return at;
-}
-
-static struct incident *row_at(const struct incidents *incidents, const struct incidents_part *part,
-                               uint32_t row)
-{
-    return row_in(part->block, row, incidents->layout.stride);
-}
 
 // Whoever walks a part asks for the rows of the next block while it is at those of this one: blocks
 // lie far apart, and the processor finds only the next lines by itself.
@@ -255,97 +131,6 @@ static bool add_block(struct incidents *incidents, struct incidents_part *part,
     return true;
 }
 
-// Everything of one row under another layout.
-static void copy_row(const struct incidents *incidents, const struct incidents_layout *layout,
-                     const struct incident *from, struct incident *to)
-{
-    memset(to, 0, layout->stride);
-    *to = *from;
-    put_revision(layout, to, take_revision(&incidents->layout, from));
-    for (uint32_t i = 0; i < incidents->layout.dims_count; i++) {
-        put_dim(layout, to, i, take_dim(&incidents->layout, from, i));
-    }
-    if (incidents->keeps_origins) {
-        memcpy((unsigned char *)to + layout->origin_at,
-               (const unsigned char *)from + incidents->layout.origin_at, ORIGIN_BYTES);
-    }
-}
-
-// The rows of a part once more, in blocks that only *out_block knows.
-static bool copy_part(const struct incidents *incidents, const struct incidents_part *part,
-                      const struct incidents_layout *layout, struct arena *rows,
-                      unsigned char ***out_block, struct tally_err *err)
-{
-    unsigned char **block = malloc((part->blocks_capacity + (size_t)1) * sizeof(unsigned char *));
-
-    if (!block) {
-        return no_memory(err);
-    }
-    *out_block = block;
-    for (uint32_t i = 0; i < part->blocks; i++) {
-        block[i] = arena_alloc(rows, (size_t)BLOCK_ROWS * layout->stride, err);
-        if (!block[i]) {
-            return false;
-        }
-    }
-    assert(part->count <= (size_t)part->blocks * BLOCK_ROWS);
-    for (uint32_t row = 0; row < part->count; row++) {
-        copy_row(incidents, layout, row_at(incidents, part, row),
-                 row_in(block, row, layout->stride));
-    }
-    return true;
-}
-
-static bool lay_out(struct incidents *incidents, const struct incidents_layout *layout,
-                    struct tally_err *err)
-{
-    unsigned char **block[INCIDENTS_PARTS] = {0};
-    struct arena rows;
-    bool ok = true;
-
-    arena_init(&rows, SIZE_MAX / 2);
-    rows.large_pages = true;
-    for (uint32_t i = 0; ok && i < INCIDENTS_PARTS; i++) {
-        ok = copy_part(incidents, &incidents->part[i], layout, &rows, &block[i], err);
-    }
-    if (!ok) {
-        for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
-            free(block[i]);
-        }
-        arena_done(&rows);
-        return false;
-    }
-    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
-        free(incidents->part[i].block);
-        incidents->part[i].block = block[i];
-    }
-    arena_done(&incidents->rows);
-    incidents->rows = rows;
-    return true;
-}
-
-// Dimensions whose codes are all 0 take no room: rows stay where they are when a shape brings them.
-static bool same_widths(const struct incidents_layout *a, const struct incidents_layout *b)
-{
-    return a->revision_bytes == b->revision_bytes &&
-           memcmp(a->dim_bytes, b->dim_bytes, sizeof a->dim_bytes) == 0;
-}
-
-bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,
-                   struct tally_err *err)
-{
-    if (incidents_fits(incidents, need)) {
-        return true;
-    }
-    struct incidents_layout layout = layout_for(incidents, need);
-    if (incidents->part && !same_widths(&incidents->layout, &layout) &&
-        !lay_out(incidents, &layout, err)) {
-        return false;
-    }
-    incidents->layout = layout;
-    return true;
-}
-
 // ---- index --------------------------------------------------------------------------------
 
 // Every bit of the id reaches the upper bits of one half of the product and, by the fold, those of
@@ -376,16 +161,13 @@ static uint32_t place_behind(const struct incidents_part *part, uint32_t at)
     return at + 1 < part->slots ? at + 1 : 0;
 }
 
-struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
+// Requires: the part has an index.
+static struct incident *find_in(const struct incidents *incidents,
+                                const struct incidents_part *part, uint64_t id, uint64_t hash)
 {
-    uint64_t hash = hash_of(id);
-
-    if (!incidents->part || part_of(incidents, hash)->slots == 0) {
-        return NULL;
-    }
-    const struct incidents_part *part = part_of(incidents, hash);
     uint32_t tag = tag_of(hash);
     uint32_t slot;
+
     for (uint32_t at = place_of(part, hash); (slot = part->slot[at]) != 0;
          at = place_behind(part, at)) {
         if (((slot ^ tag) & 0xff000000) == 0) {
@@ -398,6 +180,24 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
     return NULL;
 }
 
+struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
+{
+    uint64_t hash = hash_of(id);
+
+    if (!incidents->part || part_of(incidents, hash)->slots == 0) {
+        return NULL;
+    }
+    return find_in(incidents, part_of(incidents, hash), id, hash);
+}
+
+// Where a row goes if it is new.
+static void prefetch_new_row(const struct incidents *incidents, const struct incidents_part *part)
+{
+    if (part->count < part->blocks * BLOCK_ROWS) {
+        __builtin_prefetch(row_at(incidents, part, part->count), 1);
+    }
+}
+
 // A function that only prefetches looks to the compiler like one that does nothing, and it leaves
 // out calls of it; what it cannot look into keeps them.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id)
@@ -408,10 +208,14 @@ void incidents_prefetch(const struct incidents *incidents, uint64_t id)
     if (incidents->part && part_of(incidents, hash)->slots > 0) {
         const struct incidents_part *part = part_of(incidents, hash);
         __builtin_prefetch(&part->slot[place_of(part, hash)]);
-        if (part->count < part->blocks * BLOCK_ROWS) { // where it goes if it is new
-            __builtin_prefetch(row_at(incidents, part, part->count), 1);
-        }
+        prefetch_new_row(incidents, part);
     }
+}
+
+void incidents_prefetch_append(const struct incidents *incidents, uint64_t id)
+{
+    __asm__ volatile("");
+    prefetch_new_row(incidents, part_of(incidents, hash_of(id)));
 }
 
 void incidents_prefetch_row(const struct incidents *incidents, uint64_t id)
@@ -466,7 +270,7 @@ static void move_slots(const struct incidents *incidents, struct incidents_part 
     memset(slot, 0, slots_bytes(slots));
     part->slot = slot;
     part->slots = slots;
-    for (uint32_t row = 0; row < part->count; row++) {
+    for (uint32_t row = 0; row < part->indexed; row++) {
         prefetch_next_block(incidents, part, row);
         place(part, hash_of(row_at(incidents, part, row)->id), row);
     }
@@ -598,27 +402,48 @@ void incidents_reserve(struct incidents *incidents, uint64_t further)
     }
 }
 
-bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
-                             struct tally_err *err)
+static bool reserve_rows(struct incidents *incidents, struct incidents_part *part, uint32_t further,
+                         struct tally_err *err)
 {
-    if (!make_parts(incidents, err)) {
-        return false;
+    if (further > PART_ROWS_MAX - part->count) {
+        return too_many(err);
     }
-    for (uint32_t i = 0; i < INCIDENTS_PARTS; i++) {
-        struct incidents_part *part = &incidents->part[i];
-        if (further[i] > PART_ROWS_MAX - part->count) {
-            return too_many(err);
-        }
-        if (!reserve_slots(incidents, part, part->count + further[i], err)) {
+    while (part->blocks * BLOCK_ROWS < part->count + further) {
+        if (!add_block(incidents, part, err)) {
             return false;
-        }
-        while (part->blocks * BLOCK_ROWS < part->count + further[i]) {
-            if (!add_block(incidents, part, err)) {
-                return false;
-            }
         }
     }
     return true;
+}
+
+bool incidents_reserve_rows(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
+                            struct tally_err *err)
+{
+    bool ok = make_parts(incidents, err);
+
+    for (uint32_t i = 0; ok && i < INCIDENTS_PARTS; i++) {
+        ok = reserve_rows(incidents, &incidents->part[i], further[i], err);
+    }
+    return ok;
+}
+
+bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
+                             struct tally_err *err)
+{
+    bool ok = incidents_reserve_rows(incidents, further, err);
+
+    for (uint32_t i = 0; ok && i < INCIDENTS_PARTS; i++) {
+        struct incidents_part *part = &incidents->part[i];
+        ok = reserve_slots(incidents, part, part->count + further[i], err);
+    }
+    return ok;
+}
+
+bool incidents_reserve_index(struct incidents *incidents, struct tally_err *err)
+{
+    static const uint32_t none[INCIDENTS_PARTS];
+
+    return incidents_reserve_parts(incidents, none, err);
 }
 
 uint8_t incidents_part(uint64_t id)
@@ -643,9 +468,44 @@ struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct 
         return NULL;
     }
     struct incident *incident = row_at(incidents, part, part->count);
+    assert(part->indexed == part->count);
     incident->id = id;
     place(part, hash, part->count++);
+    part->indexed = part->count;
     return incident;
+}
+
+struct incident *incidents_append(struct incidents *incidents, uint64_t id)
+{
+    struct incidents_part *part = part_of(incidents, hash_of(id));
+
+    assert(part->count < part->blocks * BLOCK_ROWS);
+    struct incident *incident = row_at(incidents, part, part->count++);
+    incident->id = id;
+    return incident;
+}
+
+void incidents_index(struct incidents *incidents, uint32_t number, incidents_meet *meet,
+                     void *context)
+{
+    struct incidents_part *part = &incidents->part[number];
+    uint32_t count = part->count;
+
+    part->count = part->indexed;
+    for (uint32_t row = part->indexed; row < count; row++) {
+        struct incident *late = row_at(incidents, part, row);
+        uint64_t hash = hash_of(late->id);
+        struct incident *kept = find_in(incidents, part, late->id, hash);
+        if (kept) {
+            meet(context, kept, late);
+            continue;
+        }
+        if (row != part->count) { // what was met left its place free
+            memcpy(row_at(incidents, part, part->count), late, incidents->layout.stride);
+        }
+        place(part, hash, part->count++);
+    }
+    part->indexed = part->count;
 }
 
 struct incident *incidents_next(const struct incidents *incidents, struct incidents_walk *walk)

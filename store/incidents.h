@@ -117,6 +117,7 @@ struct incidents_part {
     unsigned char **block; // of rows
     uint32_t *slot;        // 0 is free
     uint32_t count;        // of rows
+    uint32_t indexed;      // of them, the first ones: those that the index knows
     uint32_t slots;
     uint32_t blocks;
     uint32_t blocks_capacity;
@@ -170,15 +171,35 @@ void incidents_reserve(struct incidents *incidents, uint64_t further);
 // nothing but the part. Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
 bool incidents_reserve_parts(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
                              struct tally_err *err);
+// Of rows that are appended: room for them in each part, and in its index for those that are there.
+bool incidents_reserve_rows(struct incidents *incidents, const uint32_t further[INCIDENTS_PARTS],
+                            struct tally_err *err);
+bool incidents_reserve_index(struct incidents *incidents, struct tally_err *err);
 // In which part an id is.
 uint8_t incidents_part(uint64_t id);
 // A row with this id, of which all else is for the caller to set. Requires: it is absent.
-// NULL: as incidents_reserve_parts.
+// NULL: as incidents_reserve_parts. Requires: the index knows all rows of its part.
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
+
+// Many rows whose ids are most likely all new: each is appended to its part, which costs a line of
+// memory that is written in order, and the parts' indexes take them later, part by part, while one
+// index stays near the processor. Meanwhile they are not found.
+//
+// Requires: room for the row.
+struct incident *incidents_append(struct incidents *incidents, uint64_t id);
+// An id that was kept already, or appended before: `late` is gone when this returns.
+typedef void incidents_meet(void *context, struct incident *kept, const struct incident *late);
+// From here on all rows of the part are found. Those that were appended are met in order. Requires:
+// room in its index. Threads: parts are independent.
+void incidents_index(struct incidents *incidents, uint32_t part, incidents_meet *meet,
+                     void *context);
+
 // Asks for the memory that a find will look at, some finds ahead, and for that of a new row.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);
 // And for that of the row, when the first has had time to come.
 void incidents_prefetch_row(const struct incidents *incidents, uint64_t id);
+// The same for that of a row that will be appended.
+void incidents_prefetch_append(const struct incidents *incidents, uint64_t id);
 
 // All of them, part by part and in order of arrival within each; NULL ends. Start with {0}.
 struct incidents_walk {

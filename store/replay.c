@@ -27,7 +27,10 @@ struct unit {
     struct unpacker unpacker;
     struct state_rows unpacked; // not applied yet
     bool any_unpacked;
-    bool guessed; // how many of its rows are new
+    bool guessed;        // how many of its rows are new
+    bool index_later;    // most likely all others are
+    uint64_t late;       // rows that the index does not know yet
+    uint64_t late_added; // incidents that were added before these
 };
 
 static bool place(struct ledger_position at, struct tally_err *err)
@@ -213,6 +216,9 @@ static bool start_batch(struct unit *unit, struct tally_err *err)
     state_next_mark(unit->state);
     unit->any_unpacked = false;
     unit->guessed = false;
+    unit->index_later = false;
+    unit->late = 0;
+    unit->late_added = 0;
     reserve(unit);
     return unpacker_begin(&unit->unpacker, unit->batch.shape, err);
 }
@@ -318,6 +324,37 @@ static void leave_out(struct unit *unit, struct state_rows *rows)
     rows->count = kept;
 }
 
+// A batch whose rows were mostly new so far goes on being so, most likely.
+static bool mostly_new(uint64_t added, uint64_t rows)
+{
+    return added >= rows - rows / 4;
+}
+
+static bool index_late(struct unit *unit, struct tally_err *err)
+{
+    uint64_t rows = unit->late;
+
+    if (rows == 0) {
+        return true;
+    }
+    unit->late = 0;
+    if (!state_index_rows(unit->state, &unit->batch, &unit->file.counts, err)) {
+        return false;
+    }
+    unit->index_later = mostly_new(unit->file.counts.added - unit->late_added, rows);
+    unit->late_added = unit->file.counts.added;
+    return true;
+}
+
+// Before rows are applied: whether the index is to know them at once, and then all before them.
+static bool choose_index(struct unit *unit, struct tally_err *err)
+{
+    struct state_rows *rows = &unit->unpacked;
+
+    rows->index_later = unit->index_later && rows->puts_only && unit->state->observers_count == 0;
+    return rows->index_later || index_late(unit, err);
+}
+
 // Unpacks the rows of the frames that wait, and applies those that were unpacked before meanwhile.
 static bool unpack_and_apply(struct unit *unit, struct state_rows *out_rows, struct tally_err *err)
 {
@@ -325,7 +362,8 @@ static bool unpack_and_apply(struct unit *unit, struct state_rows *out_rows, str
     struct state_applying applying;
 
     if (unit->any_unpacked &&
-        !state_rows_begin(&applying, unit->state, &unit->batch, &unit->unpacked, err)) {
+        (!choose_index(unit, err) ||
+         !state_rows_begin(&applying, unit->state, &unit->batch, &unit->unpacked, err))) {
         return false;
     }
     bool ok = unpacker_take_rows(&unit->unpacker, unit->any_unpacked ? &applying : NULL, out_rows,
@@ -341,25 +379,35 @@ static bool unpack_and_apply(struct unit *unit, struct state_rows *out_rows, str
     return ok;
 }
 
-static void note_applied(struct unit *unit)
+// The index takes appended rows when there are as many of them as it knows, or a million: a row
+// that turns out to be no new incident has taken room for nothing until then.
+static bool note_applied(struct unit *unit, struct tally_err *err)
 {
-    enum { ROWS_LEAST = 1 << 16 };
+    enum { ROWS_LEAST = 1 << 16, LATE_LEAST = 1 << 20 };
+    const struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
 
+    unit->any_unpacked = false;
+    if (unit->unpacked.index_later) {
+        unit->late += unit->unpacked.count;
+        return unit->late < LATE_LEAST || unit->late * 2 < incidents_count(incidents) ||
+               index_late(unit, err);
+    }
     if (!unit->guessed && unit->rows >= ROWS_LEAST) {
         unit->guessed = true;
+        unit->index_later = mostly_new(unit->file.counts.added, unit->rows);
         reserve(unit);
     }
-    unit->any_unpacked = false;
+    unit->late_added = unit->file.counts.added;
+    return true;
 }
 
 static bool take_waiting_rows(struct unit *unit, struct tally_err *err)
 {
     struct state_rows rows;
 
-    if (!unpack_and_apply(unit, &rows, err)) {
+    if (!unpack_and_apply(unit, &rows, err) || (unit->any_unpacked && !note_applied(unit, err))) {
         return false;
     }
-    note_applied(unit);
     unit->rows += rows.count;
     if (unit->out_count > 0) {
         leave_out(unit, &rows);
@@ -375,10 +423,11 @@ static bool take_last_rows(struct unit *unit, struct tally_err *err)
     if (unit->unpacker.frames > 0 && !take_waiting_rows(unit, err)) {
         return false;
     }
-    bool ok = !unit->any_unpacked ||
-              state_apply_rows(unit->state, &unit->batch, &unit->unpacked, &unit->file.counts, err);
-    unit->any_unpacked = false;
-    return ok;
+    return (!unit->any_unpacked || (choose_index(unit, err) &&
+                                    state_apply_rows(unit->state, &unit->batch, &unit->unpacked,
+                                                     &unit->file.counts, err) &&
+                                    note_applied(unit, err))) &&
+           index_late(unit, err);
 }
 
 static bool put_rows(struct unit *unit, const struct ledger_frame *frame, struct tally_err *err)

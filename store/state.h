@@ -188,7 +188,7 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     by order of the batch
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     and behind the first
 //
-// Slices are what several cores made at once (store/unpacker.h).
+// Slices are frames that several cores unpacked at once (store/unpacker.h).
 struct state_slice {
     struct state_row *row[TEAM_PARTS_MAX]; // by lane
     uint32_t count[TEAM_PARTS_MAX];
@@ -198,6 +198,8 @@ struct state_rows {
     struct state_slice *slice;
     unsigned slices;
     unsigned lanes;
+    bool puts_only;             // all rows are ROWS_PUT
+    bool index_later;           // see state_index_rows; for the caller to set
     uint32_t count;             // rows of all
     struct incidents_need need; // of all
 };
@@ -232,6 +234,13 @@ bool state_rows_begin(struct state_applying *applying, struct state *state,
 void state_rows_apply(struct state_applying *applying, unsigned core);
 bool state_rows_end(struct state_applying *applying, struct batch_counts *counts,
                     struct tally_err *err);
+
+// Rows of a batch that are most likely all new may be appended first, and looked up in the index
+// when all of them are there (incidents_append): rows->index_later. Until this has been called,
+// nothing is found, and `counts` know nothing of them. Requires of such rows: puts_only, and nobody
+// observes. Errors: TALLY_NO_MEMORY; TALLY_LIMIT.
+bool state_index_rows(struct state *state, const struct state_batch *batch,
+                      struct batch_counts *counts, struct tally_err *err);
 
 // A revision by the state's codes; for state_apply.c.
 struct revision state_revision(const struct state *state, enum revision_kind kind,

@@ -5,6 +5,8 @@
 #include "base/team.h"
 #include "store/rows.h"
 
+#include <assert.h>
+
 static unsigned revision_flags(enum revision_kind kind)
 {
     return kind == REVISION_NUMBER ? INCIDENT_REVISION_NUMBER
@@ -116,17 +118,10 @@ static enum verdict judge(const struct state *state, const struct incident *inci
     return CHANGED;
 }
 
-static bool apply_put(struct state *state, const struct state_batch *batch,
-                      const struct state_row *row, struct batch_counts *counts,
-                      struct tally_err *err)
+static bool put_again(struct state *state, struct incident *incident,
+                      const struct state_batch *batch, const struct state_row *row,
+                      struct batch_counts *counts, struct tally_err *err)
 {
-    struct incident *incident = find(state, batch, row);
-
-    if (!incident) {
-        counts->added++;
-        return insert(state, batch, row, 0, &incident, err) &&
-               state_notify(state, incident, 1, err);
-    }
     switch (judge(state, incident, batch, row, counts)) {
     case OLDER:
         counts->older++;
@@ -150,6 +145,19 @@ static bool apply_put(struct state *state, const struct state_batch *batch,
     }
     write_incident(state, incident, batch, row, 0);
     return state_notify(state, incident, 1, err);
+}
+
+static bool apply_put(struct state *state, const struct state_batch *batch,
+                      const struct state_row *row, struct batch_counts *counts,
+                      struct tally_err *err)
+{
+    struct incident *incident = find(state, batch, row);
+
+    if (incident) {
+        return put_again(state, incident, batch, row, counts, err);
+    }
+    counts->added++;
+    return insert(state, batch, row, 0, &incident, err) && state_notify(state, incident, 1, err);
 }
 
 // Withdrawn at a revision: kept as a mark that only a newer version passes.
@@ -260,12 +268,24 @@ static void prefetch(const struct state_applying *applying, const struct state_a
     if (left > 2 * AHEAD) { // another core wrote half of them
         __builtin_prefetch(&row[2 * AHEAD]);
     }
+    if (applying->rows->index_later) {
+        if (left > AHEAD) {
+            incidents_prefetch_append(incidents, row[AHEAD].id);
+        }
+        return;
+    }
     if (left > AHEAD) {
         incidents_prefetch(incidents, row[AHEAD].id);
     }
     if (left > AHEAD / 2 && applied->counts.added < applied->rows) { // some are kept already
         incidents_prefetch_row(incidents, row[AHEAD / 2].id);
     }
+}
+
+static void append_row(struct state *state, const struct state_batch *batch,
+                       const struct state_row *row)
+{
+    write_incident(state, incidents_append(incidents_of(state, batch), row->id), batch, row, 0);
 }
 
 static bool apply_lane(const struct state_applying *applying, const struct state_slice *slice,
@@ -275,7 +295,10 @@ static bool apply_lane(const struct state_applying *applying, const struct state
 
     for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
         prefetch(applying, applied, row, left);
-        if (!apply_row(applying->state, applying->batch, row, &applied->counts, &applied->err)) {
+        if (applying->rows->index_later) {
+            append_row(applying->state, applying->batch, row);
+        } else if (!apply_row(applying->state, applying->batch, row, &applied->counts,
+                              &applied->err)) {
             return false;
         }
         applied->rows++;
@@ -310,7 +333,8 @@ static bool reserve(struct incidents *incidents, const struct state_rows *rows,
             count[part] += rows->slice[s].of_part[part];
         }
     }
-    return incidents_reserve_parts(incidents, count, err);
+    return rows->index_later ? incidents_reserve_rows(incidents, count, err)
+                             : incidents_reserve_parts(incidents, count, err);
 }
 
 bool state_rows_begin(struct state_applying *applying, struct state *state,
@@ -319,6 +343,7 @@ bool state_rows_begin(struct state_applying *applying, struct state *state,
 {
     struct incidents *incidents = incidents_of(state, batch);
 
+    assert(!rows->index_later || (rows->puts_only && state->observers_count == 0));
     if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err)) {
         return false;
     }
@@ -356,11 +381,100 @@ bool state_apply_rows(struct state *state, const struct state_batch *batch,
                       const struct state_rows *rows, struct batch_counts *counts,
                       struct tally_err *err)
 {
+    enum { ROWS_LEAST = 1 << 11 };
+    unsigned cores = team_parts(rows->count, ROWS_LEAST);
     struct state_applying applying;
 
     if (!state_rows_begin(&applying, state, batch, rows, err)) {
         return false;
     }
-    team_run(apply_part, &applying, state->observers_count > 0 ? 1 : rows->slices);
+    cores = cores < rows->lanes ? cores : rows->lanes;
+    team_run(apply_part, &applying, state->observers_count > 0 ? 1 : cores);
     return state_rows_end(&applying, counts, err);
+}
+
+// ---- rows that were appended --------------------------------------------------------------
+
+struct indexing {
+    struct state *state;
+    const struct state_batch *batch;
+    atomic_uint next; // part that nobody has taken
+    struct indexed {
+        const struct indexing *indexing;
+        struct batch_counts counts;
+        uint64_t appended;
+        uint64_t met;
+        uint32_t dims[SHAPE_DIMS_MAX];
+    } core[TEAM_PARTS_MAX];
+};
+
+// What the row of the batch said, from what was written of it.
+static struct state_row row_of(struct indexed *indexed, const struct incident *late)
+{
+    const struct state *state = indexed->indexing->state;
+    const struct incidents *incidents = incidents_of(state, indexed->indexing->batch);
+    struct incident_origin origin = {0};
+    unsigned flags = incident_flags(late);
+
+    for (size_t i = 0; i < state->shape[late->shape]->dims_count; i++) {
+        indexed->dims[i] = incidents_dim(incidents, late, i);
+    }
+    if (state->keeps_origins) {
+        origin = incidents_origin(incidents, late);
+    }
+    return (struct state_row){.id = late->id,
+                              .revision = incidents_revision(incidents, late),
+                              .dims = indexed->dims,
+                              .values = late->values,
+                              .first_day = incident_first_day(late),
+                              .last_day = incident_last_day(late),
+                              .record = origin.record,
+                              .line = origin.line,
+                              .op = ROWS_PUT,
+                              .revision_kind = flags & INCIDENT_REVISION_NUMBER ? REVISION_NUMBER
+                                               : flags & INCIDENT_REVISION_TEXT ? REVISION_TEXT
+                                                                                : REVISION_NONE};
+}
+
+static void meet(void *context, struct incident *kept, const struct incident *late)
+{
+    struct indexed *indexed = context;
+    const struct indexing *indexing = indexed->indexing;
+    struct state_row row = row_of(indexed, late);
+    struct tally_err unused; // nobody observes
+
+    indexed->met++;
+    (void)put_again(indexing->state, kept, indexing->batch, &row, &indexed->counts, &unused);
+}
+
+static void index_parts(void *context, unsigned core)
+{
+    struct indexing *indexing = context;
+    struct indexed *indexed = &indexing->core[core];
+    struct incidents *incidents = incidents_of(indexing->state, indexing->batch);
+    unsigned part;
+
+    indexed->indexing = indexing;
+    while ((part = atomic_fetch_add(&indexing->next, 1)) < INCIDENTS_PARTS) {
+        indexed->appended += incidents->part[part].count - incidents->part[part].indexed;
+        incidents_index(incidents, part, meet, indexed);
+    }
+    indexed->counts.added += indexed->appended - indexed->met;
+}
+
+bool state_index_rows(struct state *state, const struct state_batch *batch,
+                      struct batch_counts *counts, struct tally_err *err)
+{
+    enum { ROWS_LEAST = 1 << 15 };
+    struct incidents *incidents = incidents_of(state, batch);
+    struct indexing indexing = {.state = state, .batch = batch};
+
+    if (!incidents_reserve_index(incidents, err)) {
+        return false;
+    }
+    team_run(index_parts, &indexing, team_parts(incidents_count(incidents), ROWS_LEAST));
+    for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
+        add_counts(state, batch, &indexing.core[i].counts, counts);
+    }
+    return true;
 }

@@ -18,11 +18,12 @@ void unpacker_done(struct unpacker *unpacker)
     free(unpacker->texts.code);
     free(unpacker->values.code);
     for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
-        free(unpacker->columns[i]);
+        free(unpacker->core[i]);
     }
     for (unsigned i = 0; i < UNPACKER_ROOMS; i++) {
         free(unpacker->room[i].row);
         free(unpacker->room[i].dims);
+        free(unpacker->room[i].slice);
     }
     bytes_done(&unpacker->payloads);
     *unpacker = (struct unpacker){0};
@@ -195,22 +196,11 @@ static bool take_dim(const struct unpacker *unpacker, const struct unpacker_fram
 
 // What one core does: some of the frames.
 struct share {
-    struct state_slice *slice; // what it makes of them
-    unsigned lanes;
     struct incidents_need need;
+    bool others;                        // not only ROWS_PUT
     const struct unpacker_frame *wrong; // the first one of them that is malformed
     const char *what;                   // of it
 };
-
-static struct state_row *place_row(struct share *share, uint64_t id)
-{
-    struct state_slice *slice = share->slice;
-    uint8_t part = incidents_part(id);
-    unsigned lane = state_lane(part, share->lanes);
-
-    slice->of_part[part]++;
-    return &slice->row[lane][slice->count[lane]++];
-}
 
 static int64_t take_revision(const struct unpacker *unpacker, const struct columns *columns,
                              uint32_t i, struct incidents_need *need)
@@ -228,51 +218,85 @@ static int64_t take_revision(const struct unpacker *unpacker, const struct colum
     return revision;
 }
 
-static bool take_row(const struct unpacker *unpacker, const struct unpacker_frame *frame,
-                     const struct columns *columns, uint32_t i, struct share *share)
+static void take_row(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                     const struct columns *columns, uint32_t i, struct share *share,
+                     struct state_row *out)
 {
-    if (!is_sound(frame, columns, i)) {
-        return false;
-    }
     const uint32_t *dims = unpacker->room[unpacker->at].dims;
     int32_t first_day = (int32_t)(int64_t)at(columns, COLUMN_FIRST_DAY, i);
-    uint64_t id = id_code(unpacker->names.code[at(columns, COLUMN_HEAD, i)],
-                          (uint32_t)at(columns, COLUMN_NUMBER, i));
-    *place_row(share, id) =
-        (struct state_row){.id = id,
-                           .revision = take_revision(unpacker, columns, i, &share->need),
-                           .dims = dims + (size_t)(frame->row + i) * columns->dims_count,
-                           .values = unpacker->values.code[at(columns, COLUMN_VALUES, i)],
-                           .first_day = first_day,
-                           .last_day = first_day + (int32_t)at(columns, COLUMN_LASTS, i),
-                           .record = (uint32_t)at(columns, COLUMN_RECORD, i),
-                           .line = (uint32_t)at(columns, COLUMN_LINE, i),
-                           .op = (uint8_t)at(columns, COLUMN_OP, i),
-                           .revision_kind = (uint8_t)at(columns, COLUMN_REVISION_KIND, i)};
+
+    out->revision = take_revision(unpacker, columns, i, &share->need);
+    out->dims = dims + (size_t)(frame->row + i) * columns->dims_count;
+    out->values = unpacker->values.code[at(columns, COLUMN_VALUES, i)];
+    out->first_day = first_day;
+    out->last_day = first_day + (int32_t)at(columns, COLUMN_LASTS, i);
+    out->record = (uint32_t)at(columns, COLUMN_RECORD, i);
+    out->line = (uint32_t)at(columns, COLUMN_LINE, i);
+    out->op = (uint8_t)at(columns, COLUMN_OP, i);
+    out->revision_kind = (uint8_t)at(columns, COLUMN_REVISION_KIND, i);
+    share->others |= out->op != ROWS_PUT;
+}
+
+// Ids and their parts, of which follows how many rows each lane gets. False: a row is not sound.
+static bool take_ids(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                     struct unpacker_core *core, unsigned lanes, struct state_slice *slice)
+{
+    const struct columns *columns = &core->columns;
+
+    for (uint32_t i = 0; i < columns->count; i++) {
+        if (!is_sound(frame, columns, i)) {
+            return false;
+        }
+        core->id[i] = id_code(unpacker->names.code[at(columns, COLUMN_HEAD, i)],
+                              (uint32_t)at(columns, COLUMN_NUMBER, i));
+        core->part[i] = incidents_part(core->id[i]);
+        slice->of_part[core->part[i]]++;
+        slice->count[state_lane(core->part[i], lanes)]++;
+    }
     return true;
+}
+
+// Rows of one frame, lane behind lane.
+static void place_rows(const struct unpacker *unpacker, const struct unpacker_frame *frame,
+                       const struct unpacker_core *core, unsigned lanes, struct share *share,
+                       struct state_slice *slice)
+{
+    struct state_row *row = unpacker->room[unpacker->at].row + frame->row;
+    struct state_row *next[TEAM_PARTS_MAX];
+
+    for (unsigned lane = 0; lane < lanes; lane++) {
+        slice->row[lane] = next[lane] = row;
+        row += slice->count[lane];
+    }
+    for (uint32_t i = 0; i < core->columns.count; i++) {
+        struct state_row *to = next[state_lane(core->part[i], lanes)]++;
+        to->id = core->id[i];
+        take_row(unpacker, frame, &core->columns, i, share, to);
+    }
 }
 
 // NULL, or what is malformed.
 static const char *take_frame(const struct unpacker *unpacker, const struct unpacker_frame *frame,
-                              struct columns *columns, struct share *share)
+                              struct unpacker_core *core, unsigned lanes, struct share *share,
+                              struct state_slice *slice)
 {
     struct incidents_need *need = &share->need;
 
-    if (!columns_decode(columns, need->dims_count,
+    *slice = (struct state_slice){0};
+    if (!columns_decode(&core->columns, need->dims_count,
                         cursor_over(unpacker->payloads.data + frame->payload_at,
                                     cursor_left(&frame->frame.payload)))) {
         return "rows";
     }
     for (uint32_t i = 0; i < need->dims_count; i++) {
-        if (!take_dim(unpacker, frame, columns, i, &need->codes[i])) {
+        if (!take_dim(unpacker, frame, &core->columns, i, &need->codes[i])) {
             return "row";
         }
     }
-    for (uint32_t i = 0; i < columns->count; i++) {
-        if (!take_row(unpacker, frame, columns, i, share)) {
-            return "row";
-        }
+    if (!take_ids(unpacker, frame, core, lanes, slice)) {
+        return "row";
     }
+    place_rows(unpacker, frame, core, lanes, share, slice);
     return NULL;
 }
 
@@ -280,60 +304,33 @@ struct sharing {
     const struct unpacker *unpacker;
     unsigned parts;
     unsigned lanes;
+    atomic_uint next;              // frame that nobody has taken
     struct state_applying *beside; // or NULL
     struct share share[TEAM_PARTS_MAX];
 };
 
-static void take_share(struct sharing *sharing, unsigned part)
-{
-    const struct unpacker *unpacker = sharing->unpacker;
-    struct share *share = &sharing->share[part];
-    size_t end = team_begin(unpacker->frames, part + 1, sharing->parts);
-
-    for (size_t i = team_begin(unpacker->frames, part, sharing->parts); i < end && !share->wrong;
-         i++) {
-        const struct unpacker_frame *frame = &unpacker->waiting[i];
-        share->what = take_frame(unpacker, frame, unpacker->columns[part], share);
-        share->wrong = share->what ? frame : NULL;
-    }
-}
-
 static void take_part(void *context, unsigned part)
 {
     struct sharing *sharing = context;
+    const struct unpacker *unpacker = sharing->unpacker;
+    struct share *share = &sharing->share[part];
+    unsigned i;
 
-    take_share(sharing, part);
+    while (!share->wrong && (i = atomic_fetch_add(&sharing->next, 1)) < unpacker->frames) {
+        const struct unpacker_frame *frame = &unpacker->waiting[i];
+        share->what = take_frame(unpacker, frame, unpacker->core[part], sharing->lanes, share,
+                                 &unpacker->room[unpacker->at].slice[i]);
+        share->wrong = share->what ? frame : NULL;
+    }
     if (sharing->beside) {
         state_rows_apply(sharing->beside, part);
     }
 }
 
-// Each part makes a slice, with room for all its rows in each lane: how they fall is not known
-// before, and what is not used is not touched.
-static void share_out(struct unpacker *unpacker, size_t dims_count, struct sharing *sharing)
-{
-    for (unsigned part = 0; part < sharing->parts; part++) {
-        size_t end = team_begin(unpacker->frames, part + 1, sharing->parts);
-        uint32_t row = unpacker->waiting[team_begin(unpacker->frames, part, sharing->parts)].row;
-        uint32_t rows =
-            (end < unpacker->frames ? unpacker->waiting[end].row : unpacker->rows) - row;
-        struct unpacker_room *room = &unpacker->room[unpacker->at];
-        struct state_slice *slice = &room->slice[part];
-
-        *slice = (struct state_slice){0};
-        for (unsigned lane = 0; lane < sharing->lanes; lane++) {
-            slice->row[lane] = room->row + (size_t)row * sharing->lanes + (size_t)lane * rows;
-        }
-        sharing->share[part] = (struct share){
-            .slice = slice, .lanes = sharing->lanes, .need = {.dims_count = (uint32_t)dims_count}};
-    }
-}
-
-static bool reserve_rows(struct unpacker *unpacker, size_t dims_count,
-                         const struct sharing *sharing)
+static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned parts)
 {
     struct unpacker_room *room = &unpacker->room[unpacker->at];
-    size_t rows = (size_t)unpacker->rows * sharing->lanes;
+    size_t rows = unpacker->rows + (size_t)1;
     size_t dims = unpacker->rows * dims_count + 1;
     bool ok = true;
 
@@ -349,10 +346,14 @@ static bool reserve_rows(struct unpacker *unpacker, size_t dims_count,
         room->dims_capacity = room->dims ? dims : 0;
         ok = room->dims;
     }
-    for (unsigned i = 0; ok && i < sharing->parts; i++) {
-        if (!unpacker->columns[i]) {
-            unpacker->columns[i] = malloc(sizeof(struct columns));
-            ok = unpacker->columns[i];
+    if (ok && !room->slice) {
+        room->slice = malloc(UNPACKER_FRAMES_MAX * sizeof *room->slice);
+        ok = room->slice;
+    }
+    for (unsigned i = 0; ok && i < parts; i++) {
+        if (!unpacker->core[i]) {
+            unpacker->core[i] = malloc(sizeof *unpacker->core[i]);
+            ok = unpacker->core[i];
         }
     }
     return ok;
@@ -368,6 +369,20 @@ static void add_need(struct incidents_need *need, const struct incidents_need *m
     }
 }
 
+// Of the frames that are malformed, the one that stands first; NULL: none is.
+static const struct share *wrong_share(const struct sharing *sharing)
+{
+    const struct share *first = NULL;
+
+    for (unsigned i = 0; i < sharing->parts; i++) {
+        const struct share *share = &sharing->share[i];
+        if (share->wrong && (!first || share->wrong < first->wrong)) {
+            first = share;
+        }
+    }
+    return first;
+}
+
 bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside,
                         struct state_rows *out_rows, const struct ledger_frame **out_wrong,
                         struct tally_err *err)
@@ -379,26 +394,31 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside
                               .parts = parts,
                               .lanes = parts > 1 ? TEAM_PARTS_MAX : 1,
                               .beside = beside};
-    struct incidents_need need = {.dims_count = dims_count};
+    struct state_rows rows = {.slices = unpacker->frames,
+                              .lanes = sharing.lanes,
+                              .puts_only = true,
+                              .count = unpacker->rows,
+                              .need = {.dims_count = dims_count}};
 
     *out_wrong = NULL;
-    if (!reserve_rows(unpacker, dims_count, &sharing)) {
+    if (!reserve_rows(unpacker, dims_count, parts)) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for the rows of a batch");
     }
-    share_out(unpacker, dims_count, &sharing);
-    team_run(take_part, &sharing, parts);
+    rows.slice = unpacker->room[unpacker->at].slice;
     for (unsigned i = 0; i < parts; i++) {
-        if (sharing.share[i].wrong) {
-            *out_wrong = &sharing.share[i].wrong->frame;
-            return malformed(sharing.share[i].what, err);
-        }
-        add_need(&need, &sharing.share[i].need);
+        sharing.share[i].need.dims_count = dims_count;
     }
-    *out_rows = (struct state_rows){.slice = unpacker->room[unpacker->at].slice,
-                                    .slices = parts,
-                                    .lanes = sharing.lanes,
-                                    .count = unpacker->rows,
-                                    .need = need};
+    team_run(take_part, &sharing, parts);
+    const struct share *wrong = wrong_share(&sharing);
+    if (wrong) {
+        *out_wrong = &wrong->wrong->frame;
+        return malformed(wrong->what, err);
+    }
+    for (unsigned i = 0; i < parts; i++) {
+        add_need(&rows.need, &sharing.share[i].need);
+        rows.puts_only = rows.puts_only && !sharing.share[i].others;
+    }
+    *out_rows = rows;
     unpacker->at = (unpacker->at + 1) % UNPACKER_ROOMS;
     unpacker->frames = 0;
     unpacker->rows = 0;

@@ -7,10 +7,9 @@
 // A row may only use codes that stand before its frame, so that a frame that waits remembers how
 // many there were.
 //
-// Memory: 4 bytes a code of the batch. Of the frames that wait, 16,384 rows at most, the payloads,
+// Memory: 4 bytes a code of the batch. Of the frames that wait, 131,072 rows at most, the payloads,
 // and a struct columns a core. Twice, since rows are unpacked while those before them are applied,
-// 4 bytes a dimension of each row and 48 for itself: with several cores there is room for all of
-// them in each of eight lanes, 6.3 MB, since nobody knows before how they fall.
+// 4 bytes a dimension of each row and 49 for itself.
 #ifndef STORE_UNPACKER_H
 #define STORE_UNPACKER_H
 
@@ -28,7 +27,7 @@ struct unpacker_codes {
     uint32_t capacity;
 };
 
-enum { UNPACKER_FRAMES_MAX = 16, UNPACKER_ROOMS = 2 };
+enum { UNPACKER_FRAMES_MAX = 128, UNPACKER_ROOMS = 2 };
 
 // A frame of kind ROWS that waits.
 struct unpacker_frame {
@@ -42,11 +41,18 @@ struct unpacker_frame {
 
 // What one call of unpacker_take_rows makes.
 struct unpacker_room {
-    struct state_row *row; // room for all in each lane
-    uint32_t *dims;        // of each row
+    struct state_row *row;
+    uint32_t *dims; // of each row
     size_t rows_capacity;
     size_t dims_capacity;
-    struct state_slice slice[TEAM_PARTS_MAX];
+    struct state_slice *slice; // one a frame
+};
+
+// What a core works with.
+struct unpacker_core {
+    struct columns columns;
+    uint64_t id[COLUMNS_ROWS_MAX];
+    uint8_t part[COLUMNS_ROWS_MAX]; // that the id is of
 };
 
 struct unpacker {
@@ -61,7 +67,7 @@ struct unpacker {
     struct bytes payloads;
     struct unpacker_room room[UNPACKER_ROOMS];
     unsigned at; // the room that is used next
-    struct columns *columns[TEAM_PARTS_MAX];
+    struct unpacker_core *core[TEAM_PARTS_MAX];
 };
 
 void unpacker_init(struct unpacker *unpacker, struct state *state);

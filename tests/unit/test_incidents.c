@@ -135,6 +135,66 @@ static void each_id_is_found_and_no_other(void **state)
     incidents_done(&incidents);
 }
 
+static void count_meeting(void *context, struct incident *kept, const struct incident *late)
+{
+    uint32_t *met = context;
+
+    assert_true(kept->id == late->id);
+    assert_true(kept->values < late->values);
+    ++*met;
+}
+
+// Rows are appended twice, every third of them a third time: each id is kept once, as it came
+// first, and in the order in which they came.
+static void appended_rows_are_found_when_the_index_knows_them(void **state)
+{
+    enum { COUNT = 20000, ALL = 2 * COUNT + COUNT / 3 };
+    static uint32_t room[INCIDENTS_PARTS];
+    struct incidents incidents;
+    struct incidents_walk walk = {0};
+    struct incidents_need need = {.dims_count = 1, .codes = {ALL}};
+    struct incident *incident;
+    uint32_t met = 0;
+    struct tally_err err;
+
+    (void)state;
+    incidents_init(&incidents, false);
+    assert_true(incidents_fit(&incidents, &need, &err));
+    incident = incidents_add(&incidents, nth(0), &err); // known before
+    assert_non_null(incident);
+    incident->values = 0;
+    incidents_set_dim(&incidents, incident, 0, 0);
+    for (uint32_t i = 1; i < ALL; i++) {
+        uint64_t id = nth(i < 2 * COUNT ? i % COUNT : (i - 2 * COUNT) * 3);
+        memset(room, 0, sizeof room);
+        room[incidents_part(id)] = 1;
+        assert_true(incidents_reserve_rows(&incidents, room, &err));
+        incidents_prefetch_append(&incidents, id);
+        incident = incidents_append(&incidents, id);
+        incident->values = i;
+        incidents_set_dim(&incidents, incident, 0, i);
+    }
+    assert_null(incidents_find(&incidents, nth(1)));
+    assert_true(incidents_reserve_index(&incidents, &err));
+    for (uint32_t part = 0; part < INCIDENTS_PARTS; part++) {
+        incidents_index(&incidents, part, count_meeting, &met);
+    }
+    assert_int_equal(met, ALL - COUNT);
+    assert_int_equal(incidents_count(&incidents), COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        incident = incidents_find(&incidents, nth(i));
+        assert_non_null(incident);
+        assert_int_equal(incident->values, i);
+        assert_int_equal(incidents_dim(&incidents, incident, 0), i);
+    }
+    uint8_t part = 0;
+    for (uint32_t last = 0; (incident = incidents_next(&incidents, &walk)) != NULL;
+         last = incident->values, part = incidents_part(incident->id)) {
+        assert_true(incidents_part(incident->id) != part || incident->values >= last);
+    }
+    incidents_done(&incidents);
+}
+
 // What the i-th row of a feed says in its further parts.
 static int64_t revision_of(uint32_t i)
 {
@@ -272,6 +332,7 @@ int main(void)
         cmocka_unit_test(different_ids_have_different_parts),
         cmocka_unit_test(days_flags_and_mark_stand_apart),
         cmocka_unit_test(each_id_is_found_and_no_other),
+        cmocka_unit_test(appended_rows_are_found_when_the_index_knows_them),
         cmocka_unit_test(rows_are_laid_out_anew_when_one_needs_more),
         cmocka_unit_test(a_row_takes_what_its_feed_needs),
         cmocka_unit_test(rows_stay_where_they_are_when_nothing_gets_wider),

@@ -31,7 +31,7 @@ static uint32_t roll(struct many *many, uint32_t sides)
     return (many->random >> 8) % sides;
 }
 
-static void make_many(struct many *many, struct state *state, uint32_t seed)
+static void make_many(struct many *many, struct state *state, uint32_t seed, bool puts_only)
 {
     struct tally_err err;
 
@@ -40,7 +40,7 @@ static void make_many(struct many *many, struct state *state, uint32_t seed)
         struct state_row *row = &many->row[i];
         int64_t killed = roll(many, 5);
         many->dims[i] = roll(many, 2);
-        *row = (struct state_row){.op = roll(many, 8) == 0 ? ROWS_WITHDRAW : ROWS_PUT,
+        *row = (struct state_row){.op = roll(many, 8) == 0 && !puts_only ? ROWS_WITHDRAW : ROWS_PUT,
                                   .id = id_code(0, 1 + roll(many, MANY_IDS)),
                                   .dims = &many->dims[i],
                                   .first_day = (int32_t)roll(many, 3),
@@ -120,15 +120,19 @@ static void assert_same(const struct world *a, const struct world *b)
     bytes_done(&dump[1]);
 }
 
-static void apply_many(struct many *many, struct world *world, uint32_t step, unsigned lanes)
+// `late`: nothing is looked up before all rows are there.
+static void apply_many(struct many *many, struct world *world, uint32_t step, unsigned lanes,
+                       bool late)
 {
     struct tally_err err;
 
     for (uint32_t from = 0; from < MANY_ROWS; from += step) {
         uint32_t left = MANY_ROWS - from;
         struct state_rows rows = many_from(many, from, left < step ? left : step, lanes);
+        rows.puts_only = rows.index_later = late;
         assert_true(state_apply_rows(&world->state, &world->batch, &rows, &world->counts, &err));
     }
+    assert_true(!late || state_index_rows(&world->state, &world->batch, &world->counts, &err));
 }
 
 static void apply_one_by_one(const struct many *many, struct world *world)
@@ -140,14 +144,16 @@ static void apply_one_by_one(const struct many *many, struct world *world)
     }
 }
 
-// World 0 takes them one by one, the others in lanes; the last one has an observer, so that one
-// core has all its lanes.
+// World 0 takes them one by one, the others in lanes. The last one has an observer, so that one
+// core has all its lanes; the two before it look nothing up before all rows of a batch are there,
+// where a batch has puts alone.
 static void many_rows_do_what_they_do_one_by_one(void **state)
 {
-    static const enum batch_mode modes[] = {BATCH_UPSERT, BATCH_SNAPSHOT, BATCH_UPSERT,
-                                            BATCH_DELETIONS};
-    static const unsigned lanes[] = {0, 1, 2, LANES_MOST, 2};
-    enum { WORLDS = sizeof lanes / sizeof *lanes };
+    enum { BATCHES = 6, WORLDS = 7, WATCHED = WORLDS - 1, LATE = WATCHED - 2 };
+    static const enum batch_mode modes[BATCHES] = {BATCH_UPSERT,    BATCH_SNAPSHOT, BATCH_UPSERT,
+                                                   BATCH_DELETIONS, BATCH_SNAPSHOT, BATCH_UPSERT};
+    static const bool puts_only[BATCHES] = {true, true, false, false, true, true};
+    static const unsigned lanes[WORLDS] = {0, 1, 2, LANES_MOST, 1, LANES_MOST, 2};
     static struct many many;
     struct world world[WORLDS];
     struct tally_err err;
@@ -156,24 +162,26 @@ static void many_rows_do_what_they_do_one_by_one(void **state)
     for (int i = 0; i < WORLDS; i++) {
         open_world(&world[i]);
     }
-    struct world *watched = &world[WORLDS - 1];
+    struct world *watched = &world[WATCHED];
     assert_true(state_observe(&watched->state, count_live, &watched->observed, &err));
-    for (uint32_t number = 0; number < 4; number++) {
+    for (uint32_t number = 0; number < BATCHES; number++) {
         for (int i = 0; i < WORLDS; i++) {
             world[i].batch.number = number;
             world[i].batch.mode = modes[number];
             state_next_mark(&world[i].state);
-            make_many(&many, &world[i].state, number + 1);
+            make_many(&many, &world[i].state, number + 1, puts_only[number]);
             if (i == 0) {
                 apply_one_by_one(&many, &world[i]);
             } else {
-                apply_many(&many, &world[i], number % 2 == 0 ? MANY_ROWS : 17000, lanes[i]);
+                apply_many(&many, &world[i], number % 2 == 0 ? MANY_ROWS : 17000, lanes[i],
+                           puts_only[number] && i >= LATE && i < WATCHED);
                 assert_same(&world[0], &world[i]);
             }
         }
     }
     assert_int_equal(watched->observed, watched->state.feed[0].live);
     assert_true(world[0].counts.conflicts > 0 && world[0].counts.older > 0);
+    assert_true(world[0].counts.withdrawn > 0 && world[0].counts.unchanged > 0);
     for (int i = 0; i < WORLDS; i++) {
         state_done(&world[i].state);
     }

@@ -1,0 +1,82 @@
+// store/incidents_private.h - rows of incidents as incidents.c and incidents_fit.c know them.
+#ifndef STORE_INCIDENTS_PRIVATE_H
+#define STORE_INCIDENTS_PRIVATE_H
+
+#include "store/incidents.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum {
+    BLOCK_BITS = 6, // a block of rows: 64
+    BLOCK_ROWS = 1 << BLOCK_BITS,
+};
+
+// Where the parts of a row stand, by how wide they are.
+void incidents_set_places(struct incidents_layout *layout, bool keeps_origins);
+
+static inline int64_t row_take_revision(const struct incidents_layout *layout,
+                                        const struct incident *incident)
+{
+    int64_t wide;
+    int32_t narrow;
+
+    switch (layout->revision_bytes) {
+    case 0:
+        return 0;
+    case sizeof narrow:
+        memcpy(&narrow, incident + 1, sizeof narrow);
+        return narrow;
+    default:
+        memcpy(&wide, incident + 1, sizeof wide);
+        return wide;
+    }
+}
+
+static inline void row_put_revision(const struct incidents_layout *layout,
+                                    struct incident *incident, int64_t revision)
+{
+    int32_t narrow = (int32_t)revision;
+
+    if (layout->revision_bytes == sizeof narrow) {
+        memcpy(incident + 1, &narrow, sizeof narrow);
+    } else if (layout->revision_bytes == sizeof revision) {
+        memcpy(incident + 1, &revision, sizeof revision);
+    }
+}
+
+// The last of four bytes that end where the dimension does: there are as many in front of any.
+static inline uint32_t row_take_dim(const struct incidents_layout *layout,
+                                    const struct incident *incident, size_t dim)
+{
+    uint32_t bytes = layout->dim_bytes[dim];
+    uint32_t four;
+
+    memcpy(&four, (const unsigned char *)incident + layout->dim_at[dim] + bytes - sizeof four,
+           sizeof four);
+    return (uint32_t)((uint64_t)le32toh(four) >> (32 - bytes * 8));
+}
+
+static inline void row_put_dim(const struct incidents_layout *layout, struct incident *incident,
+                               size_t dim, uint32_t code)
+{
+    unsigned char *at = (unsigned char *)incident + layout->dim_at[dim];
+
+    for (uint32_t i = layout->dim_bytes[dim]; i > 0; i--, code >>= 8) {
+        *at++ = (unsigned char)code;
+    }
+}
+
+static inline struct incident *row_in(unsigned char *const *block, uint32_t row, uint32_t stride)
+{
+    void *at = block[row >> BLOCK_BITS] + (size_t)(row & (BLOCK_ROWS - 1)) * stride;
+    return at;
+}
+
+static inline struct incident *row_at(const struct incidents *incidents,
+                                      const struct incidents_part *part, uint32_t row)
+{
+    return row_in(part->block, row, incidents->layout.stride);
+}
+
+#endif
