@@ -11,6 +11,7 @@ enum {
     BLOCKS_FIRST = 4,
     PART_ROWS_MAX = INCIDENTS_MAX / INCIDENTS_PARTS, // and 24 bits hold it
     SLOTS_FIRST = 16,
+    LINE_SLOTS = 16, // of a line of memory
 };
 
 void incident_set_flags(struct incident *incident, unsigned flags)
@@ -161,15 +162,16 @@ static uint32_t place_behind(const struct incidents_part *part, uint32_t at)
     return at + 1 < part->slots ? at + 1 : 0;
 }
 
-// Requires: the part has an index.
+// The row with this id, or NULL, and where its slot would be. Requires: the part has an index.
 static struct incident *find_in(const struct incidents *incidents,
-                                const struct incidents_part *part, uint64_t id, uint64_t hash)
+                                const struct incidents_part *part, uint64_t id, uint64_t hash,
+                                uint32_t *out_free)
 {
     uint32_t tag = tag_of(hash);
+    uint32_t at = place_of(part, hash);
     uint32_t slot;
 
-    for (uint32_t at = place_of(part, hash); (slot = part->slot[at]) != 0;
-         at = place_behind(part, at)) {
+    for (; (slot = part->slot[at]) != 0; at = place_behind(part, at)) {
         if (((slot ^ tag) & 0xff000000) == 0) {
             struct incident *incident = row_at(incidents, part, (slot & 0xffffff) - 1);
             if (incident->id == id) {
@@ -177,6 +179,7 @@ static struct incident *find_in(const struct incidents *incidents,
             }
         }
     }
+    *out_free = at;
     return NULL;
 }
 
@@ -187,7 +190,8 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
     if (!incidents->part || part_of(incidents, hash)->slots == 0) {
         return NULL;
     }
-    return find_in(incidents, part_of(incidents, hash), id, hash);
+    uint32_t unused;
+    return find_in(incidents, part_of(incidents, hash), id, hash, &unused);
 }
 
 // Where a row goes if it is new.
@@ -485,17 +489,29 @@ struct incident *incidents_append(struct incidents *incidents, uint64_t id)
     return incident;
 }
 
+// Most of it is about to be used: in order, memory is much quicker.
+static void prefetch_slots(const struct incidents_part *part)
+{
+    for (uint32_t at = 0; at < part->slots; at += LINE_SLOTS) {
+        __builtin_prefetch(&part->slot[at], 1);
+    }
+}
+
 void incidents_index(struct incidents *incidents, uint32_t number, incidents_meet *meet,
                      void *context)
 {
     struct incidents_part *part = &incidents->part[number];
     uint32_t count = part->count;
+    uint32_t at;
 
+    if (count - part->indexed >= part->slots / LINE_SLOTS) {
+        prefetch_slots(part);
+    }
     part->count = part->indexed;
     for (uint32_t row = part->indexed; row < count; row++) {
         struct incident *late = row_at(incidents, part, row);
         uint64_t hash = hash_of(late->id);
-        struct incident *kept = find_in(incidents, part, late->id, hash);
+        struct incident *kept = find_in(incidents, part, late->id, hash, &at);
         if (kept) {
             meet(context, kept, late);
             continue;
@@ -503,7 +519,7 @@ void incidents_index(struct incidents *incidents, uint32_t number, incidents_mee
         if (row != part->count) { // what was met left its place free
             memcpy(row_at(incidents, part, part->count), late, incidents->layout.stride);
         }
-        place(part, hash, part->count++);
+        part->slot[at] = tag_of(hash) | (++part->count);
     }
     part->indexed = part->count;
 }
