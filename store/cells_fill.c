@@ -13,8 +13,8 @@
 // its incidents put as changes, which are sorted.
 //
 // Slices, and later ranges, are worked on at the same time and write to nothing in common. Memory
-// meanwhile: 4 bytes an incident for its group, 8 for what a cell needs to know of it, and 16 more
-// where it lasts.
+// meanwhile: 2 bytes an incident for its group, 4 where a slice meets very many, 4 to 8 for what a
+// cell needs to know of it, and 16 more where it lasts.
 #include "store/cells_fill.h"
 
 #include "base/pages.h"
@@ -29,6 +29,7 @@ enum {
     SOME_MAX = 16,
 };
 #define GROUP_NONE UINT32_MAX
+#define NARROW_NONE UINT16_MAX
 
 // What a slice knows of a group that it met.
 struct met {
@@ -60,6 +61,8 @@ struct slice {
     uint32_t met_capacity;
     uint32_t *group;     // of all, by number of the slice's own
     struct place *place; // by number of the slice's own
+    uint16_t *narrow; // each incident's group, by number of the slice's own; NARROW_NONE: of none
+    uint32_t *wide;   // instead, where numbers need it; GROUP_NONE
     struct cells_verdicts verdicts;
     struct tally_err err;
     bool ok;
@@ -69,8 +72,7 @@ struct filling {
     struct cells *cells;
     struct cells_groups *groups;
     const struct state *state;
-    uint32_t *met_of; // each incident's group, by number of its slice; GROUP_NONE: of none
-    struct met *all;  // by group
+    struct met *all; // by group
     bool any_far;
     unsigned slices_count;
     struct slice slice[TEAM_PARTS_MAX];
@@ -138,6 +140,49 @@ static void count_met(struct met *met, const struct incident *incident)
     met->lasting += incident_last_day(incident) > day;
 }
 
+// ---- each incident's group ----------------------------------------------------------------
+
+// Of the incident at position `at` of the slice.
+static uint32_t group_at(const struct slice *slice, uint64_t at)
+{
+    if (slice->wide) {
+        return slice->wide[at];
+    }
+    return slice->narrow[at] == NARROW_NONE ? GROUP_NONE : slice->narrow[at];
+}
+
+// Numbers up to `at` once more, as wide as any can be.
+static bool widen(struct slice *slice, uint64_t at)
+{
+    uint32_t *wide = pages_alloc((slice->end - slice->begin) * sizeof *wide);
+
+    if (!wide) {
+        return no_memory(&slice->err);
+    }
+    for (uint64_t i = 0; i < at; i++) {
+        wide[i] = group_at(slice, i);
+    }
+    free(slice->narrow);
+    slice->narrow = NULL;
+    slice->wide = wide;
+    return true;
+}
+
+static bool note_groups(struct slice *slice, uint64_t at, const uint32_t *numbers, uint32_t count)
+{
+    if (!slice->wide && slice->met_count >= NARROW_NONE && !widen(slice, at)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (slice->wide) {
+            slice->wide[at + i] = numbers[i];
+        } else {
+            slice->narrow[at + i] = (uint16_t)numbers[i]; // GROUP_NONE becomes NARROW_NONE
+        }
+    }
+    return true;
+}
+
 static bool meet_some(struct slice *slice, const struct some *some, uint32_t *out_numbers)
 {
     for (uint32_t i = 0; i < some->count; i++) {
@@ -167,12 +212,18 @@ static bool meet_groups(struct slice *slice)
 {
     const struct filling *filling = slice->filling;
     struct state_walk walk = state_walk_from(filling->state, slice->begin);
+    uint64_t count = slice->end - slice->begin;
+    uint32_t numbers[SOME_MAX];
     struct some some;
 
-    for (uint64_t i = slice->begin; i < slice->end; i += some.count) {
-        uint64_t left = slice->end - i;
-        some.count = left < SOME_MAX ? (uint32_t)left : SOME_MAX;
-        if (!match_some(slice, &walk, &some) || !meet_some(slice, &some, filling->met_of + i)) {
+    slice->narrow = pages_alloc((count + 1) * sizeof *slice->narrow);
+    if (!slice->narrow) {
+        return no_memory(&slice->err);
+    }
+    for (uint64_t i = 0; i < count; i += some.count) {
+        some.count = count - i < SOME_MAX ? (uint32_t)(count - i) : SOME_MAX;
+        if (!match_some(slice, &walk, &some) || !meet_some(slice, &some, numbers) ||
+            !note_groups(slice, i, numbers, some.count)) {
             return false;
         }
     }
@@ -284,6 +335,22 @@ static void place_slices(struct filling *filling)
     }
 }
 
+static uint32_t bits_for(uint32_t greatest)
+{
+    return greatest == 0 ? 0 : 32 - (uint32_t)__builtin_clz(greatest);
+}
+
+static struct cells_told_form form_for(const struct state *state)
+{
+    enum { DAY_BITS = 16, STEP_BITS = 16, LEAST_BITS = 32 };
+    uint32_t values_bits = bits_for(state->values.count);
+    uint32_t bits = DAY_BITS + values_bits + bits_for((uint32_t)state->shapes_count - 1);
+
+    bits = bits > LEAST_BITS ? bits : LEAST_BITS;
+    return (struct cells_told_form){.stride = (bits + STEP_BITS - 1) / STEP_BITS * STEP_BITS / 8,
+                                    .values_bits = values_bits};
+}
+
 static bool reserve_sorted(struct filling *filling, struct tally_err *err)
 {
     struct cells_sorted *sorted = &filling->sorted;
@@ -305,7 +372,8 @@ static bool reserve_sorted(struct filling *filling, struct tally_err *err)
     sorted->lasting_end = malloc(groups * sizeof *sorted->lasting_end);
     sorted->first_day = malloc(groups * sizeof *sorted->first_day);
     sorted->work_end = malloc(groups * sizeof *sorted->work_end);
-    sorted->told = pages_alloc((told + 1) * sizeof *sorted->told);
+    sorted->form = form_for(filling->state);
+    sorted->told = pages_alloc((told + 1) * sorted->form.stride);
     sorted->lasting = malloc((lasting + 1) * sizeof *sorted->lasting);
     if (!filling->all || !sorted->told_end || !sorted->lasting_end || !sorted->first_day ||
         !sorted->work_end || !sorted->told || !sorted->lasting) {
@@ -318,42 +386,46 @@ static bool reserve_sorted(struct filling *filling, struct tally_err *err)
 
 // Groups are met in no order: asks for what a later incident's group knows, and for where that
 // incident goes.
-static void prefetch_met(const struct filling *filling, const struct slice *slice, uint64_t i)
+static void prefetch_met(const struct filling *filling, const struct slice *slice, uint64_t at)
 {
     enum { AHEAD = 16 };
-    const uint32_t *met_of = filling->met_of + i;
+    uint64_t left = slice->end - slice->begin - at;
+    uint32_t number;
 
-    if (slice->end - i > 2 * AHEAD && met_of[2 * AHEAD] != GROUP_NONE) {
-        __builtin_prefetch(&slice->place[met_of[2 * AHEAD]], 1);
+    if (left > 2 * AHEAD && (number = group_at(slice, at + 2 * AHEAD)) != GROUP_NONE) {
+        __builtin_prefetch(&slice->place[number], 1);
     }
-    if (slice->end - i > AHEAD && met_of[AHEAD] != GROUP_NONE) {
-        uint32_t at = slice->place[met_of[AHEAD]].told_at;
-        __builtin_prefetch(&filling->sorted.told[at != PLACE_FAR ? at : 0], 1);
+    if (left > AHEAD && (number = group_at(slice, at + AHEAD)) != GROUP_NONE) {
+        uint32_t to = slice->place[number].told_at;
+        __builtin_prefetch(filling->sorted.told +
+                               cells_told_at(filling->sorted.form, to != PLACE_FAR ? to : 0),
+                           1);
     }
 }
 
 static void sort_part(void *context, unsigned part)
 {
     const struct filling *filling = context;
+    const struct cells_sorted *sorted = &filling->sorted;
     const struct slice *slice = &filling->slice[part];
     struct state_walk walk = state_walk_from(filling->state, slice->begin);
 
-    for (uint64_t i = slice->begin; i < slice->end; i++) {
+    for (uint64_t i = 0; i < slice->end - slice->begin; i++) {
         const struct incident *incident = state_next(filling->state, &walk);
         prefetch_met(filling, slice, i);
-        uint32_t number = filling->met_of[i];
+        uint32_t number = group_at(slice, i);
         if (number == GROUP_NONE || slice->place[number].told_at == PLACE_FAR) {
             continue;
         }
         struct place *place = &slice->place[number];
         int32_t first_day = incident_first_day(incident);
         int32_t last_day = incident_last_day(incident);
-        filling->sorted.told[place->told_at++] =
-            (struct cells_told){.values = incident->values,
-                                .day = (uint16_t)(first_day - place->first_day),
-                                .shape = incident->shape};
+        cells_told_put(sorted->form, sorted->told, place->told_at++,
+                       (struct cells_told){.values = incident->values,
+                                           .day = (uint16_t)(first_day - place->first_day),
+                                           .shape = incident->shape});
         if (last_day > first_day) {
-            filling->sorted.lasting[slice->met[number].lasting_at++] =
+            sorted->lasting[slice->met[number].lasting_at++] =
                 (struct cells_lasting){.first_day = first_day,
                                        .last_day = last_day,
                                        .values = incident->values,
@@ -368,9 +440,9 @@ static bool put_far(struct filling *filling, struct tally_err *err)
     for (unsigned s = 0; filling->any_far && s < filling->slices_count; s++) {
         const struct slice *slice = &filling->slice[s];
         struct state_walk walk = state_walk_from(filling->state, slice->begin);
-        for (uint64_t i = slice->begin; i < slice->end; i++) {
+        for (uint64_t i = 0; i < slice->end - slice->begin; i++) {
             const struct incident *incident = state_next(filling->state, &walk);
-            uint32_t number = filling->met_of[i];
+            uint32_t number = group_at(slice, i);
             if (number == GROUP_NONE || !slice->met[number].far) {
                 continue;
             }
@@ -390,10 +462,6 @@ static bool find_groups(struct filling *filling, struct tally_err *err)
 {
     uint64_t incidents = state_incidents(filling->state);
 
-    filling->met_of = pages_alloc((incidents + 1) * sizeof *filling->met_of);
-    if (!filling->met_of) {
-        return no_memory(err);
-    }
     filling->slices_count = team_parts(incidents, INCIDENTS_LEAST);
     for (unsigned s = 0; s < filling->slices_count; s++) {
         filling->slice[s] =
@@ -411,6 +479,16 @@ static bool find_groups(struct filling *filling, struct tally_err *err)
     return number_groups(filling, err);
 }
 
+static void forget_groups(struct filling *filling)
+{
+    for (unsigned s = 0; s < filling->slices_count; s++) {
+        free(filling->slice[s].narrow);
+        free(filling->slice[s].wide);
+        filling->slice[s].narrow = NULL;
+        filling->slice[s].wide = NULL;
+    }
+}
+
 static bool fill(struct filling *filling, struct tally_err *err)
 {
     if (!cells_know_shapes(filling->cells, filling->state, err) || !find_groups(filling, err) ||
@@ -423,8 +501,7 @@ static bool fill(struct filling *filling, struct tally_err *err)
     if (!put_far(filling, err)) {
         return false;
     }
-    free(filling->met_of); // before the lists take memory
-    filling->met_of = NULL;
+    forget_groups(filling); // before the lists take memory
     return cells_fill_pages(filling->cells, filling->state, &filling->sorted, err);
 }
 
@@ -436,7 +513,7 @@ static void release(struct filling *filling)
         free(filling->slice[s].group);
         free(filling->slice[s].place);
     }
-    free(filling->met_of);
+    forget_groups(filling);
     free(filling->all);
     free(filling->sorted.told);
     free(filling->sorted.lasting);

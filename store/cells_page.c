@@ -64,13 +64,16 @@ static void add_values(const struct paging *paging, uint16_t shape, uint32_t val
 
 // ---- cells --------------------------------------------------------------------------------
 
-static void fill_page(struct range *range, const struct cells_told *told, uint32_t count,
-                      int32_t first_day)
+// Incidents `begin` to `end`. Returns the last day of the page that is used.
+static uint32_t fill_page(struct range *range, uint32_t begin, uint32_t end, int32_t first_day)
 {
     const struct cells_groups *groups = range->paging->groups;
+    const struct cells_sorted *sorted = range->paging->sorted;
+    uint32_t last_day = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t day = told[i].day;
+    for (uint32_t i = begin; i < end; i++) {
+        struct cells_told told = cells_told_get(sorted->form, sorted->told, i);
+        uint32_t day = told.day;
         uint64_t bit = (uint64_t)1 << day % WORD_BITS;
         struct cells_entry *entry =
             (struct cells_entry *)(void *)(range->page + day * groups->stride);
@@ -79,8 +82,10 @@ static void fill_page(struct range *range, const struct cells_told *told, uint32
             fresh_entry(groups, range->page, day, first_day + (int32_t)day,
                         first_day + (int32_t)day);
         }
-        add_values(range->paging, told[i].shape, told[i].values, entry);
+        add_values(range->paging, told.shape, told.values, entry);
+        last_day = day > last_day ? day : last_day;
     }
+    return last_day;
 }
 
 // Lists the days that are used, and forgets them. The last word that has any is that of last_day.
@@ -97,16 +102,11 @@ static uint32_t take_days(struct range *range, uint32_t last_day)
     return days;
 }
 
-static bool fill_cells(struct range *range, const struct cells_told *told, uint32_t count,
-                       int32_t first_day, struct cells_list *out)
+static bool fill_cells(struct range *range, uint32_t begin, uint32_t end, int32_t first_day,
+                       struct cells_list *out)
 {
-    uint32_t last_day = 0;
+    uint32_t days = take_days(range, fill_page(range, begin, end, first_day));
 
-    for (uint32_t i = 0; i < count; i++) {
-        last_day = told[i].day > last_day ? told[i].day : last_day;
-    }
-    fill_page(range, told, count, first_day);
-    uint32_t days = take_days(range, last_day);
     return cells_list_pack(range->paging->groups, range->page, range->days, days, out, &range->err);
 }
 
@@ -181,10 +181,10 @@ static bool fill_group(struct range *range, uint32_t group)
     if (told == sorted->told_end[group]) {
         return true; // all have gone, or were put as changes
     }
-    bool ok = fill_cells(range, sorted->told + told, sorted->told_end[group] - told,
-                         sorted->first_day[group], &of->cells) &&
-              fill_spans(range, sorted->lasting + lasting, sorted->lasting_end[group] - lasting,
-                         &of->spans);
+    bool ok =
+        fill_cells(range, told, sorted->told_end[group], sorted->first_day[group], &of->cells) &&
+        fill_spans(range, sorted->lasting + lasting, sorted->lasting_end[group] - lasting,
+                   &of->spans);
     range->entries += (uint64_t)of->cells.count + of->spans.count;
     return ok;
 }

@@ -1,6 +1,7 @@
 // Day cells of a rollup: exact, and the same bytes whatever came and went.
 #include "store/cells.h"
 
+#include "store/cells_fill.h"
 #include "tests/unit/one_core.h"
 #include "tests/unit/report_fixture.h"
 #include "tests/unit/rollup_look.h"
@@ -457,6 +458,64 @@ static void many_at_once_equal_one_by_one(void **state)
     fixture_close(&fixture);
 }
 
+// More groups than 16 bits number, and more sets of measures, where one core meets them all.
+static void very_many_groups_and_values_equal_one_by_one(void **state)
+{
+    enum { COUNT = UINT16_MAX + 5000 };
+    struct fixture fixture;
+    char id[16];
+
+    (void)state;
+    fixture_open(&fixture);
+    struct cells *early = open_cells(&fixture);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        struct fixture_incident one = incident(id, i % 90, id, i);
+        one.feed = i % 2;
+        one.last_day += i % 4 == 3;
+        put(&fixture, one);
+    }
+    struct cells *late = open_cells(&fixture);
+    cpu_set_t all = use_one_core();
+    struct cells *alone = open_cells(&fixture);
+    use_cores(all);
+    same_bytes(encode(&fixture, early), encode(&fixture, late));
+    same_bytes(encode(&fixture, early), encode(&fixture, alone));
+    cells_close(early);
+    cells_close(late);
+    cells_close(alone);
+    fixture_close(&fixture);
+}
+
+static void what_is_told_of_incidents_comes_back_in_any_width(void **state)
+{
+    enum { COUNT = 5 };
+    static const struct cells_told_form forms[] = {{4, 16}, {4, 3},  {4, 0}, {6, 32},
+                                                   {6, 17}, {6, 16}, {8, 32}};
+    unsigned char told[COUNT * 8];
+
+    (void)state;
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        struct cells_told_form form = forms[f];
+        uint32_t shape_bits = form.stride * 8 - 16 - form.values_bits;
+        uint32_t shape_max = shape_bits >= 16 ? UINT16_MAX : (1U << shape_bits) - 1;
+        uint32_t values_max = (uint32_t)(((uint64_t)1 << form.values_bits) - 1);
+        for (uint32_t i = COUNT; i-- > 0;) { // the neighbours stay as they are
+            cells_told_put(
+                form, told, i,
+                (struct cells_told){.day = (uint16_t)(UINT16_MAX - i),
+                                    .values = values_max - values_max / COUNT * i,
+                                    .shape = (uint16_t)(shape_max - shape_max / COUNT * i)});
+        }
+        for (uint32_t i = 0; i < COUNT; i++) {
+            struct cells_told back = cells_told_get(form, told, i);
+            assert_int_equal(back.day, UINT16_MAX - i);
+            assert_int_equal(back.values, values_max - values_max / COUNT * i);
+            assert_int_equal(back.shape, shape_max - shape_max / COUNT * i);
+        }
+    }
+}
+
 static void dimension_that_came_later_is_unknown_in_older_incidents(void **state)
 {
     static const char *const narrow[] = {"country"};
@@ -529,6 +588,8 @@ int main(void)
         cmocka_unit_test(late_cells_equal_those_that_watched_from_the_start),
         cmocka_unit_test(all_at_once_equals_one_by_one),
         cmocka_unit_test(many_at_once_equal_one_by_one),
+        cmocka_unit_test(very_many_groups_and_values_equal_one_by_one),
+        cmocka_unit_test(what_is_told_of_incidents_comes_back_in_any_width),
         cmocka_unit_test(dimension_that_came_later_is_unknown_in_older_incidents),
         cmocka_unit_test(rollup_without_dimensions_and_measures_counts_in_one_group),
     };
