@@ -379,11 +379,11 @@ static bool unpack_and_apply(struct unit *unit, struct state_rows *out_rows, str
     return ok;
 }
 
-// The index takes appended rows when there are as many of them as it knows, or a million: a row
-// that turns out to be no new incident has taken room for nothing until then.
+// The index takes appended rows when there are as many of them as it knows, and no few: a row that
+// turns out to be no new incident has taken room for nothing until then.
 static bool note_applied(struct unit *unit, struct tally_err *err)
 {
-    enum { ROWS_LEAST = 1 << 16, LATE_LEAST = 1 << 20 };
+    enum { ROWS_LEAST = 1 << 16, LATE_LEAST = 1 << 18 };
     const struct incidents *incidents = &unit->state->feed[unit->batch.feed].incidents;
 
     unit->any_unpacked = false;

@@ -13,23 +13,27 @@ import fault
 from fault import must
 
 COPIES = 12
-FILES_MAX = 600
+FILES_FIRST = 200  # some segments
+FILES_A_COPY = 50
 ROWS = 400
 # Small segments, so that copies also fall between the end of one and the beginning of the next.
 CONFIG = fault.config("segment_max = 64K\npublish_interval = 50ms")
 
 
 class Feeder(threading.Thread):
-    """Drops one file after the other."""
+    """Drops one file after the other, so many as each copy may meet, however long it takes."""
 
     def __init__(self, box):
         super().__init__(daemon=True)
         self.box = box
         self.dropped = {}
+        self.allowed = FILES_FIRST
         self.ended = threading.Event()
 
     def run(self):
-        while len(self.dropped) < FILES_MAX and not self.ended.wait(0.01):
+        while not self.ended.wait(0.01):
+            if len(self.dropped) >= self.allowed:
+                continue
             name = f"file-{len(self.dropped)}.csv"
             text = fault.rows(f"F{len(self.dropped)}", ROWS)
             self.dropped[name] = text
@@ -62,6 +66,7 @@ def test_a_copy_at_any_moment(options, stack):
     sizes = set()
     for i in range(COPIES):
         copy = box.folder / f"copy-{i}"
+        feeder.allowed += FILES_A_COPY
         before = names(box)
         copy.mkdir()
         # What is there is listed first, as rsync does, and a shell for cp ledger/*.seg; `cp -r` may
