@@ -20,6 +20,15 @@ def share(reached, all_of_them):
     return f"{100 * reached / all_of_them:5.1f} %" if all_of_them else "    -  "
 
 
+FOLDERS = ("base/", "ingest/", "store/cluster/", "store/")  # of a file, the first that fits
+
+
+def total(files, names, what):
+    sums = [sum(files[name][i] for name in names) for i in range(4)]
+    print(f"{what:32} {share(sums[1], sums[0]):>8} {share(sums[3], sums[2]):>8} "
+          f"{sums[2] - sums[3]:5} of {sums[2]}")
+
+
 def main(coverage, details):
     files = {file["file"]: counted(file)
              for file in json.loads(pathlib.Path(coverage).read_text())["files"]}
@@ -33,9 +42,16 @@ def main(coverage, details):
     for name in order:
         lines, reached, branches, taken, _ = files[name]
         print(f"{name:32} {share(reached, lines):>8} {share(taken, branches):>8} {branches - taken:5}")
-    total = [sum(file[i] for file in files.values()) for i in range(4)]
-    print(f"coverage: lines {share(total[1], total[0]).strip()}, branches "
-          f"{share(total[3], total[2]).strip()} of {total[2]}; what is left: {details}")
+    print()
+    left = set(files)
+    for folder in FOLDERS:
+        names = {name for name in left if name.startswith(folder)}
+        left -= names
+        total(files, names, folder)
+    total(files, {name for name in files if not name.startswith("store/cluster/")},
+          "all but store/cluster/")
+    total(files, set(files), "all")
+    print(f"coverage: what is left: {details}")
 
 
 if __name__ == "__main__":
