@@ -1,9 +1,12 @@
 #include "base/arena.h"
 
+#include "base/pages.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -99,6 +102,20 @@ static void an_unused_arena_can_be_reset_and_done(void **state)
     arena_done(&arena);
 }
 
+static void large_pages_are_had_or_not(void **state)
+{
+    char *data = pages_alloc(3 * (size_t)MEGABYTE);
+
+    (void)state;
+    assert_non_null(data);
+    data[0] = data[3 * MEGABYTE - 1] = 1;
+    free(data);
+    assert_null(pages_alloc(SIZE_MAX));
+#ifndef __SANITIZE_ADDRESS__ // it ends whoever asks for more than there are addresses
+    assert_null(pages_alloc(SIZE_MAX / 4));
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +124,7 @@ int main(void)
         cmocka_unit_test(an_arena_that_is_full_says_so),
         cmocka_unit_test(a_reset_arena_serves_again),
         cmocka_unit_test(an_unused_arena_can_be_reset_and_done),
+        cmocka_unit_test(large_pages_are_had_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

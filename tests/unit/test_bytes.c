@@ -241,7 +241,10 @@ static void memory_that_cannot_be_had_is_remembered(void **state)
     assert_false(bytes_reserve(&bytes, SIZE_MAX / 2));
     assert_false(bytes.ok);
     bytes_put_u8(&bytes, 2);
+    bytes_set_u32(&bytes, 0, 3);
+    bytes_set_u64(&bytes, 0, 4);
     assert_int_equal(bytes.count, 1);
+    assert_int_equal(bytes.data[0], 1);
     bytes_clear(&bytes);
     assert_true(bytes.ok);
     bytes_done(&bytes);

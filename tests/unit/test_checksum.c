@@ -71,6 +71,7 @@ static void written_digests_are_read_back(void **state)
     assert_true(digest_equal(digest, digest_of("abc", 3)));
     assert_true(digest.high == 0x06b05ab6733a6185);
     assert_false(digest_equal(digest, digest_of("abd", 3)));
+    assert_false(digest_equal(digest, (struct digest){.low = digest.low, .high = 0}));
     rejects("");
     rejects("06b05ab6733a618578af5f94892f395");
     rejects("06b05ab6733a618578af5f94892f39500");

@@ -170,6 +170,7 @@ static void days_outside_the_calendar_are_not_valid(void **state)
     assert_false(day_is_valid((struct day_civil){.year = 10000, .month = 1, .day = 1}));
     assert_false(day_is_valid((struct day_civil){.year = -10000, .month = 1, .day = 1}));
     assert_false(day_is_valid((struct day_civil){.year = 2020, .month = 0, .day = 1}));
+    assert_false(day_is_valid((struct day_civil){.year = 2020, .month = 1, .day = 0}));
     assert_false(day_is_valid((struct day_civil){.year = 2020, .month = 1, .day = 32}));
     assert_true(day_is_valid((struct day_civil){.year = 2020, .month = 2, .day = 29}));
 }

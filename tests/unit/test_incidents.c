@@ -180,6 +180,13 @@ static void appended_rows_are_found_when_the_index_knows_them(void **state)
         incidents_index(&incidents, part, count_meeting, &met);
     }
     assert_int_equal(met, ALL - COUNT);
+    memset(room, 0, sizeof room); // one more by itself
+    room[incidents_part(nth(1))] = 1;
+    assert_true(incidents_reserve_rows(&incidents, room, &err));
+    incident = incidents_append(&incidents, nth(1));
+    incident->values = ALL;
+    incidents_index(&incidents, incidents_part(nth(1)), count_meeting, &met);
+    assert_int_equal(met, ALL - COUNT + 1);
     assert_int_equal(incidents_count(&incidents), COUNT);
     for (uint32_t i = 0; i < COUNT; i++) {
         incident = incidents_find(&incidents, nth(i));

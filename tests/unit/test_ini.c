@@ -83,6 +83,9 @@ static void an_indented_line_continues_the_value(void **state)
     reads_as("[rollup r]\nmeasures = killed\n    wounded\nby = a\n",
              "1 rollup r.=\n2 rollup r.measures=killed\n3+ rollup r.measures=wounded\n4 rollup "
              "r.by=a\n");
+    reads_as("[rollup r]\nmeasures = killed\n    wounded\t; both\n    ; a remark\n  a;b\n",
+             "1 rollup r.=\n2 rollup r.measures=killed\n3+ rollup r.measures=wounded\n5+ rollup "
+             "r.measures=a;b\n");
 }
 
 static void every_mistake_has_its_line(void **state)

@@ -458,6 +458,51 @@ static void malformed_content_is_corrupt_and_never_believed(void **state)
     bytes_done(&text);
 }
 
+// Frames of which the core that meets one says so, whichever the others meet: told is the first.
+static void of_several_malformed_frames_the_first_is_told(void **state)
+{
+    enum { FRAMES = 9, FIRST = 3 };
+    struct columns *columns = calloc(1, sizeof *columns);
+    struct ledger_frame frame = {0};
+    const struct ledger_frame *wrong;
+    struct unpacker unpacker;
+    struct state_rows rows;
+    struct crafted crafted;
+    struct bytes payload;
+    struct state inner;
+    uint16_t shape;
+
+    (void)state;
+    assert_non_null(columns);
+    crafted_open(&crafted);
+    assert_true(state_init(&inner, &crafted.err));
+    assert_true(state_add_shape(&inner, crafted.shape, &shape, &crafted.err));
+    unpacker_init(&unpacker, &inner);
+    bytes_init(&payload);
+    for (int round = 0; round < 50; round++) {
+        assert_true(unpacker_begin(&unpacker, shape, &crafted.err));
+        for (uint32_t i = 0; i < FRAMES; i++) {
+            columns->count = 1 + i % 2 * 1000;
+            columns->dims_count = 1;
+            columns->value[COLUMN_OP][0] = i >= FIRST ? 77 : 0;
+            bytes_clear(&payload);
+            columns_encode(columns, &payload);
+            frame.at.offset = i;
+            frame.payload = cursor_over(payload.data, payload.count);
+            assert_true(unpacker_put_rows(&unpacker, &frame, &crafted.err));
+        }
+        assert_false(unpacker_take_rows(&unpacker, NULL, &rows, &wrong, &crafted.err));
+        assert_int_equal(crafted.err.code, TALLY_CORRUPT);
+        assert_non_null(wrong);
+        assert_int_equal(wrong->at.offset, FIRST);
+    }
+    bytes_done(&payload);
+    unpacker_done(&unpacker);
+    state_done(&inner);
+    crafted_close(&crafted);
+    free(columns);
+}
+
 static void batches_that_do_not_follow_one_another_are_corrupt(void **state)
 {
     static const struct {
@@ -569,6 +614,7 @@ int main(void)
         cmocka_unit_test(missing_segment_between_two_batches_is_damage),
         cmocka_unit_test(parts_of_two_ledgers_are_no_batch),
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
+        cmocka_unit_test(of_several_malformed_frames_the_first_is_told),
         cmocka_unit_test(batches_that_do_not_follow_one_another_are_corrupt),
         cmocka_unit_test(rejects_are_read_until_somebody_refuses),
         cmocka_unit_test(visitor_that_refuses_ends_the_replay),
