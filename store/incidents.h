@@ -189,9 +189,9 @@ struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct 
 struct incident *incidents_append(struct incidents *incidents, uint64_t id);
 // An id that was kept already, or appended before: `late` is gone when this returns.
 typedef void incidents_meet(void *context, struct incident *kept, const struct incident *late);
-// From here on all rows of the part are found. Those that were appended are met in order. Requires:
-// room in its index. Threads: parts are independent.
-void incidents_index(struct incidents *incidents, uint32_t part, incidents_meet *meet,
+// From here on all rows of part `number` are found. Those that were appended are met in order.
+// Requires: room in its index. Threads: parts are independent.
+void incidents_index(struct incidents *incidents, uint32_t number, incidents_meet *meet,
                      void *context);
 
 // Asks for the memory that a find will look at, some finds ahead, and for that of a new row.
