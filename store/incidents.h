@@ -177,15 +177,15 @@ bool incidents_reserve_rows(struct incidents *incidents, const uint32_t further[
 bool incidents_reserve_index(struct incidents *incidents, struct tally_err *err);
 // In which part an id is.
 uint8_t incidents_part(uint64_t id);
-// A row with this id, of which all else is for the caller to set. Requires: it is absent.
-// NULL: as incidents_reserve_parts. Requires: the index knows all rows of its part.
+// A row with this id, of which all else is for the caller to set. Requires: it is absent, and the
+// index knows all rows of its part. NULL: as incidents_reserve_parts.
 struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct tally_err *err);
 
 // Many rows whose ids are most likely all new: each is appended to its part, which costs a line of
 // memory that is written in order, and the parts' indexes take them later, part by part, while one
 // index stays near the processor. Meanwhile they are not found.
 //
-// Requires: room for the row.
+// Requires: room for the row. Threads: parts are independent.
 struct incident *incidents_append(struct incidents *incidents, uint64_t id);
 // An id that was kept already, or appended before: `late` is gone when this returns.
 typedef void incidents_meet(void *context, struct incident *kept, const struct incident *late);

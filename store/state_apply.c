@@ -414,7 +414,6 @@ static struct state_row row_of(struct indexed *indexed, const struct incident *l
     const struct state *state = indexed->indexing->state;
     const struct incidents *incidents = incidents_of(state, indexed->indexing->batch);
     struct incident_origin origin = {0};
-    unsigned flags = incident_flags(late);
 
     for (size_t i = 0; i < state->shape[late->shape]->dims_count; i++) {
         indexed->dims[i] = incidents_dim(incidents, late, i);
@@ -431,9 +430,7 @@ static struct state_row row_of(struct indexed *indexed, const struct incident *l
                               .record = origin.record,
                               .line = origin.line,
                               .op = ROWS_PUT,
-                              .revision_kind = flags & INCIDENT_REVISION_NUMBER ? REVISION_NUMBER
-                                               : flags & INCIDENT_REVISION_TEXT ? REVISION_TEXT
-                                                                                : REVISION_NONE};
+                              .revision_kind = (uint8_t)incident_revision(state, late).kind};
 }
 
 static void meet(void *context, struct incident *kept, const struct incident *late)

@@ -28,7 +28,7 @@ static struct {
 long fail_step(enum fail_kind kind)
 {
 #ifdef __SANITIZE_ADDRESS__
-    return kind == FAIL_MEMORY && !getenv("TALLY_LONG") ? 17 : 1;
+    return kind == FAIL_MEMORY && !getenv("TALLY_LONG") ? 7 : 1;
 #else
     (void)kind;
     return 1;

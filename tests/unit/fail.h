@@ -13,7 +13,7 @@ enum fail_kind {
     FAIL_SIGNAL, // EINTR, of those that a signal may interrupt
 };
 
-// Hundreds of runs under a sanitizer take minutes: there it is every seventeenth allocation, unless
+// Hundreds of runs under a sanitizer take minutes: there it is every seventh allocation, unless
 // TALLY_LONG is set, while all of them are tried without one.
 long fail_step(enum fail_kind kind);
 // From here on; `at` 1 is the next one.
