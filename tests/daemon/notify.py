@@ -77,7 +77,7 @@ def test_slow_work_that_goes_on_feeds_it(options, stack):
     box.drop("long.csv", operated.rows("L", 60000))
     box.wait(lambda: b"long.csv" in box.names("claimed"), "the file is taken")
     started = time.monotonic()
-    systemd.told.clear()
+    systemd.forget()
     while box.names("claimed"):
         systemd.listen(TURN_S)
     fed = sum("WATCHDOG" in message for message in systemd.told)

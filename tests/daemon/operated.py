@@ -1,7 +1,9 @@
 """What the tests of this folder share: the sandbox of tests/crash, and a systemd that listens."""
 
 import pathlib
+import queue
 import socket
+import threading
 import sys
 import time
 
@@ -12,18 +14,32 @@ from fault import Failure  # noqa: E402
 
 
 class Listener:
-    """The socket that systemd would hand over as NOTIFY_SOCKET."""
+    """The socket that systemd would hand over as NOTIFY_SOCKET.
+
+    A thread takes what comes, as systemd does: the kernel holds some ten messages, and a daemon
+    that has one more to send waits for good.
+    """
 
     def __init__(self, folder):
         self.path = folder / "notify"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
-        self.told = []  # messages, each a dict of its assignments
+        self.told = []  # messages that were listened to, each a dict of its assignments
+        self.came = queue.SimpleQueue()
+        self.taker = threading.Thread(target=self._take, daemon=True)
+        self.taker.start()
+
+    def _take(self):
+        while text := self.socket.recv(65536).decode():
+            self.came.put(dict(line.split("=", 1) for line in text.splitlines()))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", str(self.path))
+        self.taker.join()
         self.socket.close()
 
     def env(self, **more):
@@ -31,12 +47,10 @@ class Listener:
 
     def listen(self, seconds):
         """One more message; None when none comes in time."""
-        self.socket.settimeout(seconds)
         try:
-            text = self.socket.recv(65536).decode()
-        except TimeoutError:
+            message = self.came.get(timeout=seconds)
+        except queue.Empty:
             return None
-        message = dict(line.split("=", 1) for line in text.splitlines())
         self.told.append(message)
         return message
 
@@ -49,8 +63,15 @@ class Listener:
             if key in message and value in (None, message[key]):
                 return message
 
+    def forget(self):
+        """All that came before."""
+        while self.listen(0) is not None:
+            pass
+        self.told.clear()
+
     def during(self, seconds):
         """All that comes in this time."""
+        self.forget()
         end = time.monotonic() + seconds
         messages = []
         while (left := end - time.monotonic()) > 0:
