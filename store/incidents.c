@@ -96,13 +96,15 @@ void incidents_set_origin(const struct incidents *incidents, struct incident *in
 
 // ---- rows of a part -----------------------------------------------------------------------
 
-// Whoever walks a part asks for the rows of the next block while it is at those of this one: blocks
-// lie far apart, and the processor finds only the next lines by itself.
-static void prefetch_next_block(const struct incidents *incidents,
-                                const struct incidents_part *part, uint32_t row)
+// Whoever walks a part asks for rows well before it is at them: blocks lie far apart, and the
+// processor finds only the next lines by itself.
+static void prefetch_ahead(const struct incidents *incidents, const struct incidents_part *part,
+                           uint32_t row)
 {
-    if (row + BLOCK_ROWS < part->count) {
-        __builtin_prefetch(row_at(incidents, part, row + BLOCK_ROWS));
+    enum { AHEAD = 64 };
+
+    if (row + AHEAD < part->count) {
+        __builtin_prefetch(row_at(incidents, part, row + AHEAD));
     }
 }
 
@@ -123,12 +125,14 @@ static bool add_block(struct incidents *incidents, struct incidents_part *part,
         part->block = block;
         part->blocks_capacity = capacity;
     }
+    uint32_t count = block_rows(part->room);
     unsigned char *rows =
-        arena_alloc(&incidents->rows, (size_t)BLOCK_ROWS * incidents->layout.stride, err);
+        arena_alloc(&incidents->rows, (size_t)count * incidents->layout.stride, err);
     if (!rows) {
         return false;
     }
     part->block[part->blocks++] = rows;
+    part->room += count;
     return true;
 }
 
@@ -197,7 +201,7 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
 // Where a row goes if it is new.
 static void prefetch_new_row(const struct incidents *incidents, const struct incidents_part *part)
 {
-    if (part->count < part->blocks * BLOCK_ROWS) {
+    if (part->count < part->room) {
         __builtin_prefetch(row_at(incidents, part, part->count), 1);
     }
 }
@@ -275,7 +279,7 @@ static void move_slots(const struct incidents *incidents, struct incidents_part 
     part->slot = slot;
     part->slots = slots;
     for (uint32_t row = 0; row < part->indexed; row++) {
-        prefetch_next_block(incidents, part, row);
+        prefetch_ahead(incidents, part, row);
         place(part, hash_of(row_at(incidents, part, row)->id), row);
     }
 }
@@ -412,7 +416,7 @@ static bool reserve_rows(struct incidents *incidents, struct incidents_part *par
     if (further > PART_ROWS_MAX - part->count) {
         return too_many(err);
     }
-    while (part->blocks * BLOCK_ROWS < part->count + further) {
+    while (part->room < part->count + further) {
         if (!add_block(incidents, part, err)) {
             return false;
         }
@@ -468,7 +472,7 @@ struct incident *incidents_add(struct incidents *incidents, uint64_t id, struct 
         return NULL;
     }
     if (!reserve_slots(incidents, part, part->count + 1, err) ||
-        (part->count == part->blocks * BLOCK_ROWS && !add_block(incidents, part, err))) {
+        (part->count == part->room && !add_block(incidents, part, err))) {
         return NULL;
     }
     struct incident *incident = row_at(incidents, part, part->count);
@@ -483,7 +487,7 @@ struct incident *incidents_append(struct incidents *incidents, uint64_t id)
 {
     struct incidents_part *part = part_of(incidents, hash_of(id));
 
-    assert(part->count < part->blocks * BLOCK_ROWS);
+    assert(part->count < part->room);
     struct incident *incident = row_at(incidents, part, part->count++);
     incident->id = id;
     return incident;
@@ -529,7 +533,7 @@ struct incident *incidents_next(const struct incidents *incidents, struct incide
     for (; incidents->part && walk->part < INCIDENTS_PARTS; walk->part++, walk->row = 0) {
         const struct incidents_part *part = &incidents->part[walk->part];
         if (walk->row < part->count) {
-            prefetch_next_block(incidents, part, walk->row);
+            prefetch_ahead(incidents, part, walk->row);
             return row_at(incidents, part, walk->row++);
         }
     }

@@ -12,9 +12,10 @@
 // rows and slots of its own, so that its index grows alone, and parts may be filled by different
 // threads.
 //
-// Memory: a row, and 5 to 7 bytes of slots, up to 10 while parts grow one by one and leave slots
-// behind. A row without origin takes 22 bytes, the revision, and 1 byte a dimension where all its
-// texts are among the first 255 of the state, 2 where among the first 65,535.
+// Memory: a row, up to a sixteenth of it to spare, and 5 to 7 bytes of slots, up to 10 while parts
+// grow one by one and leave slots behind. A row without origin takes 22 bytes, the revision, and 1
+// byte a dimension where all its texts are among the first 255 of the state, 2 where among the
+// first 65,535.
 //
 // A row stays where it is until incidents_fit lays it out anew.
 #ifndef STORE_INCIDENTS_H
@@ -119,6 +120,7 @@ struct incidents_part {
     uint32_t count;        // of rows
     uint32_t indexed;      // of them, the first ones: those that the index knows
     uint32_t slots;
+    uint32_t room; // for rows, in its blocks
     uint32_t blocks;
     uint32_t blocks_capacity;
 };

@@ -95,13 +95,15 @@ static bool copy_part(const struct incidents *incidents, const struct incidents_
         return no_memory(err);
     }
     *out_block = block;
+    uint32_t room = 0;
     for (uint32_t i = 0; i < part->blocks; i++) {
-        block[i] = arena_alloc(rows, (size_t)BLOCK_ROWS * layout->stride, err);
+        block[i] = arena_alloc(rows, (size_t)block_rows(room) * layout->stride, err);
         if (!block[i]) {
             return false;
         }
+        room += block_rows(room);
     }
-    assert(part->count <= (size_t)part->blocks * BLOCK_ROWS);
+    assert(part->count <= room);
     for (uint32_t row = 0; row < part->count; row++) {
         copy_row(incidents, layout, row_at(incidents, part, row),
                  row_in(block, row, layout->stride));

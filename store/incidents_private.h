@@ -7,10 +7,27 @@
 #include <endian.h>
 #include <string.h>
 
+// Rows of a part lie in blocks: 32 of 64 rows, and of each further size, which is twice that
+// before,
+// 16. So at most a sixteenth is room to spare, and there are few enough pointers to blocks to stay
+// near the processor, however many rows there are.
 enum {
-    BLOCK_BITS = 6, // a block of rows: 64
-    BLOCK_ROWS = 1 << BLOCK_BITS,
+    BLOCK_BITS = 6, // rows of the first blocks
+    SIZE_BITS = 4,  // blocks of a size
 };
+
+// How often the size has doubled where a row is.
+static inline uint32_t row_doubled(uint32_t row)
+{
+    enum { BITS = BLOCK_BITS + SIZE_BITS };
+    return 31 - BITS - (uint32_t)__builtin_clz(row | 1U << BITS);
+}
+
+// Rows of the block that begins with a row.
+static inline uint32_t block_rows(uint32_t row)
+{
+    return 1U << (BLOCK_BITS + row_doubled(row));
+}
 
 // Where the parts of a row stand, by how wide they are.
 void incidents_set_places(struct incidents_layout *layout, bool keeps_origins);
@@ -69,7 +86,10 @@ static inline void row_put_dim(const struct incidents_layout *layout, struct inc
 
 static inline struct incident *row_in(unsigned char *const *block, uint32_t row, uint32_t stride)
 {
-    void *at = block[row >> BLOCK_BITS] + (size_t)(row & (BLOCK_ROWS - 1)) * stride;
+    uint32_t doubled = row_doubled(row);
+    uint32_t bits = BLOCK_BITS + doubled;
+    void *at =
+        block[(row >> bits) + (doubled << SIZE_BITS)] + (size_t)(row & ((1U << bits) - 1)) * stride;
     return at;
 }
 

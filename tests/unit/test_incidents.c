@@ -1,6 +1,7 @@
 // Incidents in memory: ids as numbers that read back, the index, and what a row holds.
 #include "store/id.h"
 #include "store/incidents.h"
+#include "store/incidents_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -288,6 +289,25 @@ static void a_row_takes_what_its_feed_needs(void **state)
 }
 
 // A shape with further dimensions that say nothing yet.
+// Blocks laid one behind the other here: then each row stands behind the one before it.
+static void blocks_grow_and_hold_each_row_once(void **state)
+{
+    enum { ROWS = 1 << 16, BLOCKS_MAX = 256 };
+    static unsigned char rows[ROWS];
+    unsigned char *block[BLOCKS_MAX];
+    uint32_t blocks = 0;
+
+    (void)state;
+    for (uint32_t room = 0; room < ROWS; room += block_rows(room)) {
+        block[blocks++] = &rows[room];
+        assert_true(block_rows(room) == 64 || block_rows(room) * 16 <= room);
+    }
+    assert_int_equal(blocks, 32 + 5 * 16);
+    for (uint32_t row = 0; row < ROWS; row++) {
+        assert_ptr_equal(row_in(block, row, 1), &rows[row]);
+    }
+}
+
 static void rows_stay_where_they_are_when_nothing_gets_wider(void **state)
 {
     struct incidents incidents;
@@ -342,6 +362,7 @@ int main(void)
         cmocka_unit_test(appended_rows_are_found_when_the_index_knows_them),
         cmocka_unit_test(rows_are_laid_out_anew_when_one_needs_more),
         cmocka_unit_test(a_row_takes_what_its_feed_needs),
+        cmocka_unit_test(blocks_grow_and_hold_each_row_once),
         cmocka_unit_test(rows_stay_where_they_are_when_nothing_gets_wider),
         cmocka_unit_test(more_than_there_can_be_are_no_hint),
     };
