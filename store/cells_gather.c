@@ -264,6 +264,10 @@ bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
                          struct rollup_made *now, struct tally_err *err)
 {
     struct gathering gathering = {.groups = groups, .texts = texts, .now = *now, .ok = true};
+
+    if (!cells_groups_find_waiting(groups, err)) {
+        return false;
+    }
     uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);
     uint32_t *order = calloc(groups->pending.count + (size_t)1, sizeof *order);
 

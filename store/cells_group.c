@@ -361,6 +361,9 @@ static bool settle_pending(struct cells_groups *groups, const uint32_t *end, con
 
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err)
 {
+    if (!cells_groups_find_waiting(groups, err)) {
+        return false;
+    }
     uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);
     uint32_t *order = calloc(groups->pending.count + (size_t)1, sizeof *order);
     uint32_t *scratch = calloc(groups->pending.count + (size_t)1, sizeof *scratch);
@@ -420,16 +423,55 @@ static bool reserve_group(struct cells_groups *groups, struct tally_err *err)
     return true;
 }
 
-bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
-                       struct tally_err *err)
+static bool find_by(struct cells_groups *groups, const uint32_t *codes, uint64_t hash,
+                    uint32_t *out_group, struct tally_err *err)
 {
-    if (!reserve_group(groups, err) || !cells_keys_find(&groups->keys, codes, out_group, err)) {
+    if (!reserve_group(groups, err) ||
+        !cells_keys_find_by(&groups->keys, codes, hash, out_group, err)) {
         return false;
     }
     if (*out_group == groups->count) {
         groups->group[groups->count++] = (struct cells_group){.base = CELLS_NO_BASE};
     }
     return true;
+}
+
+bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
+                       struct tally_err *err)
+{
+    return find_by(groups, codes, cells_keys_prefetch(&groups->keys, codes), out_group, err);
+}
+
+// An incident more or less.
+static void count_change(struct cells_group *group, uint32_t incidents)
+{
+    assert((int32_t)incidents > 0 || group->incidents > 0);
+    group->incidents += (uint64_t)(int64_t)(int32_t)incidents;
+}
+
+bool cells_groups_find_waiting(struct cells_groups *groups, struct tally_err *err)
+{
+    uint32_t count = groups->waiting_count;
+    uint32_t first = groups->pending.count - count;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        uint32_t number = cells_keys_prefetch_codes(&groups->keys, groups->waiting[i].hash);
+        if (number < groups->count) {
+            __builtin_prefetch(&groups->group[number].incidents, 1);
+        }
+    }
+    for (i = 0; i < count; i++) {
+        const struct cells_waiting *waiting = &groups->waiting[i];
+        struct cells_entry *entry = entry_at(groups, groups->pending.data, first + i);
+        if (!find_by(groups, waiting->codes, waiting->hash, &entry->group, err)) {
+            break;
+        }
+        count_change(&groups->group[entry->group], entry->incidents);
+    }
+    groups->waiting_count = count - i;
+    memmove(groups->waiting, groups->waiting + i, (count - i) * sizeof *groups->waiting);
+    return i == count;
 }
 
 static void put_pending(struct cells_groups *groups, uint32_t group,
@@ -454,11 +496,11 @@ static void put_pending(struct cells_groups *groups, uint32_t group,
 bool cells_groups_put(struct cells_groups *groups, uint32_t group,
                       const struct cells_change *change, struct tally_err *err)
 {
+    assert(groups->waiting_count == 0);
     if (!reserve_pending(groups, err)) {
         return false;
     }
-    assert(change->sign > 0 || groups->group[group].incidents > 0);
-    groups->group[group].incidents += change->sign > 0 ? 1 : UINT64_MAX;
+    count_change(&groups->group[group], (uint32_t)change->sign);
     put_pending(groups, group, change);
     return true;
 }
@@ -466,10 +508,15 @@ bool cells_groups_put(struct cells_groups *groups, uint32_t group,
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err)
 {
-    uint32_t group;
-
-    return cells_groups_find(groups, codes, &group, err) &&
-           cells_groups_put(groups, group, change, err);
+    if ((groups->waiting_count == CELLS_WAITING_MAX && !cells_groups_find_waiting(groups, err)) ||
+        !reserve_pending(groups, err)) {
+        return false;
+    }
+    struct cells_waiting *waiting = &groups->waiting[groups->waiting_count++];
+    waiting->hash = cells_keys_prefetch(&groups->keys, codes);
+    memcpy(waiting->codes, codes, groups->keys.dims_count * sizeof *codes);
+    put_pending(groups, 0, change);
+    return true;
 }
 
 bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
@@ -477,7 +524,8 @@ bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
 {
     uint32_t group;
 
-    if (!cells_groups_find(groups, codes, &group, err) || !reserve_pending(groups, err)) {
+    if (!cells_groups_find_waiting(groups, err) || !cells_groups_find(groups, codes, &group, err) ||
+        !reserve_pending(groups, err)) {
         return false;
     }
     struct cells_entry *to = entry_at(groups, groups->pending.data, groups->pending.count++);

@@ -5,11 +5,12 @@
 //   changes, as they come --> pending --settle--> lists of the groups: all that counts
 //                                     \-gather--> differences: what changed since the base file
 //
-// A change costs finding its group and a few words at the end of what is pending. Lists are what
-// the base file of the rollup says. While it stands, pending changes are gathered into differences,
-// sorted by group and day, which are what the patch says: that costs what changed. When the base is
-// to be written anew, or much has changed, differences and changes are settled: merged into the
-// lists, each of which is walked once.
+// A change costs finding its group and a few words at the end of what is pending. The last changes
+// wait for their groups, so that the memory of many is asked for before one is looked at. Lists are
+// what the base file of the rollup says. While it stands, pending changes are gathered into
+// differences, sorted by group and day, which are what the patch says: that costs what changed.
+// When the base is to be written anew, or much has changed, differences and changes are settled:
+// merged into the lists, each of which is walked once.
 //
 //   what counts = lists + differences + pending
 //
@@ -68,6 +69,14 @@ struct cells_run {
 
 #define CELLS_NO_BASE UINT32_MAX
 
+enum { CELLS_WAITING_MAX = 64 };
+
+// A pending change whose group is not looked up yet.
+struct cells_waiting {
+    uint64_t hash;
+    uint32_t codes[ROLLUP_DIMS_MAX];
+};
+
 struct cells_group {
     uint64_t incidents;      // in all cells; 0: the group is left out
     uint32_t base;           // its number in the base file; CELLS_NO_BASE: it is not there
@@ -79,9 +88,11 @@ struct cells_group {
 
 struct cells_groups {
     size_t measures_count;
-    size_t stride;            // bytes an entry
-    struct cells_run pending; // a cell, and a span where it lasts
-    struct cells_run cells;   // differences, sorted by group and days, none of them nothing
+    size_t stride;                                   // bytes an entry
+    struct cells_run pending;                        // a cell, and a span where it lasts
+    struct cells_waiting waiting[CELLS_WAITING_MAX]; // of the last of them
+    uint32_t waiting_count;
+    struct cells_run cells; // differences, sorted by group and days, none of them nothing
     struct cells_run spans;
     uint64_t entries;       // in all lists
     bool moved;             // the lists are no longer what the base file says
@@ -104,7 +115,7 @@ bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t me
 void cells_groups_done(struct cells_groups *groups);
 bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
                          const struct cells_change *change, struct tally_err *err);
-// The same for a group that is known.
+// The same for a group that is known. Requires: no other change waits for its group.
 bool cells_groups_put(struct cells_groups *groups, uint32_t group,
                       const struct cells_change *change, struct tally_err *err);
 // Sums of many incidents instead of one. Requires: what entry->incidents says fits an entry.
@@ -113,6 +124,9 @@ bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
 // The group of these codes, added when new.
 bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
                        struct tally_err *err);
+// The groups of changes that wait for them: before groups are read or put to. After a failure (no
+// memory) it can be tried again.
+bool cells_groups_find_waiting(struct cells_groups *groups, struct tally_err *err);
 // Merges differences and what is pending into the lists: before those are read. After a failure it
 // can be tried again. Errors: TALLY_NO_MEMORY; TALLY_LIMIT: an entry of more than INCIDENTS_MAX.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);

@@ -101,6 +101,17 @@ uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *code
     return hash;
 }
 
+uint32_t cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash)
+{
+    uint64_t slot = keys->slot[first_slot(keys, hash)];
+    uint32_t number = (uint32_t)slot - 1;
+
+    if (slot != 0) {
+        __builtin_prefetch(cells_keys_codes(keys, number));
+    }
+    return number;
+}
+
 bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
                      struct tally_err *err)
 {

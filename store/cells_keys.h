@@ -28,8 +28,11 @@ void cells_keys_done(struct cells_keys *keys); // zeroed is allowed
 bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
                      struct tally_err *err);
 
-// The same in two steps, for who looks up many: asks for the slot some of them ahead.
+// The same in steps, for who looks up many: asks for the slot some of them ahead.
 uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *codes);
+// When that had time to come: asks for the codes that are most likely these. Returns their number;
+// UINT32_MAX: there are none.
+uint32_t cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash);
 // `hash`: what prefetch gave for these codes.
 bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
                         uint32_t *out_number, struct tally_err *err);
