@@ -258,27 +258,53 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
 
 // ---- many rows ----------------------------------------------------------------------------
 
-// Asks for what a later row will look at, so that memory has time to answer.
+// Asks for what later rows will look at, so that memory has time to answer: for a row's slot AHEAD
+// rows before its turn, for the row that the slot leads to half as many.
+enum { AHEAD = 16 };
+
+static void prefetch_slot(const struct state_applying *applying, const struct state_row *row)
+{
+    const struct incidents *incidents = incidents_of(applying->state, applying->batch);
+
+    if (applying->rows->index_later) {
+        incidents_prefetch_append(incidents, row->id);
+    } else {
+        incidents_prefetch(incidents, row->id);
+    }
+}
+
+static void prefetch_row(const struct state_applying *applying, const struct state_applied *applied,
+                         const struct state_row *row)
+{
+    // Only where some are kept already.
+    if (!applying->rows->index_later && applied->counts.added < applied->rows) {
+        incidents_prefetch_row(incidents_of(applying->state, applying->batch), row->id);
+    }
+}
+
+static void prefetch_first(const struct state_applying *applying,
+                           const struct state_applied *applied, const struct state_row *row,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < AHEAD && i < count; i++) {
+        prefetch_slot(applying, &row[i]);
+    }
+    for (uint32_t i = 0; i < AHEAD / 2 && i < count; i++) {
+        prefetch_row(applying, applied, &row[i]);
+    }
+}
+
 static void prefetch(const struct state_applying *applying, const struct state_applied *applied,
                      const struct state_row *row, uint32_t left)
 {
-    enum { AHEAD = 16 };
-    const struct incidents *incidents = incidents_of(applying->state, applying->batch);
-
     if (left > 2 * AHEAD) { // another core wrote half of them
         __builtin_prefetch(&row[2 * AHEAD]);
     }
-    if (applying->rows->index_later) {
-        if (left > AHEAD) {
-            incidents_prefetch_append(incidents, row[AHEAD].id);
-        }
-        return;
-    }
     if (left > AHEAD) {
-        incidents_prefetch(incidents, row[AHEAD].id);
+        prefetch_slot(applying, &row[AHEAD]);
     }
-    if (left > AHEAD / 2 && applied->counts.added < applied->rows) { // some are kept already
-        incidents_prefetch_row(incidents, row[AHEAD / 2].id);
+    if (left > AHEAD / 2) {
+        prefetch_row(applying, applied, &row[AHEAD / 2]);
     }
 }
 
@@ -293,6 +319,7 @@ static bool apply_lane(const struct state_applying *applying, const struct state
 {
     const struct state_row *row = slice->row[lane];
 
+    prefetch_first(applying, applied, row, slice->count[lane]);
     for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
         prefetch(applying, applied, row, left);
         if (applying->rows->index_later) {
