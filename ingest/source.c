@@ -10,6 +10,7 @@
 #include <zstd_errors.h>
 
 enum {
+    PEEK_FIRST = 16 * 1024,
     FILE_BYTES = 64 * 1024,   // compressed bytes at hand
     RATIO_FREE = 1 << 20,     // inflated bytes up to which the ratio is not looked at
     ZSTD_WINDOW_LOG_MAX = 27, // 128 MiB, what `zstd --long` makes
@@ -296,19 +297,24 @@ static ssize_t read_content(struct source *source, void *data, size_t count, str
 bool source_peek(struct source *source, size_t count, const unsigned char **out_data,
                  size_t *out_count, struct tally_err *err)
 {
+    size_t room = 0;
+    ssize_t got = 1;
+
     assert(!source->peeked);
-    source->peeked = malloc(count);
-    if (!source->peeked) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", count);
-    }
-    while (source->peeked_count < count) {
-        ssize_t got = read_content(source, source->peeked + source->peeked_count,
-                                   count - source->peeked_count, err);
+    while (got > 0 && source->peeked_count < count) {
+        if (source->peeked_count == room) { // most files are small
+            room = room == 0 ? PEEK_FIRST : 2 * room;
+            room = room < count ? room : count;
+            unsigned char *peeked = realloc(source->peeked, room);
+            if (!peeked) {
+                return err_set(err, TALLY_NO_MEMORY, "no memory for %zu bytes", room);
+            }
+            source->peeked = peeked;
+        }
+        got = read_content(source, source->peeked + source->peeked_count,
+                           room - source->peeked_count, err);
         if (got < 0) {
             return false;
-        }
-        if (got == 0) {
-            break;
         }
         source->peeked_count += (size_t)got;
     }
