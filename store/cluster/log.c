@@ -120,6 +120,7 @@ static bool put_entry(const struct log_entry *entry, struct bytes *scratch, stru
         return false;
     }
     bytes_put_text(out, (const char *)scratch->data, scratch->count);
+    out->ok = out->ok && scratch->ok; // before the scratch is cleared, which forgives it
     bytes_clear(scratch);
     batch_end_encode(&end, scratch);
     bytes_put_text(out, (const char *)scratch->data, scratch->count);
