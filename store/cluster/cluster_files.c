@@ -315,6 +315,10 @@ static bool count_it(struct cluster_store *store, const struct cluster_entry *se
     struct state *known = &store->known;
     uint16_t shape;
 
+    if (!bytes_reserve(&store->committed, sizeof batch->of.key)) {
+        store->committed.ok = true; // it holds what it held
+        return no_memory(err);
+    }
     if (!state_add_shape(known, batch->of.shape, &shape, err)) {
         return false;
     }
@@ -327,7 +331,7 @@ static bool count_it(struct cluster_store *store, const struct cluster_entry *se
     }
     known->feed[as.feed].live += batch->counts.added - batch->counts.withdrawn;
     bytes_put(&store->committed, &batch->of.key, sizeof batch->of.key);
-    return store->committed.ok || no_memory(err);
+    return true;
 }
 
 static bool accept(struct cluster_store *store, const struct store_file_end *end,

@@ -158,18 +158,19 @@ static void note_newest(struct cluster_store *store)
     }
 }
 
-// What is known of feeds and snapshots follows from the list alone.
-static bool know_anew(struct cluster_store *store, struct tally_err *err)
+// What is known of feeds and snapshots follows from the list alone. Requires: `known` is not
+// initialised.
+static bool know(const struct log *log, struct state *known, struct bytes *committed,
+                 struct tally_err *err)
 {
-    state_done(&store->known);
-    bytes_clear(&store->committed);
-    if (!state_init(&store->known, err) ||
-        !log_apply(&store->log, &replay_all, &store->known, err) ||
-        !log_committed(&store->log, &replay_all, &store->committed, err)) {
+    if (!state_init(known, err)) {
         return false;
     }
-    count_live(store);
-    note_newest(store);
+    if (!log_apply(log, &replay_all, known, err) ||
+        !log_committed(log, &replay_all, committed, err)) {
+        state_done(known);
+        return false;
+    }
     return true;
 }
 
@@ -190,11 +191,28 @@ static bool count_entries(struct cluster_store *store, uint64_t *out_count, stru
 
 bool cluster_load(struct cluster_store *store, struct tally_err *err)
 {
+    struct log log;
+    struct bytes committed;
+    struct state known;
+
     assert(store->put_count == store->sealed_count && !store->open);
-    if (!log_load(&store->log, store->servers, err) ||
-        !shapes_load(&store->shapes, store->servers, err) || !know_anew(store, err)) {
+    // Beside what is there, which goes on being right where this fails.
+    log_init(&log);
+    bytes_init(&committed);
+    if (!log_load(&log, store->servers, err) || !shapes_load(&store->shapes, store->servers, err) ||
+        !know(&log, &known, &committed, err)) {
+        log_done(&log);
+        bytes_done(&committed);
         return false;
     }
+    log_done(&store->log);
+    bytes_done(&store->committed);
+    state_done(&store->known);
+    store->log = log;
+    store->committed = committed;
+    store->known = known;
+    count_live(store);
+    note_newest(store);
     cluster_forget_sealed(store);
     for (size_t i = 0; i < store->rollups_count; i++) {
         store->rollup[i].dirty |= look_at_list(store, &store->rollup[i]);
