@@ -115,32 +115,20 @@ static void put_table_is(struct schema *schema, const char *column, const char *
 }
 
 // Engines and expressions are told with other blanks and quotes by every version.
-static void strip(char *text)
+static const char *pass_over(const char *text)
 {
-    size_t kept = 0;
-
-    for (size_t i = 0; text[i] != '\0'; i++) {
-        if (!strchr(" '`()", text[i])) {
-            text[kept++] = text[i];
-        }
-    }
-    text[kept] = '\0';
+    return text + strspn(text, " '`()");
 }
 
 static bool alike(const char *told, const char *want)
 {
-    char *a = strdup(told);
-    char *b = strdup(want);
-    bool ok = a && b;
-
-    if (ok) {
-        strip(a);
-        strip(b);
-        ok = strcmp(a, b) == 0;
+    told = pass_over(told);
+    want = pass_over(want);
+    while (*told == *want && *told != '\0') {
+        told = pass_over(told + 1);
+        want = pass_over(want + 1);
     }
-    free(a);
-    free(b);
-    return ok;
+    return *told == *want;
 }
 
 struct looked {
@@ -408,7 +396,10 @@ static bool look_at_views(struct schema *schema, size_t host, const struct schem
     }
     struct cursor in = answer_of(schema);
     char *made = take_text(&in);
-    *out_same = made && want && strncmp(want + 1, made, strlen(made)) == 0 && made[0] != '\0';
+    if (!made) {
+        return err_set(err, TALLY_NO_MEMORY, "no memory for the name of the views");
+    }
+    *out_same = want && strncmp(want + 1, made, strlen(made)) == 0 && made[0] != '\0';
     free(made);
     return true;
 }

@@ -3,6 +3,7 @@
 #include "store/cluster/sql.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct making {
@@ -198,14 +199,8 @@ static bool is_taken(const struct outer *outer, const char *name)
 static const char *take_outer(struct outer *outer, const char *name, const char *suffix)
 {
     char *taken = outer->name[outer->count];
-    struct bytes text;
+    size_t bytes = (size_t)snprintf(taken, OUTER_NAME_BYTES, "%s%s", name, suffix);
 
-    bytes_init(&text);
-    sql_print(&text, "%s%s", name, suffix);
-    const char *made = sql_text(&text);
-    size_t bytes = made ? text.count : 0;
-    memcpy(taken, made ? made : "", bytes + 1);
-    bytes_done(&text);
     while (is_taken(outer, taken) && bytes + 2 < OUTER_NAME_BYTES) {
         taken[bytes++] = '_';
         taken[bytes] = '\0';
