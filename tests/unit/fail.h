@@ -18,7 +18,16 @@ enum fail_kind {
 long fail_step(enum fail_kind kind);
 // From here on; `at` 1 is the next one.
 void fail_arm(enum fail_kind kind, long at);
+// The next one to which this thread comes by a way where none failed before: its call and what led
+// to it. So each piece of code that has to do without is met once, however often it is passed.
+void fail_arm_new(enum fail_kind kind);
 // Whether it came to that, and which function it was.
 bool fail_disarm(const char **out_name);
+
+// What this thread does between these two neither fails nor counts: it is the test's own.
+void fail_pause(void);
+void fail_resume(void);
+// How much more memory this thread took than it gave back, in blocks.
+long fail_live(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -37,6 +38,8 @@ struct fake_server {
     uint32_t shards;
     uint32_t replicas;  // of each shard
     bool absent_minded; // does not find itself
+    bool twofold;       // finds itself in each shard
+    size_t look_cut;    // bytes that are missing of what it says of itself
     int listener;
     pthread_t thread;
     pthread_mutex_t lock; // of all below
@@ -116,9 +119,11 @@ static inline void fake_look(const struct fake_server *server, struct bytes *out
         for (uint32_t replica = 0; replica < server->replicas; replica++) {
             bytes_put_text(out, server->version, strlen(server->version));
             bytes_put_u32(out, i);
-            bytes_put_u8(out, i == server->shard && replica == 0 && !server->absent_minded);
+            bool there = i == server->shard || server->twofold;
+            bytes_put_u8(out, there && replica == 0 && !server->absent_minded);
         }
     }
+    out->count -= server->look_cut;
 }
 
 // Reads one request. Returns its bytes; 0: the other side went away.
@@ -217,6 +222,8 @@ static inline void *fake_listen(void *context)
     int fd;
 
     while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
+        // An answer goes out in pieces: none shall wait until the one before was acknowledged.
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         struct fake_connection *connection = malloc(sizeof *connection);
         pthread_mutex_lock(&server->lock);
         assert(connection && server->connections < FAKE_CONNECTIONS_MAX);
