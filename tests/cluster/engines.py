@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Random histories told to both engines (engines.c), on servers that on.py started."""
+"""A program that works on servers which on.py started: random histories told to both engines
+(engines.c), failures one by one (failures.c)."""
 
 import argparse
 import os
