@@ -1,5 +1,6 @@
 // The keys of [store], as tallyd and the commands read them.
 #include "store/cluster/options.h"
+#include "tests/unit/fail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -165,10 +166,18 @@ static void help_tells_every_default(void **state)
 // What a reload compares: each key counts, unless the ledger is on this machine anyway.
 static void every_key_makes_another_store(void **state)
 {
-    static const char *const others[] = {
-        "engine=ledger",       "hosts=a", "hosts=a c",  "cluster=other", "database=other",
-        "user=other",          "tls=yes", "writer=you", "timeout=7s",    "retry=7s",
-        "password_file=/other"};
+    static const char *const others[] = {"engine=ledger",
+                                         "hosts=a",
+                                         "hosts=a c",
+                                         "cluster=other",
+                                         "database=other",
+                                         "user=other",
+                                         "tls=yes",
+                                         "writer=you",
+                                         "timeout=7s",
+                                         "retry=7s",
+                                         "password_file=/other",
+                                         "tls=yes;ca_file=/other"};
     struct cluster_options one;
     struct cluster_options other;
     struct tally_err err;
@@ -195,6 +204,76 @@ static void every_key_makes_another_store(void **state)
     cluster_options_done(&other);
 }
 
+// What the host says it is called: NULL, nothing; then a writer has to be given.
+static const char *called = "host";
+
+int __wrap_gethostname(char *name, size_t bytes);
+int __wrap_gethostname(char *name, size_t bytes)
+{
+    if (!called) {
+        return -1;
+    }
+    strncpy(name, called, bytes);
+    return 0;
+}
+
+static void host_without_a_usable_name_needs_a_writer(void **state)
+{
+    static char long_name[CLUSTER_NAME_BYTES_MAX + 2];
+    const char *const names[] = {NULL, "", long_name};
+    struct cluster_options options;
+    struct tally_err err;
+    const char *key;
+
+    (void)state;
+    memset(long_name, 'n', sizeof long_name - 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        called = names[i];
+        assert_false(load(&options, CLUSTER, &key, &err));
+        assert_non_null(strstr(err.message, "`writer`"));
+        cluster_options_done(&options);
+        assert_true(load(&options, CLUSTER ";writer=me", &key, &err));
+        cluster_options_done(&options);
+    }
+    called = "host";
+    assert_true(load(&options, CLUSTER, &key, &err));
+    assert_string_equal(options.writer, "host");
+    cluster_options_done(&options);
+}
+
+static bool load_each(struct cluster_options *options, struct tally_err *err)
+{
+    const char *key;
+
+    return cluster_options_default(options, err) &&
+           cluster_options_set(options, "engine", "clickhouse", err) &&
+           cluster_options_set(options, "hosts", "a b:1", err) &&
+           cluster_options_set(options, "cluster", "main", err) &&
+           cluster_options_set(options, "password_file", "/secret", err) &&
+           cluster_options_check(options, &key, err);
+}
+
+static void each_allocation_may_fail(void **state)
+{
+    const char *name;
+    long at = 0;
+
+    (void)state;
+    for (bool failed = true; failed; at++) {
+        struct cluster_options options;
+        struct tally_err err = {0};
+        long live = fail_live();
+        fail_arm(FAIL_MEMORY, at + 1);
+        bool ok = load_each(&options, &err);
+        failed = fail_disarm(&name);
+        assert_int_equal(ok, !failed);
+        assert_true(ok || err.code == TALLY_NO_MEMORY);
+        cluster_options_done(&options);
+        assert_int_equal(fail_live(), live);
+    }
+    assert_true(at > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +283,8 @@ int main(void)
         cmocka_unit_test(too_many_hosts_are_refused),
         cmocka_unit_test(help_tells_every_default),
         cmocka_unit_test(every_key_makes_another_store),
+        cmocka_unit_test(host_without_a_usable_name_needs_a_writer),
+        cmocka_unit_test(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

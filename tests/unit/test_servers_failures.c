@@ -4,6 +4,7 @@
 // in it, for each call of libcurl that may fail, and for each of its functions that may be absent.
 #include "store/cluster/curl.h"
 #include "store/cluster/servers.h"
+#include "store/cluster/shapes.h"
 #include "store/cluster/sql.h"
 #include "tests/unit/fail.h"
 #include "tests/unit/fake_server.h"
@@ -110,7 +111,7 @@ struct room {
     char password_file[48];
 };
 
-static void open_room(struct room *room)
+static void open_room_saying(struct room *room, const void *body, size_t bytes)
 {
     *room = (struct room){.options = {.hosts_count = SHARDS,
                                       .cluster = (char *)"of_tests",
@@ -130,9 +131,15 @@ static void open_room(struct room *room)
         FAKE_SET(server, replicas, 2);
         FAKE_SET(server, log, 1);
         for (size_t answer = 0; answer < ANSWERS; answer++) {
-            fake_will_say(server, (struct fake_answer){.status = 200, .body = "said", .bytes = 4});
+            fake_will_say(server,
+                          (struct fake_answer){.status = 200, .body = body, .bytes = bytes});
         }
     }
+}
+
+static void open_room(struct room *room)
+{
+    open_room_saying(room, "said", 4);
 }
 
 static void close_room(struct room *room)
@@ -359,6 +366,65 @@ static void what_a_server_says_of_itself_is_checked(void **state)
     close_room(&room);
 }
 
+static void put_names(struct bytes *out, size_t count, size_t bytes)
+{
+    char name[SHAPE_NAME_BYTES_MAX + 1];
+
+    bytes_put_varint(out, count);
+    for (size_t i = 0; i < count; i++) {
+        memset(name, 'a' + (int)(i % 26), sizeof name);
+        bytes_put_text(out, name, bytes);
+    }
+}
+
+static void shapes_that_cannot_be_are_no_shapes(void **state)
+{
+    static const struct {
+        size_t feed_bytes;
+        size_t dims;
+        size_t measures;
+        size_t name_bytes;
+        size_t cut; // bytes that are missing
+    } cases[] = {
+        {SHAPE_NAME_BYTES_MAX + 1, 1, 1, 3, 0},
+        {4, SHAPE_DIMS_MAX + 1, 1, 3, 0},
+        {4, 1, SHAPE_MEASURES_MAX + 1, 3, 0},
+        {4, 1, 1, SHAPE_NAME_BYTES_MAX + 1, 0},
+        {4, 0, 1, SHAPE_NAME_BYTES_MAX + 1, 0},
+        {4, 1, 1, 3, 1},
+        {4, 1, 1, 3, 6},
+        {4, 1, 1, 3, 12},
+        {4, 1, 1, 3, 20},
+        {4, 1, 1, 3, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char feed[SHAPE_NAME_BYTES_MAX + 2] = "";
+        struct tally_err err = {0};
+        struct shapes shapes;
+        struct room room;
+        struct bytes row;
+        bytes_init(&row);
+        bytes_put_u64(&row, 7); // which is no shape's hash
+        memset(feed, 'f', cases[i].feed_bytes);
+        bytes_put_text(&row, feed, cases[i].feed_bytes);
+        put_names(&row, cases[i].dims, cases[i].name_bytes);
+        put_names(&row, cases[i].measures, cases[i].name_bytes);
+        open_room_saying(&room, row.data, row.count - cases[i].cut);
+        struct servers *servers = servers_open(&room.options, (struct progress){0}, &err);
+        assert_non_null(servers);
+        shapes_init(&shapes);
+        assert_false(shapes_load(&shapes, servers, &err));
+        assert_int_equal(err.code, TALLY_CORRUPT);
+        assert_int_equal(shapes.count, 0);
+        shapes_done(&shapes);
+        servers_close(servers);
+        close_room(&room);
+        bytes_done(&row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +433,7 @@ int main(void)
         cmocka_unit_test(libcurl_may_be_absent_or_too_old),
         cmocka_unit_test(versions_are_read_as_they_are_written),
         cmocka_unit_test(what_a_server_says_of_itself_is_checked),
+        cmocka_unit_test(shapes_that_cannot_be_are_no_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
