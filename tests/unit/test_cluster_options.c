@@ -109,6 +109,8 @@ static void mistakes_say_what_would_be_right(void **state)
         {"retry=2h", NULL, "allowed are 0 to 3600000"},
         {"writer=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg", NULL,
          "at most 64 bytes"},
+        {"user=a\tb", NULL, "at most 64 bytes"},
+        {"user=a\x7f", NULL, "at most 64 bytes"},
     };
     struct cluster_options options;
     struct tally_err err;
@@ -196,6 +198,15 @@ static void every_key_makes_another_store(void **state)
         assert_false(cluster_options_equal(&other, &one));
         cluster_options_done(&other);
     }
+    cluster_options_done(&one);
+    // With ports of their own hosts are the same whether they speak TLS or not.
+    assert_true(load(&one, CLUSTER ";hosts=a:1 b:1;tls=yes;writer=me", &key, &err));
+    assert_true(load(&other, CLUSTER ";hosts=a:1 b:1;writer=me", &key, &err));
+    assert_false(cluster_options_equal(&one, &other));
+    cluster_options_done(&other);
+    assert_true(load(&other, CLUSTER ";hosts=a:1 b:1;tls=yes;ca_file=/ca;writer=me", &key, &err));
+    assert_false(cluster_options_equal(&one, &other));
+    cluster_options_done(&other);
     cluster_options_done(&one);
     assert_true(load(&one, "", &key, &err));
     assert_true(load(&other, "hosts=a;database=other", &key, &err));
