@@ -113,7 +113,7 @@ static void rename_in(void *data, size_t bytes, const char *from, const char *to
     char *at = data;
     char *end = at + bytes;
 
-    while ((at = memmem(at, (size_t)(end - at), from, name_bytes)) != NULL) {
+    while (bytes > 0 && (at = memmem(at, (size_t)(end - at), from, name_bytes)) != NULL) {
         memcpy(at, to, name_bytes);
     }
 }
