@@ -14,7 +14,6 @@
 #include "tests/crash/power.h"
 
 #include <malloc.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,17 +325,6 @@ static bool load_config(struct config *config)
     return ok;
 }
 
-// Rollups are mapped and unmapped a million times, and each time every core that this process ran
-// on is told.
-static void stay_on_one_core(void)
-{
-    cpu_set_t one;
-
-    CPU_ZERO(&one);
-    CPU_SET((size_t)sched_getcpu(), &one);
-    (void)sched_setaffinity(0, sizeof one, &one);
-}
-
 int main(int argc, char **argv)
 {
     uint64_t states = STATES;
@@ -356,7 +344,6 @@ int main(int argc, char **argv)
             return 64;
         }
     }
-    stay_on_one_core();
     mallopt(M_MMAP_THRESHOLD, 1 << 28); // memory that is used again and again
     mallopt(M_TRIM_THRESHOLD, 1 << 28);
     done.seen = calloc(SEEN_SLOTS, sizeof *done.seen);
