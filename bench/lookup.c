@@ -142,7 +142,7 @@ static void measure_one_core(const struct queries *queries, struct looker *looke
         err(EX_OSERR, "cores");
     }
     CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
+    CPU_SET((size_t)sched_getcpu(), &one);
     if (sched_setaffinity(0, sizeof one, &one) != 0) {
         err(EX_OSERR, "cores");
     }
