@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    PULL_BYTES = 128 * 1024,
+    PULL_BYTES = 64 * 1024,
     LIBCSV_BLOCK_BYTES = 4096,
     REREAD_RECORDS = 64, // re-reading that is free, in records of the greatest size
     REREAD_FACTOR = 4,   // and per byte of text

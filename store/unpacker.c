@@ -346,8 +346,10 @@ static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned 
         room->dims_capacity = room->dims ? dims : 0;
         ok = room->dims;
     }
-    if (ok && !room->slice) {
-        room->slice = malloc(UNPACKER_FRAMES_MAX * sizeof *room->slice);
+    if (ok && unpacker->frames > room->slices_capacity) {
+        free(room->slice);
+        room->slice = malloc(unpacker->frames * sizeof *room->slice);
+        room->slices_capacity = room->slice ? unpacker->frames : 0;
         ok = room->slice;
     }
     for (unsigned i = 0; ok && i < parts; i++) {

@@ -42,10 +42,11 @@ struct unpacker_frame {
 // What one call of unpacker_take_rows makes.
 struct unpacker_room {
     struct state_row *row;
-    uint32_t *dims; // of each row
+    uint32_t *dims;            // of each row
+    struct state_slice *slice; // one a frame
     size_t rows_capacity;
     size_t dims_capacity;
-    struct state_slice *slice; // one a frame
+    size_t slices_capacity;
 };
 
 // What a core works with.
