@@ -2,6 +2,7 @@
 
 #include "base/fold.h"
 #include "base/pages.h"
+#include "base/prefetch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,7 @@ INLINE void hash_few(const struct dict *dict, struct dict_few *few, size_t block
         uint32_t hash =
             text.bytes > blocks * WORDS_BLOCK_BYTES ? hash_of(text) : hash_of_blocks(text, blocks);
         few->hash[i] = hash;
-        __builtin_prefetch(&entries[hash & mask]);
+        prefetch_to_read(&entries[hash & mask]);
     }
 }
 
@@ -206,8 +207,8 @@ void dict_few_place(const struct dict *dict, struct dict_few *few)
         size_t place = next_place(dict, hash & (dict->capacity - 1), hash);
         const char *text = text_of_entry(dict, &dict->entries[place]);
         few->place[i] = (uint32_t)place;
-        __builtin_prefetch(text);
-        __builtin_prefetch(text + dict->blocks * WORDS_BLOCK_BYTES);
+        prefetch_to_read(text);
+        prefetch_to_read(text + dict->blocks * WORDS_BLOCK_BYTES);
     }
 }
 

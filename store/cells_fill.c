@@ -18,6 +18,7 @@
 #include "store/cells_fill.h"
 
 #include "base/pages.h"
+#include "base/prefetch.h"
 #include "base/team.h"
 
 #include <stdlib.h>
@@ -197,7 +198,7 @@ static bool meet_some(struct slice *slice, const struct some *some, uint32_t *ou
         if (out_numbers[i] == slice->met_count) {
             slice->met[slice->met_count++] = (struct met){0};
         }
-        __builtin_prefetch(&slice->met[out_numbers[i]], 1);
+        prefetch_to_write(&slice->met[out_numbers[i]]);
     }
     for (uint32_t i = 0; i < some->count; i++) {
         if (some->incident[i]) {
@@ -384,25 +385,6 @@ static bool reserve_sorted(struct filling *filling, struct tally_err *err)
 
 // ---- in order of groups -------------------------------------------------------------------
 
-// Groups are met in no order: asks for what a later incident's group knows, and for where that
-// incident goes.
-static void prefetch_met(const struct filling *filling, const struct slice *slice, uint64_t at)
-{
-    enum { AHEAD = 16 };
-    uint64_t left = slice->end - slice->begin - at;
-    uint32_t number;
-
-    if (left > 2 * AHEAD && (number = group_at(slice, at + 2 * AHEAD)) != GROUP_NONE) {
-        __builtin_prefetch(&slice->place[number], 1);
-    }
-    if (left > AHEAD && (number = group_at(slice, at + AHEAD)) != GROUP_NONE) {
-        uint32_t to = slice->place[number].told_at;
-        __builtin_prefetch(filling->sorted.told +
-                               cells_told_at(filling->sorted.form, to != PLACE_FAR ? to : 0),
-                           1);
-    }
-}
-
 static void sort_part(void *context, unsigned part)
 {
     const struct filling *filling = context;
@@ -412,7 +394,6 @@ static void sort_part(void *context, unsigned part)
 
     for (uint64_t i = 0; i < slice->end - slice->begin; i++) {
         const struct incident *incident = state_next(filling->state, &walk);
-        prefetch_met(filling, slice, i);
         uint32_t number = group_at(slice, i);
         if (number == GROUP_NONE || slice->place[number].told_at == PLACE_FAR) {
             continue;

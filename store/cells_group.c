@@ -1,5 +1,7 @@
 #include "store/cells_group.h"
 
+#include "base/prefetch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,7 +460,7 @@ bool cells_groups_find_waiting(struct cells_groups *groups, struct tally_err *er
     for (i = 0; i < count; i++) {
         uint32_t number = cells_keys_prefetch_codes(&groups->keys, groups->waiting[i].hash);
         if (number < groups->count) {
-            __builtin_prefetch(&groups->group[number].incidents, 1);
+            prefetch_to_write(&groups->group[number].incidents);
         }
     }
     for (i = 0; i < count; i++) {

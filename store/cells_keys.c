@@ -1,5 +1,7 @@
 #include "store/cells_keys.h"
 
+#include "base/prefetch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +99,7 @@ uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *code
 {
     uint64_t hash = hash_of(keys, codes);
 
-    __builtin_prefetch(&keys->slot[first_slot(keys, hash)]);
+    prefetch_to_read(&keys->slot[first_slot(keys, hash)]);
     return hash;
 }
 
@@ -107,7 +109,7 @@ uint32_t cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash)
     uint32_t number = (uint32_t)slot - 1;
 
     if (slot != 0) {
-        __builtin_prefetch(cells_keys_codes(keys, number));
+        prefetch_to_read(cells_keys_codes(keys, number));
     }
     return number;
 }

@@ -4,6 +4,7 @@
 // those with BMI2, v4 for those with AVX-512 (entries_code_v3, entries_code_v4). One source but for
 // the ages, which v4 reads 32 at a time; tests compare the results of all.
 #include "base/day.h"
+#include "base/prefetch.h"
 #include "store/entries_list.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static inline void prefetch(const struct entries *entries, uint64_t offset)
     enum { AHEAD_BYTES = 256, LINE_BYTES = 64 };
 
     for (uint64_t i = 0; i < AHEAD_BYTES; i += LINE_BYTES) {
-        __builtin_prefetch(entries->blocks + offset + i);
+        prefetch_to_read(entries->blocks + offset + i);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "store/incidents_private.h"
 
 #include "base/fold.h"
+#include "base/prefetch.h"
 #include "base/team.h"
 
 #include <assert.h>
@@ -11,7 +12,6 @@ enum {
     BLOCKS_FIRST = 4,
     PART_ROWS_MAX = INCIDENTS_MAX / INCIDENTS_PARTS, // and 24 bits hold it
     SLOTS_FIRST = 16,
-    LINE_SLOTS = 16, // of a line of memory
 };
 
 void incident_set_flags(struct incident *incident, unsigned flags)
@@ -95,18 +95,6 @@ void incidents_set_origin(const struct incidents *incidents, struct incident *in
 }
 
 // ---- rows of a part -----------------------------------------------------------------------
-
-// Whoever walks a part asks for rows well before it is at them: blocks lie far apart, and the
-// processor finds only the next lines by itself.
-static void prefetch_ahead(const struct incidents *incidents, const struct incidents_part *part,
-                           uint32_t row)
-{
-    enum { AHEAD = 64 };
-
-    if (row + AHEAD < part->count) {
-        __builtin_prefetch(row_at(incidents, part, row + AHEAD));
-    }
-}
 
 static bool no_memory(struct tally_err *err)
 {
@@ -198,39 +186,20 @@ struct incident *incidents_find(const struct incidents *incidents, uint64_t id)
     return find_in(incidents, part_of(incidents, hash), id, hash, &unused);
 }
 
-// Where a row goes if it is new.
-static void prefetch_new_row(const struct incidents *incidents, const struct incidents_part *part)
-{
-    if (part->count < part->room) {
-        __builtin_prefetch(row_at(incidents, part, part->count), 1);
-    }
-}
-
-// A function that only prefetches looks to the compiler like one that does nothing, and it leaves
-// out calls of it; what it cannot look into keeps them.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id)
 {
     uint64_t hash = hash_of(id);
 
-    __asm__ volatile("");
     if (incidents->part && part_of(incidents, hash)->slots > 0) {
         const struct incidents_part *part = part_of(incidents, hash);
-        __builtin_prefetch(&part->slot[place_of(part, hash)]);
-        prefetch_new_row(incidents, part);
+        prefetch_to_read(&part->slot[place_of(part, hash)]);
     }
-}
-
-void incidents_prefetch_append(const struct incidents *incidents, uint64_t id)
-{
-    __asm__ volatile("");
-    prefetch_new_row(incidents, part_of(incidents, hash_of(id)));
 }
 
 void incidents_prefetch_row(const struct incidents *incidents, uint64_t id)
 {
     uint64_t hash = hash_of(id);
 
-    __asm__ volatile("");
     if (!incidents->part || part_of(incidents, hash)->slots == 0) {
         return;
     }
@@ -241,8 +210,8 @@ void incidents_prefetch_row(const struct incidents *incidents, uint64_t id)
          at = place_behind(part, at)) {
         if (((slot ^ tag) & 0xff000000) == 0) { // most likely the one
             const char *row = (const char *)row_at(incidents, part, (slot & 0xffffff) - 1);
-            __builtin_prefetch(row);
-            __builtin_prefetch(row + incidents->layout.stride - 1);
+            prefetch_to_read(row);
+            prefetch_to_read(row + incidents->layout.stride - 1);
             return;
         }
     }
@@ -279,7 +248,6 @@ static void move_slots(const struct incidents *incidents, struct incidents_part 
     part->slot = slot;
     part->slots = slots;
     for (uint32_t row = 0; row < part->indexed; row++) {
-        prefetch_ahead(incidents, part, row);
         place(part, hash_of(row_at(incidents, part, row)->id), row);
     }
 }
@@ -493,11 +461,15 @@ struct incident *incidents_append(struct incidents *incidents, uint64_t id)
     return incident;
 }
 
-// Most of it is about to be used: in order, memory is much quicker.
-static void prefetch_slots(const struct incidents_part *part)
+// The index of one part is near; a row's slot is asked for nearer still.
+static void prefetch_slot_ahead(const struct incidents *incidents,
+                                const struct incidents_part *part, uint32_t row, uint32_t end)
 {
-    for (uint32_t at = 0; at < part->slots; at += LINE_SLOTS) {
-        __builtin_prefetch(&part->slot[at], 1);
+    enum { AHEAD = 16 };
+
+    if (row + AHEAD < end) {
+        uint64_t hash = hash_of(row_at(incidents, part, row + AHEAD)->id);
+        prefetch_to_write(&part->slot[place_of(part, hash)]);
     }
 }
 
@@ -508,11 +480,9 @@ void incidents_index(struct incidents *incidents, uint32_t number, incidents_mee
     uint32_t count = part->count;
     uint32_t at;
 
-    if (count - part->indexed >= part->slots / LINE_SLOTS) {
-        prefetch_slots(part);
-    }
     part->count = part->indexed;
     for (uint32_t row = part->indexed; row < count; row++) {
+        prefetch_slot_ahead(incidents, part, row, count);
         struct incident *late = row_at(incidents, part, row);
         uint64_t hash = hash_of(late->id);
         struct incident *kept = find_in(incidents, part, late->id, hash, &at);
@@ -533,7 +503,6 @@ struct incident *incidents_next(const struct incidents *incidents, struct incide
     for (; incidents->part && walk->part < INCIDENTS_PARTS; walk->part++, walk->row = 0) {
         const struct incidents_part *part = &incidents->part[walk->part];
         if (walk->row < part->count) {
-            prefetch_ahead(incidents, part, walk->row);
             return row_at(incidents, part, walk->row++);
         }
     }

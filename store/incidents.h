@@ -196,12 +196,10 @@ typedef void incidents_meet(void *context, struct incident *kept, const struct i
 void incidents_index(struct incidents *incidents, uint32_t number, incidents_meet *meet,
                      void *context);
 
-// Asks for the memory that a find will look at, some finds ahead, and for that of a new row.
+// Asks for the memory that a find will look at, some finds ahead.
 void incidents_prefetch(const struct incidents *incidents, uint64_t id);
 // And for that of the row, when the first has had time to come.
 void incidents_prefetch_row(const struct incidents *incidents, uint64_t id);
-// The same for that of a row that will be appended.
-void incidents_prefetch_append(const struct incidents *incidents, uint64_t id);
 
 // All of them, part by part and in order of arrival within each; NULL ends. Start with {0}.
 struct incidents_walk {

@@ -264,20 +264,14 @@ enum { AHEAD = 16 };
 
 static void prefetch_slot(const struct state_applying *applying, const struct state_row *row)
 {
-    const struct incidents *incidents = incidents_of(applying->state, applying->batch);
-
-    if (applying->rows->index_later) {
-        incidents_prefetch_append(incidents, row->id);
-    } else {
-        incidents_prefetch(incidents, row->id);
-    }
+    incidents_prefetch(incidents_of(applying->state, applying->batch), row->id);
 }
 
 static void prefetch_row(const struct state_applying *applying, const struct state_applied *applied,
                          const struct state_row *row)
 {
     // Only where some are kept already.
-    if (!applying->rows->index_later && applied->counts.added < applied->rows) {
+    if (applied->counts.added < applied->rows) {
         incidents_prefetch_row(incidents_of(applying->state, applying->batch), row->id);
     }
 }
@@ -297,9 +291,6 @@ static void prefetch_first(const struct state_applying *applying,
 static void prefetch(const struct state_applying *applying, const struct state_applied *applied,
                      const struct state_row *row, uint32_t left)
 {
-    if (left > 2 * AHEAD) { // another core wrote half of them
-        __builtin_prefetch(&row[2 * AHEAD]);
-    }
     if (left > AHEAD) {
         prefetch_slot(applying, &row[AHEAD]);
     }
@@ -308,10 +299,17 @@ static void prefetch(const struct state_applying *applying, const struct state_a
     }
 }
 
-static void append_row(struct state *state, const struct state_batch *batch,
-                       const struct state_row *row)
+// Nothing is asked for ahead: each part is written in order.
+static void append_lane(const struct state_applying *applying, const struct state_slice *slice,
+                        unsigned lane)
 {
-    write_incident(state, incidents_append(incidents_of(state, batch), row->id), batch, row, 0);
+    struct state *state = applying->state;
+    struct incidents *incidents = incidents_of(state, applying->batch);
+
+    for (uint32_t i = 0; i < slice->count[lane]; i++) {
+        const struct state_row *row = &slice->row[lane][i];
+        write_incident(state, incidents_append(incidents, row->id), applying->batch, row, 0);
+    }
 }
 
 static bool apply_lane(const struct state_applying *applying, const struct state_slice *slice,
@@ -322,10 +320,7 @@ static bool apply_lane(const struct state_applying *applying, const struct state
     prefetch_first(applying, applied, row, slice->count[lane]);
     for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
         prefetch(applying, applied, row, left);
-        if (applying->rows->index_later) {
-            append_row(applying->state, applying->batch, row);
-        } else if (!apply_row(applying->state, applying->batch, row, &applied->counts,
-                              &applied->err)) {
+        if (!apply_row(applying->state, applying->batch, row, &applied->counts, &applied->err)) {
             return false;
         }
         applied->rows++;
@@ -344,7 +339,11 @@ void state_rows_apply(struct state_applying *applying, unsigned core)
     while (core < applying->cores && !applied->failed &&
            (lane = atomic_fetch_add(&applying->next, 1)) < rows->lanes) {
         for (unsigned s = 0; !applied->failed && s < rows->slices; s++) {
-            applied->failed = !apply_lane(applying, &rows->slice[s], lane, applied);
+            if (rows->index_later) {
+                append_lane(applying, &rows->slice[s], lane);
+            } else {
+                applied->failed = !apply_lane(applying, &rows->slice[s], lane, applied);
+            }
         }
     }
 }

@@ -170,7 +170,6 @@ static void appended_rows_are_found_when_the_index_knows_them(void **state)
         memset(room, 0, sizeof room);
         room[incidents_part(id)] = 1;
         assert_true(incidents_reserve_rows(&incidents, room, &err));
-        incidents_prefetch_append(&incidents, id);
         incident = incidents_append(&incidents, id);
         incident->values = i;
         incidents_set_dim(&incidents, incident, 0, i);
