@@ -37,7 +37,7 @@ static struct claim read_claim(const struct state *state, const struct incident 
 {
     struct claim claim = {.incident = incident,
                           .first_day = incident_first_day(incident),
-                          .last_day = incident_last_day(incident)};
+                          .last_day = incident_last_day(state, incident)};
     int value = shape_find_measure(state_shape(state, incident), CLAIM_VALUE);
 
     for (size_t i = 0; i < CLAIM_TEXTS; i++) {

@@ -24,7 +24,7 @@ static bool side_counts(const struct diff *diff, const struct state *state,
 {
     if (!side->incident ||
         !period_holds(&diff->period, diff->options->basis, incident_first_day(side->incident),
-                      incident_last_day(side->incident))) {
+                      incident_last_day(state, side->incident))) {
         return false;
     }
     for (size_t i = 0; i < diff->def->dims_count; i++) {
@@ -46,7 +46,7 @@ static struct sheet_value *put_side(const struct diff *diff, struct sheet_value 
         return at + 2 + diff->def->dims_count + diff->def->measures_count;
     }
     *at++ = sheet_number(incident_first_day(incident));
-    *at++ = sheet_number(incident_last_day(incident));
+    *at++ = sheet_number(incident_last_day(state, incident));
     for (size_t i = 0; i < diff->def->dims_count; i++) {
         const struct texts_entry *text = texts_get(&state->texts, side->dims[i]);
         *at++ = sheet_text(text->text, text->bytes);

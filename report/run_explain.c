@@ -34,7 +34,7 @@ static bool find_counts(const struct explain *explain, const struct incident *in
     *out_counts = false;
     if (!incident_is_live(incident) ||
         !period_holds(&explain->period, explain->options->basis, incident_first_day(incident),
-                      incident_last_day(incident))) {
+                      incident_last_day(explain->state, incident))) {
         return true;
     }
     err->code = TALLY_OK;
@@ -196,7 +196,7 @@ static bool add_row(struct explain *explain, const struct incident *incident, st
     incident_id(explain->state, incident, &id);
     *at++ = sheet_copy(&explain->sheet, id.text, id.bytes);
     *at++ = sheet_number(incident_first_day(incident));
-    *at++ = sheet_number(incident_last_day(incident));
+    *at++ = sheet_number(incident_last_day(explain->state, incident));
     for (size_t m = 0; m < def->measures_count; m++) {
         *at++ = measure_value(explain, incident, m);
     }

@@ -149,11 +149,12 @@ bool cells_matches(struct cells *cells, const struct state *state, const struct 
 void cells_change_of(const struct cells *cells, const struct state *state,
                      const struct incident *incident, int sign, struct cells_change *out)
 {
-    const int64_t *measures = incident_measures(state, incident);
-    uint64_t reported = incident_reported(state, incident);
+    const int64_t *told = state_values(state, incident_values(state, incident));
+    uint64_t reported = (uint64_t)told[0];
+    const int64_t *measures = told + 1;
 
     out->first_day = incident_first_day(incident);
-    out->last_day = incident_last_day(incident);
+    out->last_day = incident_last_day(state, incident);
     out->sign = sign;
     for (size_t i = 0; i < cells->def.measures_count; i++) {
         int source = cells->map[incident->shape].measure[i];

@@ -128,7 +128,7 @@ static bool match_some(struct slice *slice, struct state_walk *walk, struct some
     return true;
 }
 
-static void count_met(struct met *met, const struct incident *incident)
+static void count_met(const struct state *state, struct met *met, const struct incident *incident)
 {
     int32_t day = incident_first_day(incident);
 
@@ -138,7 +138,7 @@ static void count_met(struct met *met, const struct incident *incident)
     met->first_day = day < met->first_day ? day : met->first_day;
     met->last_day = day > met->last_day ? day : met->last_day;
     met->incidents++;
-    met->lasting += incident_last_day(incident) > day;
+    met->lasting += incident_last_day(state, incident) > day;
 }
 
 // ---- each incident's group ----------------------------------------------------------------
@@ -202,7 +202,7 @@ static bool meet_some(struct slice *slice, const struct some *some, uint32_t *ou
     }
     for (uint32_t i = 0; i < some->count; i++) {
         if (some->incident[i]) {
-            count_met(&slice->met[out_numbers[i]], some->incident[i]);
+            count_met(slice->filling->state, &slice->met[out_numbers[i]], some->incident[i]);
             slice->matched++;
         }
     }
@@ -400,16 +400,17 @@ static void sort_part(void *context, unsigned part)
         }
         struct place *place = &slice->place[number];
         int32_t first_day = incident_first_day(incident);
-        int32_t last_day = incident_last_day(incident);
+        int32_t last_day = incident_last_day(filling->state, incident);
+        uint32_t values = incident_values(filling->state, incident);
         cells_told_put(sorted->form, sorted->told, place->told_at++,
-                       (struct cells_told){.values = incident->values,
+                       (struct cells_told){.values = values,
                                            .day = (uint16_t)(first_day - place->first_day),
                                            .shape = incident->shape});
         if (last_day > first_day) {
             sorted->lasting[slice->met[number].lasting_at++] =
                 (struct cells_lasting){.first_day = first_day,
                                        .last_day = last_day,
-                                       .values = incident->values,
+                                       .values = values,
                                        .shape = incident->shape};
         }
     }

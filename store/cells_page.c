@@ -50,9 +50,9 @@ static void add_values(const struct paging *paging, uint16_t shape, uint32_t val
                        struct cells_entry *to)
 {
     const int *source = cells_measures_of(paging->cells, shape);
-    const struct incident as_kept = {.values = values};
-    uint64_t reported = incident_reported(paging->state, &as_kept);
-    const int64_t *measures = incident_measures(paging->state, &as_kept);
+    const int64_t *told = state_values(paging->state, values);
+    uint64_t reported = (uint64_t)told[0];
+    const int64_t *measures = told + 1;
 
     to->incidents++;
     for (size_t m = 0; m < paging->groups->measures_count; m++) {

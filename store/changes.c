@@ -103,7 +103,8 @@ static unsigned compare(const struct finding *finding, const struct change *chan
     const struct incident *before = change->before.incident;
     const struct incident *after = change->after.incident;
     bool same_days = incident_first_day(before) == incident_first_day(after) &&
-                     incident_last_day(before) == incident_last_day(after);
+                     incident_last_day(finding->before->state, before) ==
+                         incident_last_day(finding->after->state, after);
 
     return (same_days ? 0U : CHANGE_MOVED_DAY) |
            (same_dims(finding, change) ? 0U : CHANGE_MOVED_GROUP) |

@@ -14,18 +14,6 @@ enum {
     SLOTS_FIRST = 16,
 };
 
-void incident_set_flags(struct incident *incident, unsigned flags)
-{
-    incident->days &= ~((uint64_t)15 << INCIDENT_FLAGS_AT);
-    incident->days |= (uint64_t)flags << INCIDENT_FLAGS_AT;
-}
-
-void incident_set_seen(struct incident *incident, unsigned seen)
-{
-    incident->days &= ((uint64_t)1 << INCIDENT_SEEN_AT) - 1;
-    incident->days |= (uint64_t)seen << INCIDENT_SEEN_AT;
-}
-
 void incidents_init(struct incidents *incidents, bool keeps_origins)
 {
     *incidents = (struct incidents){.keeps_origins = keeps_origins};
@@ -59,6 +47,12 @@ int64_t incidents_revision(const struct incidents *incidents, const struct incid
     return row_take_revision(&incidents->layout, incident);
 }
 
+uint32_t incidents_code(const struct incidents *incidents, const struct incident *incident,
+                        size_t column)
+{
+    return row_take_code(&incidents->layout, incident, column);
+}
+
 void incidents_set_revision(const struct incidents *incidents, struct incident *incident,
                             int64_t revision)
 {
@@ -66,17 +60,33 @@ void incidents_set_revision(const struct incidents *incidents, struct incident *
     assert(row_take_revision(&incidents->layout, incident) == revision);
 }
 
-uint32_t incidents_dim(const struct incidents *incidents, const struct incident *incident,
-                       size_t dim)
+static void put_code(const struct incidents_layout *layout, struct incident *incident,
+                     size_t column, uint32_t code)
 {
-    return row_take_dim(&incidents->layout, incident, dim);
+    assert(code <= layout->max[column]);
+    row_put_code(layout, incident, column, code);
 }
 
-void incidents_set_dim(const struct incidents *incidents, struct incident *incident, size_t dim,
-                       uint32_t code)
+// From the last column to the first, as row_put_code wants it.
+void incidents_write(const struct incidents *incidents, struct incident *incident,
+                     const struct incidents_row *row)
 {
-    assert(code <= incidents->layout.dim_max[dim]);
-    row_put_dim(&incidents->layout, incident, dim, code);
+    const struct incidents_layout *layout = &incidents->layout;
+    size_t end = layout->columns - INCIDENTS_DIM;
+
+    for (; end > row->dims_count; end--) {
+        put_code(layout, incident, INCIDENTS_DIM + end - 1, 0);
+    }
+    for (; end > 0; end--) {
+        put_code(layout, incident, INCIDENTS_DIM + end - 1, row->dims[end - 1]);
+    }
+    put_code(layout, incident, INCIDENTS_LASTS, row->lasts);
+    put_code(layout, incident, INCIDENTS_VALUES, row->values);
+    row_put_revision(layout, incident, row->revision);
+    assert(row_take_revision(layout, incident) == row->revision);
+    incident->day = row->day;
+    incident->seen = row->seen;
+    incident->shape = row->shape;
 }
 
 struct incident_origin incidents_origin(const struct incidents *incidents,

@@ -2,20 +2,20 @@
 //
 //   id --hash--> part { slot [tag 8][row + 1, 24] ... }  -->  rows of the part, in order of arrival
 //
-//   row   [id 8][days 8][values 4][shape 2] [revision 0, 4 or 8][dimension 0-4 each][origin 12]
-//                  |
-//                  [seen 14][flags 4][lasts 23][first day 23]
+//   row   [id 8][day 4][seen 2][shape 2] [revision 0, 4 or 8][columns, 0-4 each][origin 12]
+//                 |                                           |
+//                 [flags 4][first day 23]                     values, lasts, each dimension
 //
 // What is behind the shape is as wide as the widest of the feed needs, and all rows are laid out
 // anew when one needs more (incidents_fit): nothing is ever cut off. Equal measures stand once:
-// `values` is their code (store/state.h). A feed's incidents lie in 256 parts by hash. A part has
-// rows and slots of its own, so that its index grows alone, and parts may be filled by different
-// threads.
+// `values` is their code (store/state.h). `lasts` is by how many days the last day is later than
+// the first. A feed's incidents lie in 256 parts by hash. A part has rows and slots of its own, so
+// that its index grows alone, and parts may be filled by different threads.
 //
 // Memory: a row, up to a sixteenth of it to spare, and 5 to 7 bytes of slots, up to 10 while parts
-// grow one by one and leave slots behind. A row without origin takes 22 bytes, the revision, and 1
-// byte a dimension where all its texts are among the first 255 of the state, 2 where among the
-// first 65,535.
+// grow one by one and leave slots behind. A row without origin takes 16 bytes, the revision, and 1
+// byte a column where none of its codes is above 255, 2 where none is above 65,535: a dimension's
+// are numbers of the state's texts, in the order in which they came.
 //
 // A row stays where it is until incidents_fit lays it out anew.
 #ifndef STORE_INCIDENTS_H
@@ -31,8 +31,16 @@
 
 enum {
     INCIDENTS_MAX = UINT32_MAX / 2, // so that counts of incidents fit 32 bits
-    INCIDENT_SEEN_MAX = (1 << 14) - 1,
+    INCIDENT_SEEN_MAX = UINT16_MAX,
     INCIDENTS_PARTS = 256,
+};
+
+// What a row has in its columns.
+enum incidents_column {
+    INCIDENTS_VALUES, // code in the state's values
+    INCIDENTS_LASTS,  // days from the first to the last
+    INCIDENTS_DIM,    // code of the first dimension's text; those of the others follow
+    INCIDENTS_COLUMNS_MAX = INCIDENTS_DIM + SHAPE_DIMS_MAX,
 };
 
 enum incident_flags {
@@ -42,35 +50,25 @@ enum incident_flags {
     INCIDENT_REVISION_TEXT = 8,
 };
 
-struct __attribute__((packed, aligned(2))) incident {
+struct __attribute__((packed)) incident {
     uint64_t id; // id_code (store/id.h); the head is a code of the state's names
-    uint64_t days;
-    uint32_t values; // code in the state's values
-    uint16_t shape;  // of the state
+    uint32_t day;
+    uint16_t seen;
+    uint16_t shape; // of the state
 };
-_Static_assert(sizeof(struct incident) == 22, "revision and dimensions begin behind it");
+_Static_assert(sizeof(struct incident) == 16, "revision and columns begin behind it");
 
-enum {
-    INCIDENT_DAY_BITS = 23,
-    INCIDENT_FLAGS_AT = 2 * INCIDENT_DAY_BITS,
-    INCIDENT_SEEN_AT = INCIDENT_FLAGS_AT + 4,
-};
+enum { INCIDENT_DAY_BITS = 23 };
 _Static_assert(DAY_MAX - DAY_MIN < 1 << INCIDENT_DAY_BITS, "a day takes 23 bits");
 
 static inline int32_t incident_first_day(const struct incident *incident)
 {
-    return (int32_t)(incident->days & ((1U << INCIDENT_DAY_BITS) - 1)) + DAY_MIN;
-}
-
-static inline int32_t incident_last_day(const struct incident *incident)
-{
-    uint32_t lasts = (incident->days >> INCIDENT_DAY_BITS) & ((1U << INCIDENT_DAY_BITS) - 1);
-    return incident_first_day(incident) + (int32_t)lasts;
+    return (int32_t)(incident->day & ((1U << INCIDENT_DAY_BITS) - 1)) + DAY_MIN;
 }
 
 static inline unsigned incident_flags(const struct incident *incident)
 {
-    return (incident->days >> INCIDENT_FLAGS_AT) & 15;
+    return incident->day >> INCIDENT_DAY_BITS;
 }
 
 static inline bool incident_is_live(const struct incident *incident)
@@ -78,23 +76,27 @@ static inline bool incident_is_live(const struct incident *incident)
     return !(incident_flags(incident) & INCIDENT_WITHDRAWN);
 }
 
+// Requires: DAY_MIN <= first_day <= DAY_MAX.
+static inline uint32_t incident_day(int32_t first_day, unsigned flags)
+{
+    return (uint32_t)(first_day - DAY_MIN) | (uint32_t)flags << INCIDENT_DAY_BITS;
+}
+
+static inline void incident_set_flags(struct incident *incident, unsigned flags)
+{
+    incident->day = incident_day(incident_first_day(incident), flags);
+}
+
 // What the batch at hand has said of it, as a mark of the state; never part of the content.
 static inline unsigned incident_seen(const struct incident *incident)
 {
-    return (unsigned)(incident->days >> INCIDENT_SEEN_AT);
+    return incident->seen;
 }
 
-// Requires: DAY_MIN <= first_day <= last_day <= DAY_MAX.
-static inline uint64_t incident_days(int32_t first_day, int32_t last_day, unsigned flags,
-                                     unsigned seen)
+static inline void incident_set_seen(struct incident *incident, unsigned seen)
 {
-    return (uint64_t)(uint32_t)(first_day - DAY_MIN) |
-           (uint64_t)(uint32_t)(last_day - first_day) << INCIDENT_DAY_BITS |
-           (uint64_t)flags << INCIDENT_FLAGS_AT | (uint64_t)seen << INCIDENT_SEEN_AT;
+    incident->seen = (uint16_t)seen;
 }
-
-void incident_set_flags(struct incident *incident, unsigned flags);
-void incident_set_seen(struct incident *incident, unsigned seen);
 
 // Which row of which file said it.
 struct incident_origin {
@@ -107,10 +109,10 @@ struct incident_origin {
 struct incidents_layout {
     uint32_t stride; // bytes a row
     uint32_t revision_bytes;
-    uint32_t dims_count;               // of all shapes of the feed the most
-    uint32_t dim_max[SHAPE_DIMS_MAX];  // greatest code that there is room for
-    uint16_t dim_at[SHAPE_DIMS_MAX];   // from the row's first byte
-    uint8_t dim_bytes[SHAPE_DIMS_MAX]; // 0 to 4
+    uint32_t columns;                     // as many as any shape of the feed has
+    uint32_t max[INCIDENTS_COLUMNS_MAX];  // greatest code that there is room for
+    uint16_t at[INCIDENTS_COLUMNS_MAX];   // from the row's first byte
+    uint8_t bytes[INCIDENTS_COLUMNS_MAX]; // 0 to 4
     uint16_t origin_at;
 };
 
@@ -140,9 +142,9 @@ uint32_t incidents_count(const struct incidents *incidents);
 
 // What rows that are about to be written need room for.
 struct incidents_need {
-    uint32_t revision_bytes; // 0, 4 or 8: incidents_revision_bytes
-    uint32_t dims_count;
-    uint32_t codes[SHAPE_DIMS_MAX]; // of each dimension all codes, or'ed
+    uint32_t revision_bytes;               // 0, 4 or 8: incidents_revision_bytes
+    uint32_t columns;                      // INCIDENTS_DIM + dimensions
+    uint32_t codes[INCIDENTS_COLUMNS_MAX]; // of each column all codes, or'ed
 };
 uint32_t incidents_revision_bytes(bool given, int64_t revision);
 bool incidents_fits(const struct incidents *incidents, const struct incidents_need *need);
@@ -150,14 +152,26 @@ bool incidents_fits(const struct incidents *incidents, const struct incidents_ne
 bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,
                    struct tally_err *err);
 
-// The further parts of a row. Requires of what is set: that it fits.
+// All that a row says beside its id and its origin. Requires: incidents_fits.
+struct incidents_row {
+    uint32_t day; // incident_day
+    uint16_t seen;
+    uint16_t shape;
+    int64_t revision;
+    uint32_t values;
+    uint32_t lasts;
+    const uint32_t *dims;
+    size_t dims_count; // further ones of the feed get code 0
+};
+void incidents_write(const struct incidents *incidents, struct incident *incident,
+                     const struct incidents_row *row);
+
+// The further parts of a row.
 int64_t incidents_revision(const struct incidents *incidents, const struct incident *incident);
 void incidents_set_revision(const struct incidents *incidents, struct incident *incident,
                             int64_t revision);
-uint32_t incidents_dim(const struct incidents *incidents, const struct incident *incident,
-                       size_t dim);
-void incidents_set_dim(const struct incidents *incidents, struct incident *incident, size_t dim,
-                       uint32_t code);
+uint32_t incidents_code(const struct incidents *incidents, const struct incident *incident,
+                        size_t column);
 // Requires: keeps_origins.
 struct incident_origin incidents_origin(const struct incidents *incidents,
                                         const struct incident *incident);

@@ -10,13 +10,12 @@ void incidents_set_places(struct incidents_layout *layout, bool keeps_origins)
 {
     uint32_t at = sizeof(struct incident) + layout->revision_bytes;
 
-    for (uint32_t i = 0; i < layout->dims_count; i++) {
-        layout->dim_at[i] = (uint16_t)at;
-        at += layout->dim_bytes[i];
+    for (uint32_t i = 0; i < INCIDENTS_COLUMNS_MAX; i++) {
+        layout->at[i] = (uint16_t)at;
+        at += layout->bytes[i];
     }
     layout->origin_at = (uint16_t)at;
-    at += keeps_origins ? ORIGIN_BYTES : 0;
-    layout->stride = (at + 1) & ~1U; // struct incident begins at even addresses
+    layout->stride = at + (keeps_origins ? ORIGIN_BYTES : 0);
 }
 
 static uint8_t bytes_for(uint32_t codes)
@@ -37,13 +36,13 @@ static struct incidents_layout layout_for(const struct incidents *incidents,
     if (need->revision_bytes > layout.revision_bytes) {
         layout.revision_bytes = need->revision_bytes;
     }
-    for (uint32_t i = 0; i < need->dims_count; i++) {
+    for (uint32_t i = 0; i < need->columns; i++) {
         uint8_t bytes = bytes_for(need->codes[i]);
-        layout.dim_bytes[i] = bytes > layout.dim_bytes[i] ? bytes : layout.dim_bytes[i];
-        layout.dim_max[i] = (uint32_t)(((uint64_t)1 << layout.dim_bytes[i] * 8) - 1);
+        layout.bytes[i] = bytes > layout.bytes[i] ? bytes : layout.bytes[i];
+        layout.max[i] = (uint32_t)(((uint64_t)1 << layout.bytes[i] * 8) - 1);
     }
-    if (need->dims_count > layout.dims_count) {
-        layout.dims_count = need->dims_count;
+    if (need->columns > layout.columns) {
+        layout.columns = need->columns;
     }
     incidents_set_places(&layout, incidents->keeps_origins);
     return layout;
@@ -52,11 +51,10 @@ static struct incidents_layout layout_for(const struct incidents *incidents,
 bool incidents_fits(const struct incidents *incidents, const struct incidents_need *need)
 {
     const struct incidents_layout *layout = &incidents->layout;
-    bool fits =
-        need->revision_bytes <= layout->revision_bytes && need->dims_count <= layout->dims_count;
+    bool fits = need->revision_bytes <= layout->revision_bytes && need->columns <= layout->columns;
 
-    for (uint32_t i = 0; fits && i < need->dims_count; i++) {
-        fits = need->codes[i] <= layout->dim_max[i];
+    for (uint32_t i = 0; fits && i < need->columns; i++) {
+        fits = need->codes[i] <= layout->max[i];
     }
     return fits;
 }
@@ -72,12 +70,14 @@ static bool no_memory(struct tally_err *err)
 static void copy_row(const struct incidents *incidents, const struct incidents_layout *layout,
                      const struct incident *from, struct incident *to)
 {
-    memset(to, 0, layout->stride);
-    *to = *from;
-    row_put_revision(layout, to, row_take_revision(&incidents->layout, from));
-    for (uint32_t i = 0; i < incidents->layout.dims_count; i++) {
-        row_put_dim(layout, to, i, row_take_dim(&incidents->layout, from, i));
+    for (uint32_t i = layout->columns; i > incidents->layout.columns; i--) {
+        row_put_code(layout, to, i - 1, 0);
     }
+    for (uint32_t i = incidents->layout.columns; i > 0; i--) {
+        row_put_code(layout, to, i - 1, row_take_code(&incidents->layout, from, i - 1));
+    }
+    row_put_revision(layout, to, row_take_revision(&incidents->layout, from));
+    *to = *from;
     if (incidents->keeps_origins) {
         memcpy((unsigned char *)to + layout->origin_at,
                (const unsigned char *)from + incidents->layout.origin_at, ORIGIN_BYTES);
@@ -139,11 +139,11 @@ static bool lay_out(struct incidents *incidents, const struct incidents_layout *
     return true;
 }
 
-// Dimensions whose codes are all 0 take no room: rows stay where they are when a shape brings them.
+// Columns whose codes are all 0 take no room: rows stay where they are when a shape brings them.
 static bool same_widths(const struct incidents_layout *a, const struct incidents_layout *b)
 {
     return a->revision_bytes == b->revision_bytes &&
-           memcmp(a->dim_bytes, b->dim_bytes, sizeof a->dim_bytes) == 0;
+           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 bool incidents_fit(struct incidents *incidents, const struct incidents_need *need,

@@ -62,26 +62,27 @@ static inline void row_put_revision(const struct incidents_layout *layout,
     }
 }
 
-// The last of four bytes that end where the dimension does: there are as many in front of any.
-static inline uint32_t row_take_dim(const struct incidents_layout *layout,
-                                    const struct incident *incident, size_t dim)
+// The last of four bytes that end where the column does: there are as many in front of any.
+static inline uint32_t row_take_code(const struct incidents_layout *layout,
+                                     const struct incident *incident, size_t column)
 {
-    uint32_t bytes = layout->dim_bytes[dim];
+    uint32_t bytes = layout->bytes[column];
     uint32_t four;
 
-    memcpy(&four, (const unsigned char *)incident + layout->dim_at[dim] + bytes - sizeof four,
+    memcpy(&four, (const unsigned char *)incident + layout->at[column] + bytes - sizeof four,
            sizeof four);
     return (uint32_t)((uint64_t)le32toh(four) >> (32 - bytes * 8));
 }
 
-static inline void row_put_dim(const struct incidents_layout *layout, struct incident *incident,
-                               size_t dim, uint32_t code)
+// Writes these four bytes: those in front of the column have to be written after it.
+static inline void row_put_code(const struct incidents_layout *layout, struct incident *incident,
+                                size_t column, uint32_t code)
 {
-    unsigned char *at = (unsigned char *)incident + layout->dim_at[dim];
+    uint32_t bytes = layout->bytes[column];
+    uint32_t four = htole32((uint32_t)((uint64_t)code << (32 - bytes * 8)));
 
-    for (uint32_t i = layout->dim_bytes[dim]; i > 0; i--, code >>= 8) {
-        *at++ = (unsigned char)code;
-    }
+    memcpy((unsigned char *)incident + layout->at[column] + bytes - sizeof four, &four,
+           sizeof four);
 }
 
 static inline struct incident *row_in(unsigned char *const *block, uint32_t row, uint32_t stride)

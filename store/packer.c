@@ -362,10 +362,10 @@ bool packer_equals(const struct packer *packer, const struct packer_row *row,
             return false;
         }
     }
-    return incident->values == packer->values.entry[row->values].known &&
+    return incident_values(packer->state, incident) == packer->values.entry[row->values].known &&
            incident_first_day(incident) == row->first_day &&
-           incident_last_day(incident) == row->last_day && kept.kind == row->revision.kind &&
-           revision_compare(&kept, &row->revision) == 0;
+           incident_last_day(packer->state, incident) == row->last_day &&
+           kept.kind == row->revision.kind && revision_compare(&kept, &row->revision) == 0;
 }
 
 uint32_t packer_known_text(const struct packer *packer, uint32_t place)

@@ -154,7 +154,7 @@ bool state_add_shape(struct state *state, const struct shape *shape, uint16_t *o
     if (!copy) {
         return false;
     }
-    struct incidents_need need = {.dims_count = (uint32_t)shape->dims_count};
+    struct incidents_need need = {.columns = INCIDENTS_DIM + (uint32_t)shape->dims_count};
     if (!incidents_fit(&state->feed[feed].incidents, &need, err)) {
         shape_close(copy);
         return false;
@@ -262,9 +262,29 @@ bool state_take_row(struct state *state, uint16_t shape, const struct ledger_row
 
 // ---- the parts of an incident -------------------------------------------------------------
 
-static const int64_t *values_of(const struct state *state, const struct incident *incident)
+static uint32_t code_of(const struct state *state, const struct incident *incident, size_t column)
 {
-    return (const int64_t *)(const void *)texts_get(&state->values, incident->values)->text;
+    return incidents_code(&state_feed_of(state, incident)->incidents, incident, column);
+}
+
+uint32_t incident_dim(const struct state *state, const struct incident *incident, size_t dim)
+{
+    return code_of(state, incident, INCIDENTS_DIM + dim);
+}
+
+int32_t incident_last_day(const struct state *state, const struct incident *incident)
+{
+    return incident_first_day(incident) + (int32_t)code_of(state, incident, INCIDENTS_LASTS);
+}
+
+uint32_t incident_values(const struct state *state, const struct incident *incident)
+{
+    return code_of(state, incident, INCIDENTS_VALUES);
+}
+
+const int64_t *state_values(const struct state *state, uint32_t code)
+{
+    return (const int64_t *)(const void *)texts_get(&state->values, code)->text;
 }
 
 const struct shape *state_shape(const struct state *state, const struct incident *incident)
@@ -277,19 +297,14 @@ const struct state_feed *state_feed_of(const struct state *state, const struct i
     return &state->feed[state->shape_feed[incident->shape]];
 }
 
-uint32_t incident_dim(const struct state *state, const struct incident *incident, size_t dim)
-{
-    return incidents_dim(&state_feed_of(state, incident)->incidents, incident, dim);
-}
-
 uint64_t incident_reported(const struct state *state, const struct incident *incident)
 {
-    return (uint64_t)values_of(state, incident)[0];
+    return (uint64_t)state_values(state, incident_values(state, incident))[0];
 }
 
 const int64_t *incident_measures(const struct state *state, const struct incident *incident)
 {
-    return values_of(state, incident) + 1;
+    return state_values(state, incident_values(state, incident)) + 1;
 }
 
 void incident_id(const struct state *state, const struct incident *incident, struct id_text *out)

@@ -125,9 +125,13 @@ struct incident *state_find(const struct state *state, uint32_t feed, const char
 // The parts of an incident.
 const struct shape *state_shape(const struct state *state, const struct incident *incident);
 const struct state_feed *state_feed_of(const struct state *state, const struct incident *incident);
+int32_t incident_last_day(const struct state *state, const struct incident *incident);
 uint32_t incident_dim(const struct state *state, const struct incident *incident, size_t dim);
+uint32_t incident_values(const struct state *state, const struct incident *incident); // their code
 uint64_t incident_reported(const struct state *state, const struct incident *incident); // bits
 const int64_t *incident_measures(const struct state *state, const struct incident *incident);
+// What a code of values stands for: the bits of what is reported, then the measures.
+const int64_t *state_values(const struct state *state, uint32_t code);
 void incident_id(const struct state *state, const struct incident *incident, struct id_text *out);
 struct revision incident_revision(const struct state *state, const struct incident *incident);
 // Requires: state_keep_origins.
@@ -164,6 +168,10 @@ struct state_row {
     uint8_t op;            // enum rows_op
     uint8_t revision_kind; // enum revision_kind
 };
+static inline uint32_t state_row_lasts(const struct state_row *row)
+{
+    return (uint32_t)(row->last_day - row->first_day);
+}
 
 // The codes, given new ones where need be.
 bool state_take_values(struct state *state, size_t measures_count, uint64_t reported,

@@ -35,23 +35,19 @@ static void write_incident(const struct state *state, struct incident *incident,
                            const struct state_batch *batch, const struct state_row *row,
                            unsigned flags)
 {
-    const struct incidents *incidents = incidents_of(state, batch);
     bool put = row->op == ROWS_PUT;
+    struct incidents_row said = {
+        .day = incident_day(put ? row->first_day : 0, flags | revision_flags(row->revision_kind)),
+        .seen = (uint16_t)state->mark,
+        .shape = batch->shape,
+        .revision = row->revision,
+        .values = row->values,
+        .lasts = put ? state_row_lasts(row) : 0,
+        .dims = row->dims,
+        .dims_count = put ? state->shape[batch->shape]->dims_count : 0,
+    };
 
-    *incident =
-        (struct incident){.id = incident->id,
-                          .shape = batch->shape,
-                          .values = row->values,
-                          .days = incident_days(put ? row->first_day : 0, put ? row->last_day : 0,
-                                                flags | revision_flags(row->revision_kind), 0)};
-    incidents_set_revision(incidents, incident, row->revision);
-    size_t dims_count = put ? state->shape[batch->shape]->dims_count : 0;
-    for (size_t i = 0; i < dims_count; i++) {
-        incidents_set_dim(incidents, incident, i, row->dims[i]);
-    }
-    for (size_t i = dims_count; i < incidents->layout.dims_count; i++) {
-        incidents_set_dim(incidents, incident, i, 0);
-    }
+    incidents_write(incidents_of(state, batch), incident, &said);
     note_origin(state, incident, batch, row);
 }
 
@@ -76,16 +72,16 @@ static bool insert(struct state *state, const struct state_batch *batch,
 static bool equals(const struct state *state, const struct incident *incident,
                    const struct state_batch *batch, const struct state_row *row)
 {
-    const struct incidents *incidents = incidents_of(state, batch);
     const struct revision kept = incident_revision(state, incident);
     const struct revision revision = state_revision(state, row->revision_kind, row->revision);
-    bool equal = incident->shape == batch->shape && incident->values == row->values &&
+    bool equal = incident->shape == batch->shape &&
+                 incident_values(state, incident) == row->values &&
                  incident_first_day(incident) == row->first_day &&
-                 incident_last_day(incident) == row->last_day && kept.kind == revision.kind &&
-                 revision_compare(&kept, &revision) == 0;
+                 incident_last_day(state, incident) == row->last_day &&
+                 kept.kind == revision.kind && revision_compare(&kept, &revision) == 0;
 
     for (size_t i = 0; equal && i < state->shape[batch->shape]->dims_count; i++) {
-        equal = incidents_dim(incidents, incident, i) == row->dims[i];
+        equal = incident_dim(state, incident, i) == row->dims[i];
     }
     return equal;
 }
@@ -232,12 +228,16 @@ static void add_counts(struct state *state, const struct state_batch *batch,
 
 static struct incidents_need need_of(const struct state_row *row, size_t dims_count)
 {
-    struct incidents_need need = {.dims_count = row->op == ROWS_PUT ? (uint32_t)dims_count : 0,
-                                  .revision_bytes = incidents_revision_bytes(
-                                      row->revision_kind != REVISION_NONE, row->revision)};
+    bool put = row->op == ROWS_PUT;
+    struct incidents_need need = {
+        .columns = INCIDENTS_DIM + (put ? (uint32_t)dims_count : 0),
+        .codes =
+            {[INCIDENTS_VALUES] = row->values, [INCIDENTS_LASTS] = put ? state_row_lasts(row) : 0},
+        .revision_bytes =
+            incidents_revision_bytes(row->revision_kind != REVISION_NONE, row->revision)};
 
-    for (uint32_t i = 0; i < need.dims_count; i++) {
-        need.codes[i] = row->dims[i];
+    for (uint32_t i = INCIDENTS_DIM; i < need.columns; i++) {
+        need.codes[i] = row->dims[i - INCIDENTS_DIM];
     }
     return need;
 }
@@ -442,7 +442,7 @@ static struct state_row row_of(struct indexed *indexed, const struct incident *l
     struct incident_origin origin = {0};
 
     for (size_t i = 0; i < state->shape[late->shape]->dims_count; i++) {
-        indexed->dims[i] = incidents_dim(incidents, late, i);
+        indexed->dims[i] = incidents_code(incidents, late, INCIDENTS_DIM + i);
     }
     if (state->keeps_origins) {
         origin = incidents_origin(incidents, late);
@@ -450,9 +450,9 @@ static struct state_row row_of(struct indexed *indexed, const struct incident *l
     return (struct state_row){.id = late->id,
                               .revision = incidents_revision(incidents, late),
                               .dims = indexed->dims,
-                              .values = late->values,
+                              .values = incident_values(state, late),
                               .first_day = incident_first_day(late),
-                              .last_day = incident_last_day(late),
+                              .last_day = incident_last_day(state, late),
                               .record = origin.record,
                               .line = origin.line,
                               .op = ROWS_PUT,

@@ -263,6 +263,8 @@ static void place_rows(const struct unpacker *unpacker, const struct unpacker_fr
 {
     struct state_row *row = unpacker->room[unpacker->at].row + frame->row;
     struct state_row *next[TEAM_PARTS_MAX];
+    uint32_t values = 0;
+    uint32_t lasts = 0;
 
     for (unsigned lane = 0; lane < lanes; lane++) {
         slice->row[lane] = next[lane] = row;
@@ -272,7 +274,11 @@ static void place_rows(const struct unpacker *unpacker, const struct unpacker_fr
         struct state_row *to = next[state_lane(core->part[i], lanes)]++;
         to->id = core->id[i];
         take_row(unpacker, frame, &core->columns, i, share, to);
+        values |= to->values;
+        lasts |= state_row_lasts(to);
     }
+    share->need.codes[INCIDENTS_VALUES] |= values;
+    share->need.codes[INCIDENTS_LASTS] |= lasts;
 }
 
 // NULL, or what is malformed.
@@ -283,13 +289,13 @@ static const char *take_frame(const struct unpacker *unpacker, const struct unpa
     struct incidents_need *need = &share->need;
 
     *slice = (struct state_slice){0};
-    if (!columns_decode(&core->columns, need->dims_count,
+    if (!columns_decode(&core->columns, need->columns - INCIDENTS_DIM,
                         cursor_over(unpacker->payloads.data + frame->payload_at,
                                     cursor_left(&frame->frame.payload)))) {
         return "rows";
     }
-    for (uint32_t i = 0; i < need->dims_count; i++) {
-        if (!take_dim(unpacker, frame, &core->columns, i, &need->codes[i])) {
+    for (uint32_t i = 0; i < core->columns.dims_count; i++) {
+        if (!take_dim(unpacker, frame, &core->columns, i, &need->codes[INCIDENTS_DIM + i])) {
             return "row";
         }
     }
@@ -366,7 +372,7 @@ static void add_need(struct incidents_need *need, const struct incidents_need *m
     if (more->revision_bytes > need->revision_bytes) {
         need->revision_bytes = more->revision_bytes;
     }
-    for (uint32_t i = 0; i < need->dims_count; i++) {
+    for (uint32_t i = 0; i < need->columns; i++) {
         need->codes[i] |= more->codes[i];
     }
 }
@@ -400,7 +406,7 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside
                               .lanes = sharing.lanes,
                               .puts_only = true,
                               .count = unpacker->rows,
-                              .need = {.dims_count = dims_count}};
+                              .need = {.columns = INCIDENTS_DIM + dims_count}};
 
     *out_wrong = NULL;
     if (!reserve_rows(unpacker, dims_count, parts)) {
@@ -408,7 +414,7 @@ bool unpacker_take_rows(struct unpacker *unpacker, struct state_applying *beside
     }
     rows.slice = unpacker->room[unpacker->at].slice;
     for (unsigned i = 0; i < parts; i++) {
-        sharing.share[i].need.dims_count = dims_count;
+        sharing.share[i].need.columns = rows.need.columns;
     }
     team_run(take_part, &sharing, parts);
     const struct share *wrong = wrong_share(&sharing);

@@ -36,7 +36,7 @@ static inline void state_dump_incident(const struct state *state, const struct i
         bytes_put_u32(out, origin.line);
     }
     bytes_put_u32(out, (uint32_t)incident_first_day(incident));
-    bytes_put_u32(out, (uint32_t)incident_last_day(incident));
+    bytes_put_u32(out, (uint32_t)incident_last_day(state, incident));
     bytes_put_u16(out, incident->shape);
     bytes_put_u8(out, (uint8_t)incident_flags(incident));
     bytes_put_u64(out, incident_reported(state, incident));

@@ -288,10 +288,10 @@ static bool equals(const struct judge *judge, const struct incident *incident,
     const struct revision kept = incident_revision(scratch, incident);
     const struct revision revision = state_revision(scratch, row->revision_kind, row->revision);
     bool equal = incident_is_live(incident) && incident->shape == judge->as.shape &&
-                 incident->values == row->values &&
+                 incident_values(scratch, incident) == row->values &&
                  incident_first_day(incident) == row->first_day &&
-                 incident_last_day(incident) == row->last_day && kept.kind == revision.kind &&
-                 revision_compare(&kept, &revision) == 0;
+                 incident_last_day(scratch, incident) == row->last_day &&
+                 kept.kind == revision.kind && revision_compare(&kept, &revision) == 0;
 
     for (size_t i = 0; equal && i < judge->batch->of.shape->dims_count; i++) {
         equal = incident_dim(scratch, incident, i) == row->dims[i];

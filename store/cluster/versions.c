@@ -193,7 +193,7 @@ void version_put(const struct state *state, const struct incident *incident,
     put_revision(out, &revision);
     bytes_put_u64(out, of->shape);
     bytes_put_u32(out, (uint32_t)incident_first_day(incident));
-    bytes_put_u32(out, (uint32_t)incident_last_day(incident));
+    bytes_put_u32(out, (uint32_t)incident_last_day(state, incident));
     put_values(state, incident, out);
     bytes_put_u64(out, origin.line);
 }

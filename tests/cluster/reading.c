@@ -442,7 +442,7 @@ static uint64_t sum_of(const struct state *state, const struct incident *inciden
     bytes_put_u64(&bytes, origin.record);
     bytes_put_u64(&bytes, origin.line);
     bytes_put_u32(&bytes, (uint32_t)incident_first_day(incident));
-    bytes_put_u32(&bytes, (uint32_t)incident_last_day(incident));
+    bytes_put_u32(&bytes, (uint32_t)incident_last_day(state, incident));
     bytes_put_u64(&bytes, incident_reported(state, incident));
     state_dump_revision(&revision, &bytes);
     for (size_t i = 0; i < shape->dims_count; i++) {
@@ -472,7 +472,7 @@ static struct sums sums_of(const struct state *state, const struct log *log, con
         if (incident_is_live(incident) &&
             (!feed || strcmp(state_feed_of(state, incident)->name, feed) == 0) &&
             incident_first_day(incident) <= want->last_day &&
-            incident_last_day(incident) >= want->first_day) {
+            incident_last_day(state, incident) >= want->first_day) {
             sums.count++;
             sums.sum += sum_of(state, incident, log);
         }

@@ -118,7 +118,7 @@ static bool check_incident(struct run *run, const struct state *state, const cha
     int killed = reported ? (int)incident_measures(state, incident)[0] : SCENARIO_UNKNOWN;
     const char *place = texts_get(&state->texts, incident_dim(state, incident, 0))->text;
     if (incident_first_day(incident) != want->row.first_day ||
-        incident_last_day(incident) != want->row.last_day || killed != want->row.killed ||
+        incident_last_day(state, incident) != want->row.last_day || killed != want->row.killed ||
         strcmp(place, scenario_place(want->row.place)) != 0) {
         return power_wrong(run, "%s %s is another version", feed_name, text);
     }

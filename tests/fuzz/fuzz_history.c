@@ -373,7 +373,7 @@ static void compare(const struct state *state, const struct model *model)
             texts_get(&state->texts, incident_dim(state, incident, 0));
         require(strcmp(place->text, places[known->told.place]) == 0);
         require(incident_first_day(incident) == known->told.first &&
-                incident_last_day(incident) == known->told.first + known->told.lasts);
+                incident_last_day(state, incident) == known->told.first + known->told.lasts);
         require((incident_reported(state, incident) & 1) == (known->told.killed >= 0));
         require(incident_measures(state, incident)[0] ==
                 (known->told.killed >= 0 ? known->told.killed : 0));

@@ -64,25 +64,22 @@ static void different_ids_have_different_parts(void **state)
     }
 }
 
-static void days_flags_and_mark_stand_apart(void **state)
+static void day_flags_and_mark_stand_apart(void **state)
 {
     static const int32_t days[] = {DAY_MIN, -1, 0, 1, 19000, DAY_MAX};
 
     (void)state;
-    for (size_t a = 0; a < 6; a++) {
-        for (size_t b = a; b < 6; b++) {
-            struct incident incident = {.days = incident_days(days[a], days[b], 9, 12345)};
-            assert_int_equal(incident_first_day(&incident), days[a]);
-            assert_int_equal(incident_last_day(&incident), days[b]);
-            assert_int_equal(incident_flags(&incident), 9);
-            assert_int_equal(incident_seen(&incident), 12345);
-            incident_set_flags(&incident, 6);
-            incident_set_seen(&incident, INCIDENT_SEEN_MAX);
-            assert_int_equal(incident_first_day(&incident), days[a]);
-            assert_int_equal(incident_last_day(&incident), days[b]);
-            assert_int_equal(incident_flags(&incident), 6);
-            assert_int_equal(incident_seen(&incident), INCIDENT_SEEN_MAX);
-        }
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        struct incident incident = {.day = incident_day(days[i], 9)};
+        incident_set_seen(&incident, 12345);
+        assert_int_equal(incident_first_day(&incident), days[i]);
+        assert_int_equal(incident_flags(&incident), 9);
+        assert_int_equal(incident_seen(&incident), 12345);
+        incident_set_flags(&incident, 6);
+        incident_set_seen(&incident, INCIDENT_SEEN_MAX);
+        assert_int_equal(incident_first_day(&incident), days[i]);
+        assert_int_equal(incident_flags(&incident), 6);
+        assert_int_equal(incident_seen(&incident), INCIDENT_SEEN_MAX);
     }
 }
 
@@ -91,13 +88,31 @@ static uint64_t nth(uint32_t i)
     return id_code(i % 7, i * 3 + 1);
 }
 
+// Codes of the columns, as many as the feed has.
+static void write_row(const struct incidents *incidents, struct incident *incident,
+                      int64_t revision, const uint32_t *codes)
+{
+    struct incidents_row row = {.revision = revision,
+                                .values = codes[INCIDENTS_VALUES],
+                                .lasts = codes[INCIDENTS_LASTS],
+                                .dims = codes + INCIDENTS_DIM,
+                                .dims_count = incidents->layout.columns - INCIDENTS_DIM};
+
+    incidents_write(incidents, incident, &row);
+}
+
+static uint32_t values_of(const struct incidents *incidents, const struct incident *incident)
+{
+    return incidents_code(incidents, incident, INCIDENTS_VALUES);
+}
+
 static void each_id_is_found_and_no_other(void **state)
 {
     enum { COUNT = 50000 };
     static bool met[COUNT];
     struct incidents incidents;
     struct incidents_walk walk = {0};
-    struct incidents_need need = {.dims_count = 2, .codes = {1, COUNT}};
+    struct incidents_need need = {.columns = INCIDENTS_DIM + 2, .codes = {COUNT, 0, 1, COUNT}};
     struct incident *incident;
     struct tally_err err;
 
@@ -112,23 +127,23 @@ static void each_id_is_found_and_no_other(void **state)
         }
         incident = incidents_add(&incidents, nth(i), &err);
         assert_non_null(incident);
-        incident->values = i;
-        incidents_set_dim(&incidents, incident, 1, i + 1);
+        write_row(&incidents, incident, 0, (uint32_t[]){i, 0, 0, i + 1});
     }
     assert_int_equal(incidents_count(&incidents), COUNT);
     for (uint32_t i = 0; i < COUNT; i++) {
         incident = incidents_find(&incidents, nth(i));
         assert_non_null(incident);
-        assert_int_equal(incident->values, i);
-        assert_int_equal(incidents_dim(&incidents, incident, 1), i + 1);
+        assert_int_equal(values_of(&incidents, incident), i);
+        assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_LASTS), 0);
+        assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_DIM + 1), i + 1);
         assert_null(incidents_find(&incidents, nth(i) + 1));
     }
     walk = (struct incidents_walk){0};
     for (uint32_t i = 0; (incident = incidents_next(&incidents, &walk)) != NULL; i++) {
         struct incidents_walk from = incidents_walk_from(&incidents, i);
         assert_ptr_equal(incidents_next(&incidents, &from), incident);
-        assert_false(met[incident->values]);
-        met[incident->values] = true;
+        assert_false(met[values_of(&incidents, incident)]);
+        met[values_of(&incidents, incident)] = true;
     }
     for (uint32_t i = 0; i < COUNT; i++) {
         assert_true(met[i]);
@@ -136,13 +151,18 @@ static void each_id_is_found_and_no_other(void **state)
     incidents_done(&incidents);
 }
 
+struct meeting {
+    const struct incidents *incidents;
+    uint32_t met;
+};
+
 static void count_meeting(void *context, struct incident *kept, const struct incident *late)
 {
-    uint32_t *met = context;
+    struct meeting *meeting = context;
 
     assert_true(kept->id == late->id);
-    assert_true(kept->values < late->values);
-    ++*met;
+    assert_true(values_of(meeting->incidents, kept) < values_of(meeting->incidents, late));
+    meeting->met++;
 }
 
 // Rows are appended twice, every third of them a third time: each id is kept once, as it came
@@ -153,9 +173,9 @@ static void appended_rows_are_found_when_the_index_knows_them(void **state)
     static uint32_t room[INCIDENTS_PARTS];
     struct incidents incidents;
     struct incidents_walk walk = {0};
-    struct incidents_need need = {.dims_count = 1, .codes = {ALL}};
+    struct incidents_need need = {.columns = INCIDENTS_DIM + 1, .codes = {ALL, 0, ALL}};
     struct incident *incident;
-    uint32_t met = 0;
+    struct meeting meeting = {.incidents = &incidents};
     struct tally_err err;
 
     (void)state;
@@ -163,41 +183,40 @@ static void appended_rows_are_found_when_the_index_knows_them(void **state)
     assert_true(incidents_fit(&incidents, &need, &err));
     incident = incidents_add(&incidents, nth(0), &err); // known before
     assert_non_null(incident);
-    incident->values = 0;
-    incidents_set_dim(&incidents, incident, 0, 0);
+    write_row(&incidents, incident, 0, (uint32_t[]){0, 0, 0});
     for (uint32_t i = 1; i < ALL; i++) {
         uint64_t id = nth(i < 2 * COUNT ? i % COUNT : (i - 2 * COUNT) * 3);
         memset(room, 0, sizeof room);
         room[incidents_part(id)] = 1;
         assert_true(incidents_reserve_rows(&incidents, room, &err));
         incident = incidents_append(&incidents, id);
-        incident->values = i;
-        incidents_set_dim(&incidents, incident, 0, i);
+        write_row(&incidents, incident, 0, (uint32_t[]){i, 0, i});
     }
     assert_null(incidents_find(&incidents, nth(1)));
     assert_true(incidents_reserve_index(&incidents, &err));
     for (uint32_t part = 0; part < INCIDENTS_PARTS; part++) {
-        incidents_index(&incidents, part, count_meeting, &met);
+        incidents_index(&incidents, part, count_meeting, &meeting);
     }
-    assert_int_equal(met, ALL - COUNT);
+    assert_int_equal(meeting.met, ALL - COUNT);
     memset(room, 0, sizeof room); // one more by itself
     room[incidents_part(nth(1))] = 1;
     assert_true(incidents_reserve_rows(&incidents, room, &err));
     incident = incidents_append(&incidents, nth(1));
-    incident->values = ALL;
-    incidents_index(&incidents, incidents_part(nth(1)), count_meeting, &met);
-    assert_int_equal(met, ALL - COUNT + 1);
+    write_row(&incidents, incident, 0, (uint32_t[]){ALL, 0, 0});
+    incidents_index(&incidents, incidents_part(nth(1)), count_meeting, &meeting);
+    assert_int_equal(meeting.met, ALL - COUNT + 1);
     assert_int_equal(incidents_count(&incidents), COUNT);
     for (uint32_t i = 0; i < COUNT; i++) {
         incident = incidents_find(&incidents, nth(i));
         assert_non_null(incident);
-        assert_int_equal(incident->values, i);
-        assert_int_equal(incidents_dim(&incidents, incident, 0), i);
+        assert_int_equal(values_of(&incidents, incident), i);
+        assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_DIM), i);
     }
     uint8_t part = 0;
     for (uint32_t last = 0; (incident = incidents_next(&incidents, &walk)) != NULL;
-         last = incident->values, part = incidents_part(incident->id)) {
-        assert_true(incidents_part(incident->id) != part || incident->values >= last);
+         last = values_of(&incidents, incident), part = incidents_part(incident->id)) {
+        assert_true(incidents_part(incident->id) != part ||
+                    values_of(&incidents, incident) >= last);
     }
     incidents_done(&incidents);
 }
@@ -208,9 +227,14 @@ static int64_t revision_of(uint32_t i)
     return i < 100 ? 0 : i < 200 ? -(int64_t)i : INT64_MIN + (int64_t)i * 1000003;
 }
 
-static uint32_t code_of(uint32_t i, uint32_t dim)
+static uint32_t code_of(uint32_t i, uint32_t column)
 {
-    return (uint32_t)((uint64_t)(i % 8) << (i / 60 * 4 % 32)) + dim;
+    return (uint32_t)((uint64_t)(i % 8) << (i / 60 * 4 % 32)) + column;
+}
+
+static uint32_t columns_of(uint32_t i)
+{
+    return INCIDENTS_DIM + 1 + i / 100;
 }
 
 static void check_further(const struct incidents *incidents, uint32_t i, uint32_t rows)
@@ -218,18 +242,17 @@ static void check_further(const struct incidents *incidents, uint32_t i, uint32_
     const struct incident *incident = incidents_find(incidents, nth(i));
     struct incident_origin origin = incidents_origin(incidents, incident);
 
-    assert_int_equal(incident->values, i);
     assert_true(incidents_revision(incidents, incident) == revision_of(i));
     assert_int_equal(origin.batch, i);
     assert_int_equal(origin.record, UINT32_MAX - i);
     assert_int_equal(origin.line, 7);
-    for (uint32_t dim = 0; dim < 3 + rows / 100; dim++) {
-        assert_int_equal(incidents_dim(incidents, incident, dim),
-                         dim < 3 + i / 100 ? code_of(i, dim) : 0);
+    for (uint32_t column = 0; column < columns_of(rows); column++) {
+        assert_int_equal(incidents_code(incidents, incident, column),
+                         column < columns_of(i) ? code_of(i, column) : 0);
     }
 }
 
-// Row by row something gets wider: a revision, the codes of a dimension, their number. All that was
+// Row by row something gets wider: a revision, the codes of a column, their number. All that was
 // there before is read back after each.
 static void rows_are_laid_out_anew_when_one_needs_more(void **state)
 {
@@ -242,20 +265,16 @@ static void rows_are_laid_out_anew_when_one_needs_more(void **state)
     for (uint32_t i = 0; i < COUNT; i++) {
         struct incidents_need need = {.revision_bytes =
                                           incidents_revision_bytes(i >= 100, revision_of(i)),
-                                      .dims_count = 3 + i / 100};
-        for (uint32_t dim = 0; dim < need.dims_count; dim++) {
-            need.codes[dim] = code_of(i, dim);
+                                      .columns = columns_of(i)};
+        for (uint32_t column = 0; column < need.columns; column++) {
+            need.codes[column] = code_of(i, column);
         }
         bool moves = !incidents_fits(&incidents, &need);
         assert_true(incidents_fit(&incidents, &need, &err));
         assert_true(incidents_fits(&incidents, &need));
         struct incident *incident = incidents_add(&incidents, nth(i), &err);
         assert_non_null(incident);
-        incident->values = i;
-        incidents_set_revision(&incidents, incident, revision_of(i));
-        for (uint32_t dim = 0; dim < need.dims_count; dim++) {
-            incidents_set_dim(&incidents, incident, dim, need.codes[dim]);
-        }
+        write_row(&incidents, incident, revision_of(i), need.codes);
         incidents_set_origin(&incidents, incident, (struct incident_origin){i, UINT32_MAX - i, 7});
         for (uint32_t before = moves ? 0 : i; before <= i; before++) {
             check_further(&incidents, before, i);
@@ -267,7 +286,7 @@ static void rows_are_laid_out_anew_when_one_needs_more(void **state)
 static void a_row_takes_what_its_feed_needs(void **state)
 {
     struct incidents incidents;
-    struct incidents_need need = {.dims_count = 4, .codes = {0, 255, 65536, 256}};
+    struct incidents_need need = {.columns = INCIDENTS_DIM + 2, .codes = {255, 0, 65536, 256}};
     struct tally_err err;
 
     (void)state;
@@ -278,16 +297,16 @@ static void a_row_takes_what_its_feed_needs(void **state)
     assert_int_equal(incidents_revision_bytes(true, (int64_t)INT32_MIN - 1), 8);
     assert_int_equal(incidents_revision_bytes(true, (int64_t)INT32_MAX + 1), 8);
     incidents_init(&incidents, false);
-    assert_int_equal(incidents.layout.stride, 22);
+    assert_int_equal(incidents.layout.stride, 16);
     assert_true(incidents_fit(&incidents, &need, &err));
-    assert_int_equal(incidents.layout.stride, 22 + 1 + 3 + 2);
+    assert_int_equal(incidents.layout.stride, 16 + 1 + 3 + 2);
     need.revision_bytes = 4;
+    need.codes[INCIDENTS_LASTS] = DAY_MAX - DAY_MIN;
     assert_true(incidents_fit(&incidents, &need, &err));
-    assert_int_equal(incidents.layout.stride, 22 + 4 + 1 + 3 + 2);
+    assert_int_equal(incidents.layout.stride, 16 + 4 + 1 + 3 + 3 + 2);
     incidents_done(&incidents);
 }
 
-// A shape with further dimensions that say nothing yet.
 // Blocks laid one behind the other here: then each row stands behind the one before it.
 static void blocks_grow_and_hold_each_row_once(void **state)
 {
@@ -307,10 +326,12 @@ static void blocks_grow_and_hold_each_row_once(void **state)
     }
 }
 
+// A shape with further dimensions that say nothing yet.
 static void rows_stay_where_they_are_when_nothing_gets_wider(void **state)
 {
     struct incidents incidents;
-    struct incidents_need need = {.dims_count = 1, .codes = {255}, .revision_bytes = 4};
+    struct incidents_need need = {
+        .columns = INCIDENTS_DIM + 1, .codes = {[INCIDENTS_DIM] = 255}, .revision_bytes = 4};
     struct tally_err err;
 
     (void)state;
@@ -318,15 +339,17 @@ static void rows_stay_where_they_are_when_nothing_gets_wider(void **state)
     assert_true(incidents_fit(&incidents, &need, &err));
     struct incident *incident = incidents_add(&incidents, 17, &err);
     assert_non_null(incident);
-    incidents_set_dim(&incidents, incident, 0, 200);
-    need = (struct incidents_need){.dims_count = 3, .codes = {3}};
+    write_row(&incidents, incident, 3, (uint32_t[]){0, 0, 200});
+    need = (struct incidents_need){.columns = INCIDENTS_DIM + 3, .codes = {[INCIDENTS_DIM] = 3}};
     assert_true(incidents_fit(&incidents, &need, &err));
     assert_ptr_equal(incidents_find(&incidents, 17), incident);
-    assert_int_equal(incidents_dim(&incidents, incident, 0), 200);
-    assert_int_equal(incidents_dim(&incidents, incident, 2), 0);
-    need.codes[1] = 1;
+    assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_DIM), 200);
+    assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_DIM + 2), 0);
+    need.codes[INCIDENTS_DIM + 1] = 1;
     assert_true(incidents_fit(&incidents, &need, &err));
-    assert_int_equal(incidents_dim(&incidents, incidents_find(&incidents, 17), 0), 200);
+    incident = incidents_find(&incidents, 17);
+    assert_int_equal(incidents_revision(&incidents, incident), 3);
+    assert_int_equal(incidents_code(&incidents, incident, INCIDENTS_DIM), 200);
     incidents_done(&incidents);
 }
 
@@ -356,7 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_id_is_its_head_and_its_number),
         cmocka_unit_test(different_ids_have_different_parts),
-        cmocka_unit_test(days_flags_and_mark_stand_apart),
+        cmocka_unit_test(day_flags_and_mark_stand_apart),
         cmocka_unit_test(each_id_is_found_and_no_other),
         cmocka_unit_test(appended_rows_are_found_when_the_index_knows_them),
         cmocka_unit_test(rows_are_laid_out_anew_when_one_needs_more),

@@ -38,7 +38,8 @@ static void open_history(struct store_case *room, uint64_t segment_bytes_max,
 // Rows are unpacked in rounds while those of the round before are applied. An id that comes again
 // in a later round is applied behind the first one all the same, on one core and on all; so it is
 // where rows wait for the index because most were new so far, until one withdraws, or until there
-// are many of them and most were not.
+// are many of them and most were not. Each round needs wider rows than the one before: more
+// values, and longer spans.
 static void ids_that_come_again_rounds_later_are_applied_in_order(void **state)
 {
     enum { ROUND = UNPACKER_FRAMES_MAX * COLUMNS_ROWS_MAX, COUNT = 7 * ROUND };
@@ -52,6 +53,7 @@ static void ids_that_come_again_rounds_later_are_applied_in_order(void **state)
     for (int i = 0; i < COUNT; i++) {
         snprintf(ids[i % IDS], sizeof *ids, "id%d", i % IDS);
         rows[i] = (struct case_row)ROW(ids[i % IDS], i % 400, i % 3 ? "Chad" : "Mali", i);
+        rows[i].lasts = i / ROUND * 100;
     }
     rows[WITHDRAWS] = (struct case_row)ROW_WITHDRAW(NULL, ids[WITHDRAWN]);
     for (int one = 0; one < 2; one++) {
@@ -65,7 +67,11 @@ static void ids_that_come_again_rounds_later_are_applied_in_order(void **state)
         assert_int_equal(room[one].outcome.counts.revised, COUNT - IDS - 2);
         assert_int_equal(room[one].outcome.counts.withdrawn, 1);
         for (int i = COUNT - IDS; i < COUNT; i += 97) {
+            const struct incident *incident = case_find(&room[one], rows[i].id);
+            const struct state *kept = &embedded_of(room[one].store)->state;
             assert_int_equal(case_killed(&room[one], rows[i].id), i);
+            assert_int_equal(incident_first_day(incident), rows[i].day);
+            assert_int_equal(incident_last_day(kept, incident), rows[i].day + rows[i].lasts);
         }
     }
     assert_true(digest_equal(case_state_digest(&room[0]), case_state_digest(&room[1])));

@@ -73,11 +73,12 @@ static struct state_slice slice_from(struct many *many, uint32_t from, uint32_t 
 
 static struct state_rows many_from(struct many *many, uint32_t from, uint32_t count, unsigned lanes)
 {
-    struct state_rows rows = {.slice = many->slice,
-                              .slices = SLICES,
-                              .lanes = lanes,
-                              .count = count,
-                              .need = {.dims_count = 1, .revision_bytes = 8, .codes = {1}}};
+    struct state_rows rows = {
+        .slice = many->slice,
+        .slices = SLICES,
+        .lanes = lanes,
+        .count = count,
+        .need = {.columns = INCIDENTS_DIM + 1, .revision_bytes = 8, .codes = {7, 3, 1}}};
 
     for (unsigned i = 0; i < SLICES; i++) {
         many->slice[i] = slice_from(many, from + (uint32_t)team_begin(count, i, SLICES),
