@@ -103,7 +103,7 @@ static void tell_frame(const struct unit *unit)
 
 // Looks ahead to the COMMIT of the batch that begins here. NOTHING: the ledger ends before; then
 // *out_torn says whether by bytes that are no frame (err says which).
-static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
+static enum found find_commit(struct unit *unit, const struct ledger_frame *begin, bool *out_torn,
                               struct tally_err *err)
 {
     struct ledger_frame frame;
@@ -121,7 +121,8 @@ static enum found find_commit(struct unit *unit, uint64_t batch, bool *out_torn,
             tell_frame(unit);
             break;
         }
-        if (frame.batch != batch || frame.kind == LEDGER_BEGIN || frame.kind == LEDGER_FILE) {
+        if (frame.batch != begin->batch || frame.version != begin->version ||
+            frame.kind == LEDGER_BEGIN || frame.kind == LEDGER_FILE) {
             corrupt(&frame, "a batch without its end", err);
             return FOUND_ERROR;
         }
@@ -170,10 +171,9 @@ static enum found find_unit(struct unit *unit, struct ledger_position from, bool
     unit->file.batch = frame.batch;
     unit->file.begin = &unit->begin;
     unit->chain = ledger_chain(0, frame.checksum);
-    struct ledger_position rows = frame.next;
-    enum found found = find_commit(unit, frame.batch, out_torn, err);
+    enum found found = find_commit(unit, &frame, out_torn, err);
     if (found == FOUND_BATCH) {
-        ledger_reader_seek(unit->reader, rows);
+        ledger_reader_seek(unit->reader, frame.next);
     }
     return found;
 }

@@ -379,29 +379,63 @@ static void missing_segment_between_two_batches_is_damage(void **state)
     }
 }
 
+// One batch that takes several segments: each id is a name of its own, which begins with `letter`.
+static void open_long_batch(struct store_case *room, char letter)
+{
+    struct case_row rows[60] = {0};
+    char ids[60][24];
+
+    case_open(room);
+    room->options.segment_bytes_max = 300;
+    room->options.defs_count = 0;
+    case_check(case_restart(room), &room->err);
+    for (int i = 0; i < 60; i++) {
+        snprintf(ids[i], sizeof ids[i], "%c-%03d-incident-number-x", letter, i);
+        rows[i] = (struct case_row){.id = ids[i], .day = 10, .country = "Chad", .killed = 3};
+    }
+    case_file(room, BATCH_UPSERT, "one", rows, 60);
+    assert_true(ledger_committed(embedded_of(room->store)->ledger).segment > 2);
+}
+
+// Its rows would be applied in another order.
+static void segments_of_two_versions_are_no_batch(void **state)
+{
+    struct store_case room;
+    struct bytes header;
+    size_t count;
+
+    (void)state;
+    open_long_batch(&room, 'a');
+    unsigned char *segment = case_load(room.dir, "ledger/000002.seg", &count);
+    bytes_init(&header);
+    bytes_put(&header, segment, 8);
+    bytes_put_u32(&header, LEDGER_VERSION_ROWS);
+    bytes_put_u32(&header, 2);
+    bytes_put_u64(&header, checksum64(header.data, 16, 2));
+    assert_int_equal(header.count, LEDGER_SEGMENT_HEADER_BYTES);
+    memcpy(segment, header.data, header.count);
+    case_save(room.dir, "ledger/000002.seg", segment, count);
+    bytes_done(&header);
+    free(segment);
+    bool started = case_restart(&room);
+    if (!started) {
+        assert_int_equal(room.err.code, TALLY_CORRUPT);
+        assert_non_null(strstr(room.err.message, "a batch without its end"));
+    }
+    case_close(&room);
+    assert_false(started);
+}
+
 // One segment of a batch is that of another ledger: each frame is whole and stands where it stood,
 // and yet no such batch was ever committed.
 static void parts_of_two_ledgers_are_no_batch(void **state)
 {
     struct store_case rooms[2];
-    struct case_row rows[60] = {0};
-    char ids[60][24];
     size_t count;
 
     (void)state;
-    for (int r = 0; r < 2; r++) {
-        struct store_case *room = &rooms[r];
-        case_open(room);
-        room->options.segment_bytes_max = 300;
-        room->options.defs_count = 0;
-        case_check(case_restart(room), &room->err);
-        for (int i = 0; i < 60; i++) { // names of their own, so that the batch takes segments
-            snprintf(ids[i], sizeof ids[i], "%c-%03d-incident-number-x", 'a' + r, i);
-            rows[i] = (struct case_row){.id = ids[i], .day = 10, .country = "Chad", .killed = 3};
-        }
-        case_file(room, BATCH_UPSERT, "one", rows, 60);
-    }
-    assert_true(ledger_committed(embedded_of(rooms[0].store)->ledger).segment > 2);
+    open_long_batch(&rooms[0], 'a');
+    open_long_batch(&rooms[1], 'b');
     assert_int_equal(ledger_committed(embedded_of(rooms[0].store)->ledger).segment,
                      ledger_committed(embedded_of(rooms[1].store)->ledger).segment);
     unsigned char *other = case_load(rooms[1].dir, "ledger/000002.seg", &count);
@@ -618,6 +652,7 @@ int main(void)
         cmocka_unit_test(damaged_store_does_not_start_and_is_not_changed),
         cmocka_unit_test(missing_segment_is_damage),
         cmocka_unit_test(missing_segment_between_two_batches_is_damage),
+        cmocka_unit_test(segments_of_two_versions_are_no_batch),
         cmocka_unit_test(parts_of_two_ledgers_are_no_batch),
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
         cmocka_unit_test(of_several_malformed_frames_the_first_is_told),
