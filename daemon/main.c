@@ -9,6 +9,7 @@
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
 //   unclosed.c   what is still being written      init_store.c the tables of a cluster
 //   migrate.c    the ledger from one engine to the other       engine_mark.c which one has it
+#include "base/disk.h"
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/engine_mark.h"
@@ -22,6 +23,7 @@
 #include "store/cluster/cluster_store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -297,15 +299,43 @@ static bool has_ledger(const struct config *config, const char *option, const ch
     return !config->cluster.used;
 }
 
+// engine_mark_check of a state directory that nobody opens for work. Absent: nothing was taken in.
+static bool check_engine(const struct config *config, struct tally_err *err)
+{
+    int fd = disk_open(AT_FDCWD, config->state, O_RDONLY | O_DIRECTORY, 0, err);
+
+    if (fd < 0) {
+        return err->sys_errno == ENOENT;
+    }
+    bool ok = engine_mark_check(fd, config->cluster.used, err);
+    disk_close(fd);
+    return ok;
+}
+
+// What is only said: the configuration may be right, and the next command --migrate.
+static void say_engine(const struct config *config)
+{
+    struct tally_err err;
+
+    if (!check_engine(config, &err) && err.code == TALLY_INVALID) {
+        fprintf(stderr, "[store]: %s\n", err.message);
+    }
+}
+
 static int run_dry(const struct arguments *arguments, const struct config *config)
 {
     char tally[PATH_MAX];
+    struct tally_err err;
 
     if (!has_ledger(config, "--dry-run",
                     "it tries the files on a copy of the ledger, and that of a cluster cannot be "
                     "copied. What the files say by themselves is told with engine = ledger and "
                     "another `state` in a configuration of its own")) {
         return EX_USAGE;
+    }
+    if (!check_engine(config, &err)) {
+        fprintf(stderr, "tallyd: --dry-run: %s\n", err.message);
+        return status_of(&err);
     }
     find_shipped(TALLY, tally);
     return dry_run(config, tally, arguments->files, arguments->files_count);
@@ -434,6 +464,7 @@ int main(int argc, char **argv)
     find_shipped(PRESETS, presets);
     bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
     if (ok && arguments.check) {
+        say_engine(&config);
         ok = init_store_check(&config);
     }
     if (ok && arguments.check) {

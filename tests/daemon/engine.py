@@ -35,10 +35,15 @@ def test_a_ledger_that_was_not_moved_is_not_left_out(options, stack):
     plain = box.config.read_text()
     put_on_cluster(box)
     box.once().ended(78).says("event=start_failed", "`tallyd --migrate`", "`ledger` away")
+    asked(box, "--check").ended(0).says("[store]: engine = clickhouse", "`tallyd --migrate`")
     must(not (box.state / "on-cluster").exists(), "it counts as moved")
     box.config.write_text(plain)
     box.once().ended(0)
     must(operated.killed(box) == 4, "the ledger is not what it was")
+
+
+def asked(box, *arguments):
+    return operated.run([box.programs / "tallyd", "-c", box.config, *arguments])
 
 
 def test_without_a_ledger_or_behind_a_move_the_servers_are_asked(options, stack):
@@ -56,10 +61,15 @@ def test_without_a_ledger_or_behind_a_move_the_servers_are_asked(options, stack)
 def test_a_cluster_is_not_left_out(options, stack):
     box = filled(options, stack)
     (box.state / "on-cluster").touch()
-    for run in (box.once(), operated.run([box.programs / "tallyd", "-c", box.config, "--replay",
-                                          "attacks"])):
+    for run in (box.once(), asked(box, "--replay", "attacks")):
         run.ended(78).says("event=start_failed", "`tallyd --migrate`", "`on-cluster` there")
+    corrected = box.folder / "corrected.csv"
+    corrected.write_text(operated.GOOD)
+    asked(box, "--dry-run", corrected).ended(78).says("--dry-run: engine = ledger", "`on-cluster` there")
+    asked(box, "--check").ended(0).says("[store]: engine = ledger", "`tallyd --migrate`")
     (box.state / "on-cluster").unlink()
+    asked(box, "--dry-run", corrected).ended(0)
+    must("[store]" not in asked(box, "--check").ended(0).err, "--check sees a move that is none")
     box.once().ended(0)
     must(operated.killed(box) == 4, "the ledger is not what it was")
 
