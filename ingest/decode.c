@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -131,7 +132,7 @@ static size_t count_bytes(const char *encoding, const char *text)
     if (iconv_back == NOT_CONVERTING) {
         return 0;
     }
-    memcpy(in_bytes, text, in_left);
+    snprintf(in_bytes, sizeof in_bytes, "%s", text);
     iconv(iconv_back, &in, &in_left, &out, &out_left);
     iconv_close(iconv_back);
     return sizeof out_bytes - out_left;

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,10 @@ enum { COLUMN_DAY, COLUMN_LASTS, COLUMN_INCIDENTS, COLUMN_MEASURES };
 
 static size_t columns_of(const struct cells_groups *groups)
 {
-    return COLUMN_MEASURES + 2 * groups->measures_count;
+    size_t columns = COLUMN_MEASURES + 2 * groups->measures_count;
+
+    assert(columns >= COLUMN_MEASURES && columns <= CELLS_COLUMNS_MAX);
+    return columns;
 }
 
 // ---- numbers ------------------------------------------------------------------------------
@@ -160,8 +164,9 @@ static void find_widths(const struct packing *packing, uint8_t *width)
 static void put_columns(const struct packing *packing, const uint8_t *width, unsigned char *out)
 {
     unsigned char *at[CELLS_COLUMNS_MAX];
+    size_t columns = columns_of(packing->groups);
 
-    for (size_t c = 0; c < columns_of(packing->groups); c++) {
+    for (size_t c = 0; c < columns; c++) {
         at[c] = out;
         out += (size_t)width[c] * packing->count;
     }
@@ -173,12 +178,11 @@ static void put_columns(const struct packing *packing, const uint8_t *width, uns
         for (size_t c = 0; c < COLUMN_MEASURES; c++) {
             put_number(at[c] + (size_t)width[c] * i, width[c], number[c]);
         }
-        for (size_t m = 0; m < packing->groups->measures_count; m++) {
-            size_t c = COLUMN_MEASURES + 2 * m;
-            put_number(at[c] + (size_t)width[c] * i, width[c],
-                       (bits_u128)cells_entry_sum(entry, m));
-            c++;
-            put_number(at[c] + (size_t)width[c] * i, width[c], missing_of(packing, entry, m));
+        for (size_t c = COLUMN_MEASURES; c < columns; c++) {
+            size_t m = (c - COLUMN_MEASURES) / 2;
+            bits_u128 value = (c - COLUMN_MEASURES) % 2 == 0 ? (bits_u128)cells_entry_sum(entry, m)
+                                                             : missing_of(packing, entry, m);
+            put_number(at[c] + (size_t)width[c] * i, width[c], value);
         }
     }
 }
@@ -279,7 +283,7 @@ static void take_sums(const struct cells_columns *columns, size_t column, uint32
     switch (columns->width[column]) {
     case 1:
         for (; i < count; i++) {
-            out[i] = (int8_t)at[last - i];
+            out[i] = (at[last - i] ^ 128) - 128; // signed
         }
         break;
     default:

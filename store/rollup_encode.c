@@ -253,13 +253,11 @@ static bool fill_window(const struct headline *headline, int32_t first_day, int3
                         int64_t *number, struct tally_err *err)
 {
     struct encoding *encoding = headline->context;
-    struct window window = {.encoding = encoding,
-                            .headline = headline,
-                            .first_day = first_day,
-                            .last_day = last_day,
-                            .number = number};
+    struct window window = {
+        .encoding = encoding, .headline = headline, .first_day = first_day, .last_day = last_day};
 
     (void)err; // nothing is reserved
+    window.number = number;
     team_run(fill_part, &window, encoding->shares.parts);
     return true;
 }

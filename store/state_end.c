@@ -2,6 +2,7 @@
 // in state.h).
 #include "store/state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,8 @@ static bool set_scope(struct state *state, uint32_t feed, uint32_t text,
     }
     struct state_scope *scope = (struct state_scope *)state_find_scope(state, feed, text);
     char *copy = NULL;
+
+    assert(scope); // it was there, or was added
     if (newest->kind == REVISION_TEXT) {
         copy = strndup(newest->text, newest->bytes);
         if (!copy) {

@@ -262,16 +262,17 @@ static void place_rows(const struct unpacker *unpacker, const struct unpacker_fr
                        struct state_slice *slice)
 {
     struct state_row *row = unpacker->room[unpacker->at].row + frame->row;
-    struct state_row *next[TEAM_PARTS_MAX];
+    uint32_t placed[TEAM_PARTS_MAX] = {0};
     uint32_t values = 0;
     uint32_t lasts = 0;
 
     for (unsigned lane = 0; lane < lanes; lane++) {
-        slice->row[lane] = next[lane] = row;
+        slice->row[lane] = row;
         row += slice->count[lane];
     }
     for (uint32_t i = 0; i < core->columns.count; i++) {
-        struct state_row *to = next[state_lane(core->part[i], lanes)]++;
+        unsigned lane = state_lane(core->part[i], lanes);
+        struct state_row *to = &slice->row[lane][placed[lane]++];
         to->id = core->id[i];
         take_row(unpacker, frame, &core->columns, i, share, to);
         values |= to->values;
