@@ -5,6 +5,8 @@
 #include "store/cells_group.h"
 #include "store/rollup_patch.h"
 
+#include "base/prefetch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,10 +184,15 @@ static void list_differences(struct patching *patching, bool spans)
 
 static void list_numbers(void *context, bool spans, uint32_t index, bits_u128 *out)
 {
+    enum { AHEAD = 16 };
     const struct patching *patching = context;
     const struct cells_groups *groups = patching->groups;
-    const struct cells_entry *entry = cells_entry_at(
-        groups, spans ? groups->spans.data : groups->cells.data, patching->at[spans][index]);
+    const unsigned char *data = spans ? groups->spans.data : groups->cells.data;
+    const struct cells_entry *entry = cells_entry_at(groups, data, patching->at[spans][index]);
+
+    if (index + AHEAD < patching->count[spans]) { // groups lie in another order in the file
+        prefetch_to_read(cells_entry_at(groups, data, patching->at[spans][index + AHEAD]));
+    }
 
     *out++ = (bits_u128)entry->first_day;
     if (spans) {

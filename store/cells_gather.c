@@ -5,16 +5,24 @@
 // the sum and put that of what it says now on.
 #include "store/cells_group.h"
 
+#include "base/prefetch.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Changes ahead whose entries of the base are asked for: their lists, and then the entries.
+enum { LISTS_AHEAD = 24, ENTRIES_AHEAD = 12 };
 
 struct gathering {
     struct cells_groups *groups;
     const struct texts *texts;
     struct rollup_made now;
+    int32_t newest;        // day, before
     const uint32_t *order; // pending changes, sorted
     uint32_t count;
+    uint32_t lists_asked; // changes
+    uint32_t entries_asked;
     bool spans;
     struct bytes piece;
     bool ok; // false: no memory for a piece
@@ -22,18 +30,63 @@ struct gathering {
 
 // ---- what an entry says -------------------------------------------------------------------
 
-// The entry with these days in a group's list. False: it has none.
-static bool find_entry(const struct cells_groups *groups, const struct cells_list *list,
-                       int32_t first_day, int32_t last_day, struct cells_entry *out)
+static const struct cells_entry *change_at(const struct gathering *gathering, uint32_t index)
 {
+    return index < gathering->count
+               ? cells_entry_at(gathering->groups, gathering->groups->pending.data,
+                                gathering->order[index])
+               : NULL;
+}
+
+static const struct cells_list *list_of(const struct gathering *gathering,
+                                        const struct cells_entry *change)
+{
+    const struct cells_group *group = &gathering->groups->group[change->group];
+
+    return gathering->spans ? &group->spans : &group->cells;
+}
+
+static void ask_for_entry(const struct gathering *gathering, const struct cells_list *list,
+                          int32_t first_day)
+{
+    struct cells_columns columns;
+
+    if (list->count > 0) {
+        cells_list_open(gathering->groups, list, &columns);
+        cells_list_prefetch(gathering->groups, &columns,
+                            cells_list_guess(list, first_day, gathering->newest));
+    }
+}
+
+// Entries of the base lie all over the memory: those of the changes behind the one at `at` are on
+// their way while it is looked at.
+static void ask_ahead(struct gathering *gathering, uint32_t at)
+{
+    uint32_t count = gathering->count;
+
+    for (uint32_t *i = &gathering->lists_asked; *i < at + LISTS_AHEAD && *i < count; ++*i) {
+        prefetch_to_read(list_of(gathering, change_at(gathering, *i))->data);
+    }
+    for (uint32_t *i = &gathering->entries_asked; *i < at + ENTRIES_AHEAD && *i < count; ++*i) {
+        const struct cells_entry *change = change_at(gathering, *i);
+        ask_for_entry(gathering, list_of(gathering, change), change->first_day);
+    }
+}
+
+// The entry of the base with these days. False: it has none.
+static bool find_entry(const struct gathering *gathering, const struct cells_entry *difference,
+                       struct cells_entry *out)
+{
+    const struct cells_list *list = list_of(gathering, difference);
     struct cells_columns columns;
     uint32_t index;
 
-    cells_list_open(groups, list, &columns);
-    if (!cells_list_find(&columns, first_day, last_day, &index)) {
+    cells_list_open(gathering->groups, list, &columns);
+    if (!cells_list_find(&columns, cells_list_guess(list, difference->first_day, gathering->newest),
+                         difference->first_day, difference->last_day, &index)) {
         return false;
     }
-    cells_list_get(groups, &columns, index, out);
+    cells_list_get(gathering->groups, &columns, index, out);
     return true;
 }
 
@@ -132,13 +185,8 @@ static void note_difference(struct gathering *gathering, const struct cells_entr
                             const struct cells_entry *after)
 {
     const struct cells_groups *groups = gathering->groups;
-    const struct cells_group *group = &groups->group[after->group];
     struct cells_room room;
-    const struct cells_entry *base =
-        find_entry(groups, gathering->spans ? &group->spans : &group->cells, after->first_day,
-                   after->last_day, &room.entry)
-            ? &room.entry
-            : NULL;
+    const struct cells_entry *base = find_entry(gathering, after, &room.entry) ? &room.entry : NULL;
     struct rollup_entry was;
     struct rollup_entry is;
 
@@ -150,14 +198,6 @@ static void note_difference(struct gathering *gathering, const struct cells_entr
 }
 
 // ---- merging ------------------------------------------------------------------------------
-
-static const struct cells_entry *change_at(const struct gathering *gathering, uint32_t index)
-{
-    return index < gathering->count
-               ? cells_entry_at(gathering->groups, gathering->groups->pending.data,
-                                gathering->order[index])
-               : NULL;
-}
 
 // Where a change stands among differences; < 0: behind `difference`.
 static int compare(const struct gathering *gathering, const struct cells_entry *difference,
@@ -178,6 +218,7 @@ static void merge_changes(struct gathering *gathering, const struct cells_entry 
     size_t stride = gathering->groups->stride;
 
     assert(change);
+    ask_ahead(gathering, *at);
     if (before) {
         memcpy(to, before, stride);
     } else {
@@ -192,19 +233,33 @@ static void merge_changes(struct gathering *gathering, const struct cells_entry 
     note_difference(gathering, before, to);
 }
 
+// What a run says is lost.
+static bool reserve_run(struct cells_run *run, size_t count, size_t stride)
+{
+    if (count <= run->capacity) {
+        return true;
+    }
+    size_t capacity = count + count / 2 < UINT32_MAX ? count + count / 2 : count;
+    free(run->data);
+    run->data = malloc(capacity * stride);
+    run->capacity = run->data ? (uint32_t)capacity : 0;
+    return run->data;
+}
+
 static bool merge_run(struct gathering *gathering, const struct cells_run *old,
                       struct cells_run *out)
 {
     const struct cells_groups *groups = gathering->groups;
-    size_t capacity = (size_t)old->count + gathering->count;
-    unsigned char *data = malloc((capacity + 1) * groups->stride);
     uint32_t at = 0;
     uint32_t taken = 0;
     uint32_t count = 0;
 
-    *out = (struct cells_run){.data = data, .capacity = (uint32_t)capacity};
-    while (data && (taken < old->count || at < gathering->count)) {
-        struct cells_entry *to = (struct cells_entry *)(void *)(data + count * groups->stride);
+    if (!reserve_run(out, (size_t)old->count + gathering->count, groups->stride)) {
+        return false;
+    }
+    gathering->lists_asked = gathering->entries_asked = 0;
+    while (taken < old->count || at < gathering->count) {
+        struct cells_entry *to = (struct cells_entry *)(void *)(out->data + count * groups->stride);
         const struct cells_entry *change = change_at(gathering, at);
         const struct cells_entry *from =
             taken < old->count ? cells_entry_at(groups, old->data, taken) : NULL;
@@ -218,7 +273,7 @@ static bool merge_run(struct gathering *gathering, const struct cells_run *old,
         count += order < 0 || !is_nothing(groups, to);
     }
     out->count = count;
-    return data;
+    return true;
 }
 
 // Those of lasting incidents alone.
@@ -235,35 +290,37 @@ static uint32_t choose_spans(const struct cells_groups *groups, uint32_t *order)
     return chosen;
 }
 
+static void swap(struct cells_run *one, struct cells_run *other)
+{
+    struct cells_run was = *one;
+
+    *one = *other;
+    *other = was;
+}
+
 static bool merge_both(struct gathering *gathering, uint32_t *order)
 {
     struct cells_groups *groups = gathering->groups;
-    struct cells_run cells = {0};
-    struct cells_run spans = {0};
 
     gathering->order = order;
     gathering->count = groups->pending.count;
-    bool ok = merge_run(gathering, &groups->cells, &cells);
+    bool ok = merge_run(gathering, &groups->cells, &groups->spare_cells);
     gathering->spans = true;
     gathering->count = choose_spans(groups, order);
-    ok = ok && merge_run(gathering, &groups->spans, &spans) && gathering->ok;
-    if (!ok) {
-        free(cells.data);
-        free(spans.data);
-        return false;
+    ok = ok && merge_run(gathering, &groups->spans, &groups->spare_spans) && gathering->ok;
+    if (ok) {
+        swap(&groups->cells, &groups->spare_cells);
+        swap(&groups->spans, &groups->spare_spans);
+        groups->pending.count = 0;
     }
-    free(groups->cells.data);
-    free(groups->spans.data);
-    groups->cells = cells;
-    groups->spans = spans;
-    groups->pending.count = 0;
-    return true;
+    return ok;
 }
 
 bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
                          struct rollup_made *now, struct tally_err *err)
 {
-    struct gathering gathering = {.groups = groups, .texts = texts, .now = *now, .ok = true};
+    struct gathering gathering = {
+        .groups = groups, .texts = texts, .now = *now, .newest = now->days.last_day, .ok = true};
 
     if (!cells_groups_find_waiting(groups, err)) {
         return false;

@@ -27,6 +27,8 @@ void cells_groups_done(struct cells_groups *groups)
     free(groups->pending.data);
     free(groups->cells.data);
     free(groups->spans.data);
+    free(groups->spare_cells.data);
+    free(groups->spare_spans.data);
     free(groups->group);
     cells_keys_done(&groups->keys);
     *groups = (struct cells_groups){0};

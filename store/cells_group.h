@@ -94,6 +94,8 @@ struct cells_groups {
     uint32_t waiting_count;
     struct cells_run cells; // differences, sorted by group and days, none of them nothing
     struct cells_run spans;
+    struct cells_run spare_cells; // memory of the differences before the last gathering
+    struct cells_run spare_spans;
     uint64_t entries;       // in all lists
     bool moved;             // the lists are no longer what the base file says
     struct cells_keys keys; // the number of each group
@@ -170,9 +172,15 @@ void cells_list_get(const struct cells_groups *groups, const struct cells_column
 // `count` of them in plain numbers, the newest first, of which `first` are left out.
 void cells_list_take(const struct cells_groups *groups, const struct cells_columns *columns,
                      uint32_t first, uint32_t count, struct entries_plain *out);
-// The entry with these days. False: there is none.
-bool cells_list_find(const struct cells_columns *columns, int32_t first_day, int32_t last_day,
-                     uint32_t *out_index);
+// Asks for the memory that cells_list_get will look at.
+void cells_list_prefetch(const struct cells_groups *groups, const struct cells_columns *columns,
+                         uint32_t index);
+// Where an entry of this day most likely stands in a list, if the days up to `newest` have as
+// many each. An empty one: 0.
+uint32_t cells_list_guess(const struct cells_list *list, int32_t first_day, int32_t newest);
+// The entry with these days, looked for around the guess. False: there is none.
+bool cells_list_find(const struct cells_columns *columns, uint32_t guess, int32_t first_day,
+                     int32_t last_day, uint32_t *out_index);
 
 // ---- between the files that know entries --------------------------------------------------
 

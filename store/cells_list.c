@@ -6,6 +6,7 @@
 #include "store/cells_group.h"
 
 #include "base/bits.h"
+#include "base/prefetch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -313,26 +314,84 @@ void cells_list_take(const struct cells_groups *groups, const struct cells_colum
     }
 }
 
-bool cells_list_find(const struct cells_columns *columns, int32_t first_day, int32_t last_day,
-                     uint32_t *out_index)
+void cells_list_prefetch(const struct cells_groups *groups, const struct cells_columns *columns,
+                         uint32_t index)
 {
-    uint32_t from = 0;
+    size_t count = columns_of(groups);
 
-    for (uint32_t left = columns->count; left > 0;) { // the first that does not stand before them
-        uint32_t half = left / 2;
-        int32_t first = columns->first_day + (int32_t)count_at(columns, COLUMN_DAY, from + half);
-        int32_t last = first + (int32_t)count_at(columns, COLUMN_LASTS, from + half);
-        if (cells_compare_days(first, last, first_day, last_day) < 0) {
-            from += half + 1;
-            left -= half + 1;
-        } else {
-            left = half;
+    for (size_t c = 0; c < count; c++) {
+        if (columns->width[c] > 0) {
+            prefetch_to_read(columns->at[c] + (size_t)columns->width[c] * index);
         }
     }
-    *out_index = from;
-    if (from == columns->count) {
+}
+
+uint32_t cells_list_guess(const struct cells_list *list, int32_t first_day, int32_t newest)
+{
+    int64_t days = (int64_t)newest - list->first_day + 1;
+    int64_t day = (int64_t)first_day - list->first_day;
+
+    if (day <= 0 || days <= 0 || list->count == 0) {
+        return 0;
+    }
+    return day < days ? (uint32_t)(day * list->count / days) : list->count - 1;
+}
+
+static bool stands_before(const struct cells_columns *columns, uint32_t index, int32_t first_day,
+                          int32_t last_day)
+{
+    int32_t first = columns->first_day + (int32_t)count_at(columns, COLUMN_DAY, index);
+    int32_t last = first + (int32_t)count_at(columns, COLUMN_LASTS, index);
+
+    return cells_compare_days(first, last, first_day, last_day) < 0;
+}
+
+// Steps away from the guess, each twice as far, until the place is passed; then halves what is left
+// (Bentley and Yao, "An almost optimal algorithm for unbounded searching", 1976).
+static uint32_t place_in(const struct cells_columns *columns, uint32_t guess, int32_t first_day,
+                         int32_t last_day)
+{
+    uint32_t from = 0; // the place is in [from, to]
+    uint32_t to = columns->count;
+    bool up = stands_before(columns, guess, first_day, last_day);
+
+    if (up) {
+        from = guess + 1;
+    } else {
+        to = guess;
+    }
+    for (uint32_t step = 1; step < to - from; step *= 2) {
+        uint32_t at = up ? from + step - 1 : to - step;
+        bool before = stands_before(columns, at, first_day, last_day);
+        from = before ? at + 1 : from;
+        to = before ? to : at;
+        if (before != up) {
+            break;
+        }
+    }
+    while (from < to) {
+        uint32_t half = from + (to - from) / 2;
+        if (stands_before(columns, half, first_day, last_day)) {
+            from = half + 1;
+        } else {
+            to = half;
+        }
+    }
+    return from;
+}
+
+bool cells_list_find(const struct cells_columns *columns, uint32_t guess, int32_t first_day,
+                     int32_t last_day, uint32_t *out_index)
+{
+    if (columns->count == 0) {
         return false;
     }
-    int32_t first = columns->first_day + (int32_t)count_at(columns, COLUMN_DAY, from);
-    return first == first_day && first + (int32_t)count_at(columns, COLUMN_LASTS, from) == last_day;
+    assert(guess < columns->count);
+    uint32_t at = place_in(columns, guess, first_day, last_day);
+    if (at == columns->count) {
+        return false;
+    }
+    *out_index = at;
+    int32_t first = columns->first_day + (int32_t)count_at(columns, COLUMN_DAY, at);
+    return first == first_day && first + (int32_t)count_at(columns, COLUMN_LASTS, at) == last_day;
 }

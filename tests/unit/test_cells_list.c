@@ -78,14 +78,35 @@ static void packed_entries_come_back_and_are_found(void **state)
             cells_list_get(&listed.groups, &columns, i, &room.entry);
             assert_memory_equal(&room.entry, want,
                                 sizeof *want + measures[at % 4] * (sizeof(bytes_i128) + 4));
-            assert_true(cells_list_find(&columns, want->first_day, want->last_day, &index));
-            assert_int_equal(index, i);
-            assert_false(cells_list_find(&columns, want->first_day + 1, want->last_day, &index));
-            assert_false(cells_list_find(&columns, want->first_day, want->last_day + 1, &index));
-            assert_false(cells_list_find(&columns, want->first_day - 1, want->last_day, &index));
+            for (uint32_t guess = 0; guess < ENTRIES; guess += 1 + guess / 4) {
+                assert_true(
+                    cells_list_find(&columns, guess, want->first_day, want->last_day, &index));
+                assert_int_equal(index, i);
+                assert_false(
+                    cells_list_find(&columns, guess, want->first_day + 1, want->last_day, &index));
+                assert_false(
+                    cells_list_find(&columns, guess, want->first_day, want->last_day + 1, &index));
+                assert_false(
+                    cells_list_find(&columns, guess, want->first_day - 1, want->last_day, &index));
+            }
         }
         close_list(&listed);
     }
+}
+
+static void guess_is_near_where_days_are_even(void **state)
+{
+    const struct cells_list list = {.count = 100, .first_day = -50};
+
+    (void)state;
+    for (int32_t i = 0; i < 100; i++) {
+        assert_int_equal(cells_list_guess(&list, -50 + 3 * i, 249), i);
+    }
+    assert_int_equal(cells_list_guess(&list, -51, 249), 0);
+    assert_int_equal(cells_list_guess(&list, DAY_MIN, DAY_MAX), 0);
+    assert_int_equal(cells_list_guess(&list, 250, 249), 99);
+    assert_int_equal(cells_list_guess(&list, DAY_MAX, -51), 0);
+    assert_int_equal(cells_list_guess(&(struct cells_list){0}, DAY_MAX, DAY_MIN), 0);
 }
 
 // As most are: an offset of 2 bytes, a count of 1, a sum of 1, and everybody reported it.
@@ -132,7 +153,7 @@ static void empty_list_has_no_entry(void **state)
     assert_null(list.data);
     cells_list_open(&groups, &list, &columns);
     assert_int_equal(columns.count, 0);
-    assert_false(cells_list_find(&columns, 0, 0, &index));
+    assert_false(cells_list_find(&columns, 0, 0, 0, &index));
     cells_groups_done(&groups);
 }
 
@@ -163,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packed_entries_come_back_and_are_found),
+        cmocka_unit_test(guess_is_near_where_days_are_even),
         cmocka_unit_test(ordinary_cell_takes_a_few_bytes),
         cmocka_unit_test(empty_list_has_no_entry),
         cmocka_unit_test(keys_are_numbered_as_they_come),
