@@ -1,4 +1,9 @@
-"""The table of starts: a ledger is read until the daemon has everything in memory again."""
+"""The table of starts: a ledger is read until the daemon has everything in memory again.
+
+Each round starts the daemon twice. Cold: after a pause in which a virtual machine may have given its
+free memory away. Warm: right after as much memory was touched as the daemon takes, as the ledger is
+in the page cache already. bench_touch says what the machine alone takes in either case.
+"""
 
 import dataclasses
 import pathlib
@@ -14,6 +19,8 @@ from show import number, say
 
 AIM_S = 1.0
 AIM_INCIDENTS = 10_000_000
+PAUSE_S = 5  # free memory is given away some 2 s after it was last used
+TOUCHED_BYTES = 400 << 20  # some more than 10 million incidents take
 FILES = 2  # of the shape's rows each, with ids of their own
 
 
@@ -21,9 +28,13 @@ FILES = 2  # of the shape's rows each, with ids of their own
 class Found:
     incidents: int
     ledger_bytes: int
-    start_s: list  # wall time until event=started
+    start_s: list  # wall time until event=started, memory warm
     cpu_s: list
-    reload_s: list  # of bench_reload, as many records of 64 bytes
+    cold_s: list
+    cold_cpu_s: list
+    touch_ms: list  # of bench_touch alone
+    cold_touch_ms: list
+    reload_s: list  # of bench_reload, as many records of 64 bytes; memory as it comes
     resident_mib: float
     peak_mib: float
 
@@ -38,15 +49,15 @@ def mib(pid, name):
     return int(re.search(rf"^{name}:\s+(\d+)", status, re.M)[1]) / 1024
 
 
-def start_once(tallyd, config, found):
+def start_once(tallyd, config, found, start_s, cpu_s):
     """The daemon from its start until it says that it has read the ledger."""
     begin = time.monotonic()
     with subprocess.Popen([tallyd, "-c", config], stderr=subprocess.PIPE, text=True) as daemon:
         for line in daemon.stderr:
             if "event=started" in line:
                 break
-        found.start_s.append(time.monotonic() - begin)
-        found.cpu_s.append(processor_s(daemon.pid))
+        start_s.append(time.monotonic() - begin)
+        cpu_s.append(processor_s(daemon.pid))
         found.incidents = int(re.search(r"incidents=(\d+)", line)[1])
         found.resident_mib = mib(daemon.pid, "VmRSS")
         found.peak_mib = mib(daemon.pid, "VmHWM")
@@ -75,15 +86,20 @@ def run(build, shape, rounds, data):
     reload = str(build / "bench" / "bench_reload")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    found = Found(0, 0, [], [], [], 0, 0)
     try:
         tallyd, _, config = make_state(build, shape, data, work)
-        start_once(tallyd, config, found)  # the ledger into the page cache
-        found = Found(found.incidents, 0, [], [], [], 0, 0)
+        found = Found(0, 0, [], [], [], [], [], [], [], 0, 0)
+        start_once(tallyd, config, found, [], [])  # the ledger into the page cache
         records = str(work / "records")
         rivals.output([reload, "write", records, str(found.incidents)])
+        touch = [str(build / "bench" / "bench_touch"), str(TOUCHED_BYTES)]
         for _ in range(rounds):
-            start_once(tallyd, config, found)
+            time.sleep(PAUSE_S)
+            found.cold_touch_ms.append(float(rivals.output(touch)))
+            found.touch_ms.append(float(rivals.output(touch)))
+            start_once(tallyd, config, found, found.start_s, found.cpu_s)
+            time.sleep(PAUSE_S)
+            start_once(tallyd, config, found, found.cold_s, found.cold_cpu_s)
             cost, _, _ = measure.run([reload, "read", records], "")
             found.reload_s.append(cost.wall_s)
         ledger = work / "state" / "ledger"
@@ -96,8 +112,12 @@ def run(build, shape, rounds, data):
 def show(found):
     say(f"start with {found.incidents:,} incidents kept, a ledger of {found.ledger_bytes:,} bytes, "
         f"medians of {len(found.start_s)}")
-    for name, values in (("until event=started, s", found.start_s),
+    for name, values in (("until event=started, memory warm, s", found.start_s),
                          ("the same, processor time", found.cpu_s),
+                         ("until event=started, memory cold, s", found.cold_s),
+                         ("the same, processor time", found.cold_cpu_s),
+                         (f"touching {TOUCHED_BYTES >> 20} MiB, warm, ms", found.touch_ms),
+                         (f"touching {TOUCHED_BYTES >> 20} MiB, cold, ms", found.cold_touch_ms),
                          ("bare reload of as many records of 64 bytes, s", found.reload_s)):
         say(f"  {name:48}{number(statistics.median(values)):>8}  least {number(min(values)):>8}")
     for name, value in (("bytes an incident in the ledger", found.ledger_bytes / found.incidents),
