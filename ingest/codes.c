@@ -2,6 +2,7 @@
 
 #include "ingest/feed_map.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ static bool add_text(struct codes *codes, size_t dim, struct dict *dict, struct 
                    codes->bytes_max, codes->feed->dims[dim].name, codes->dims[dim].next_code - 1);
 }
 
+// From where the chunk has the text its code is taken, whether or not all goes well from there.
 static bool add_code(struct codes *codes, size_t dim, struct dict *dict, struct text text,
                      struct rows *chunk, uint32_t *out_code, struct tally_err *err)
 {
@@ -168,13 +170,12 @@ static bool add_code(struct codes *codes, size_t dim, struct dict *dict, struct 
     uint32_t code = codes->dims[dim].next_code;
 
     if (!rows_add_text(chunk, text.at, text.bytes, &span, err) ||
-        !rows_add_new_text(chunk, (uint32_t)dim, span, err) ||
-        !add_text(codes, dim, dict, text, code, err)) {
+        !rows_add_new_text(chunk, (uint32_t)dim, span, err)) {
         return false;
     }
     codes->dims[dim].next_code++;
     *out_code = code;
-    return true;
+    return add_text(codes, dim, dict, text, code, err);
 }
 
 static bool give_code(struct codes *codes, size_t i, struct text text, struct rows *chunk,
@@ -322,6 +323,7 @@ bool codes_take(struct codes *codes, struct codes_alias *alias, struct rows *chu
     for (size_t row = 0; row < chunk->count; row++) {
         uint32_t *code = chunk->dims + row * dims;
         for (size_t i = 0; i < dims; i++) {
+            assert(code[i] < alias->dim[i].count);
             code[i] = alias->dim[i].code[code[i]];
         }
     }

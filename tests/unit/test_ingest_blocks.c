@@ -189,6 +189,30 @@ static void memory_of_a_file_is_its_own(void **state)
     case_close(&test);
 }
 
+// Places that keep coming, one after the other: what blocks may know is at its end long before what
+// the file may know. The place at which that was, and those behind it, keep their own rows.
+static void blocks_that_know_too_many_texts_mix_up_none(void **state)
+{
+    enum { ROWS = 4000, PLACES_MAX = 100 };
+    struct ingest_case test = case_open(lines);
+    uint32_t random = 1;
+    struct bytes file;
+
+    (void)state;
+    bytes_init(&file);
+    case_print(&file, "%s", header);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        case_print(&file, "%u,2020-03-04,1,Place %0300u,fire,3,\n", i,
+                   roll(&random, 1 + i * PLACES_MAX / ROWS));
+    }
+    for (size_t bytes = 250000; bytes < 1000000; bytes += 50000) {
+        test.limits.memory_bytes_max = bytes;
+        same_on_any_number(&test, &file, SIZE_MAX);
+    }
+    bytes_done(&file);
+    case_close(&test);
+}
+
 // An end within quotes, within a row, and a row that nobody can read far behind the first blocks.
 static void an_end_is_told_where_it_is(void **state)
 {
@@ -288,6 +312,7 @@ int main(void)
         cmocka_unit_test(text_that_looks_like_rows_is_none),
         cmocka_unit_test(limits_of_a_file_are_its_own),
         cmocka_unit_test(memory_of_a_file_is_its_own),
+        cmocka_unit_test(blocks_that_know_too_many_texts_mix_up_none),
         cmocka_unit_test(an_end_is_told_where_it_is),
         cmocka_unit_test(rows_that_get_shorter_fill_chunks),
         cmocka_unit_test(what_is_to_be_done_meanwhile_is_done_once),
