@@ -223,6 +223,22 @@ enum ledger_step ledger_reader_next(struct ledger_reader *reader, struct ledger_
     return step;
 }
 
+bool ledger_reader_go_on(struct ledger_reader *reader, struct ledger_frame *out_frame,
+                         struct tally_err *err)
+{
+    switch (ledger_reader_next(reader, out_frame, err)) {
+    case LEDGER_FRAME:
+        return true;
+    case LEDGER_END:
+        torn(reader, err, "the rest of this unit is gone, and was there a moment ago");
+        return false;
+    case LEDGER_TORN:
+    case LEDGER_ERROR:
+        break;
+    }
+    return false;
+}
+
 struct ledger_position ledger_reader_position(const struct ledger_reader *reader)
 {
     return reader->at;

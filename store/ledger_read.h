@@ -73,6 +73,11 @@ void ledger_reader_seek(struct ledger_reader *reader, struct ledger_position pos
 enum ledger_step ledger_reader_next(struct ledger_reader *reader, struct ledger_frame *out_frame,
                                     struct tally_err *err);
 
+// The same where there has to be one: of a unit that was found whole. False also at the END, with
+// TALLY_CORRUPT.
+bool ledger_reader_go_on(struct ledger_reader *reader, struct ledger_frame *out_frame,
+                         struct tally_err *err);
+
 // Behind the last frame that was returned; of a torn one: its start.
 struct ledger_position ledger_reader_position(const struct ledger_reader *reader);
 

@@ -546,8 +546,8 @@ static bool apply_batch(struct unit *unit, struct tally_err *err)
         return false;
     }
     for (;;) {
-        if (ledger_reader_next(unit->reader, &frame, err) != LEDGER_FRAME) {
-            return false; // it was whole a moment ago: err says what happened
+        if (!ledger_reader_go_on(unit->reader, &frame, err)) {
+            return false;
         }
         tell_frame(unit);
         if (frame.kind == LEDGER_COMMIT) {
@@ -623,7 +623,7 @@ bool replay_one(struct state *state, struct ledger_reader *reader, struct ledger
 bool replay_rejects(struct ledger_reader *reader, struct ledger_position from,
                     const struct replay_visitor *visitor, struct tally_err *err)
 {
-    struct ledger_frame frame;
+    struct ledger_frame frame = {.kind = LEDGER_BEGIN};
     struct unit unit;
     bool torn;
 
@@ -631,9 +631,9 @@ bool replay_rejects(struct ledger_reader *reader, struct ledger_position from,
     enum found found = find_unit(&unit, from, &torn, err);
     bool ok = found == FOUND_BATCH ||
               (found == FOUND_NOTHING && !torn && err_set(err, TALLY_NOT_FOUND, "no batch there"));
-    while (ok && ledger_reader_next(reader, &frame, err) == LEDGER_FRAME &&
-           frame.kind != LEDGER_COMMIT) {
-        ok = frame.kind != LEDGER_REJECTS || take_rejects(&unit, &frame, err);
+    while (ok && frame.kind != LEDGER_COMMIT) {
+        ok = ledger_reader_go_on(reader, &frame, err) &&
+             (frame.kind != LEDGER_REJECTS || take_rejects(&unit, &frame, err));
     }
     unit_done(&unit);
     return ok;

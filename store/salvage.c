@@ -297,8 +297,8 @@ static enum fate copy_frames(struct salvager *salvager, const struct shape *shap
 
     while (fate == COPIED) {
         struct ledger_frame frame;
-        if (ledger_reader_next(salvager->reader, &frame, err) != LEDGER_FRAME) {
-            return FAILED; // it was whole a moment ago
+        if (!ledger_reader_go_on(salvager->reader, &frame, err)) {
+            return FAILED;
         }
         if (frame.kind == LEDGER_COMMIT) {
             return copy_end(salvager, err);

@@ -562,56 +562,6 @@ static void batches_that_do_not_follow_one_another_are_corrupt(void **state)
     }
 }
 
-struct reader_of_rejects {
-    size_t seen;
-    size_t stop_at; // 0: never
-};
-
-static bool on_reject(void *context, const struct replay_file *file,
-                      const struct replay_reject *reject, struct tally_err *err)
-{
-    struct reader_of_rejects *reader = context;
-
-    (void)file;
-    assert_int_equal(reject->record, 7 + reader->seen);
-    return ++reader->seen != reader->stop_at || err_set(err, TALLY_LIMIT, "enough");
-}
-
-// Rows set aside: all of them, up to a refusal, up to where they are malformed, or of no batch.
-static void rejects_are_read_until_somebody_refuses(void **state)
-{
-    static const char two[] = "\7\1\2\1r\1d\1x\x08\1\2\1r\1d\1x";
-    static const struct {
-        size_t bytes;
-        size_t stop_at;
-        size_t want_seen;
-        enum tally_code want;
-    } cases[] = {{sizeof two - 1, 0, 2, TALLY_OK},
-                 {sizeof two - 1, 1, 1, TALLY_LIMIT},
-                 {sizeof two - 2, 0, 1, TALLY_CORRUPT}};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct crafted_batch batch = {
-            .version = 2, .frame = {{LEDGER_REJECTS, .bytes = two, .count = cases[i].bytes}}};
-        struct reader_of_rejects reader = {.stop_at = cases[i].stop_at};
-        struct replay_visitor visitor = {.context = &reader, .on_reject = on_reject};
-        struct ledger_position first = {1, LEDGER_SEGMENT_HEADER_BYTES};
-        struct crafted crafted;
-        crafted_open(&crafted);
-        crafted_batch(&crafted, &batch);
-        struct ledger_reader *from = ledger_reader_open(crafted.fd, &crafted.err);
-        assert_int_equal(replay_rejects(from, first, &visitor, &crafted.err),
-                         cases[i].want == TALLY_OK);
-        assert_int_equal(reader.seen, cases[i].want_seen);
-        assert_true(cases[i].want == TALLY_OK || crafted.err.code == cases[i].want);
-        assert_false(replay_rejects(from, ledger_end(crafted.ledger), &visitor, &crafted.err));
-        assert_int_equal(crafted.err.code, TALLY_NOT_FOUND);
-        ledger_reader_close(from);
-        crafted_close(&crafted);
-    }
-}
-
 static bool refuse_to_begin(void *context, const struct replay_file *file, bool *out_skip,
                             struct tally_err *err)
 {
@@ -657,7 +607,6 @@ int main(void)
         cmocka_unit_test(malformed_content_is_corrupt_and_never_believed),
         cmocka_unit_test(of_several_malformed_frames_the_first_is_told),
         cmocka_unit_test(batches_that_do_not_follow_one_another_are_corrupt),
-        cmocka_unit_test(rejects_are_read_until_somebody_refuses),
         cmocka_unit_test(visitor_that_refuses_ends_the_replay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
