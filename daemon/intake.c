@@ -297,6 +297,16 @@ static bool check_unchanged(const struct intake *intake, struct tally_err *err)
                    (unsigned long long)now.bytes);
 }
 
+// After the store refused what the file brings: it is for the file, unless the store itself is
+// broken or cannot be reached.
+static enum intake_result refuse_or_wait(struct intake *intake, struct store *store)
+{
+    bool bad_file = intake->err.code == TALLY_REFUSED || intake->err.code == TALLY_LIMIT;
+
+    return bad_file && !store_is_broken(store) ? refuse(intake, store, &intake->err)
+                                               : later_or_fatal(intake, store);
+}
+
 static enum intake_result seal(struct intake *intake, struct store *store)
 {
     intake->summary = *ingest_summary(intake->ingest);
@@ -304,17 +314,13 @@ static enum intake_result seal(struct intake *intake, struct store *store)
 
     clear_chunks(intake); // what sealing takes is large enough
     if (!check_unchanged(intake, &intake->err)) {
-        return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
-                                                 : later_or_fatal(intake, store);
+        return refuse_or_wait(intake, store);
     }
     if (!intake->begun && !begin(intake, store)) {
         return later_or_fatal(intake, store);
     }
-    if (!store_seal(store, &end, &intake->outcome, &intake->err)) {
-        return intake->err.code == TALLY_REFUSED ? refuse(intake, store, &intake->err)
-                                                 : later_or_fatal(intake, store);
-    }
-    return INTAKE_SETTLED;
+    return store_seal(store, &end, &intake->outcome, &intake->err) ? INTAKE_SETTLED
+                                                                   : refuse_or_wait(intake, store);
 }
 
 static enum intake_result end_batch(struct intake *intake, struct store *store, enum intake_end end)
@@ -328,8 +334,7 @@ static enum intake_result end_batch(struct intake *intake, struct store *store, 
     case INTAKE_NOT_STORED:
         break;
     }
-    bool bad_file = intake->err.code == TALLY_REFUSED || intake->err.code == TALLY_LIMIT;
-    return bad_file ? refuse(intake, store, &intake->err) : later_or_fatal(intake, store);
+    return refuse_or_wait(intake, store);
 }
 
 enum intake_result intake_seal(struct intake *intake, struct store *store, enum intake_end end)

@@ -300,16 +300,33 @@ static struct batch_end end_of(struct embedded *store, const struct store_file_e
                               .newest = pending->newest};
 }
 
+// The end of a batch is one frame.
+static bool put_end(struct embedded *store, const struct batch_end *end, struct tally_err *err)
+{
+    struct bytes payload;
+
+    bytes_init(&payload);
+    batch_end_encode(end, &payload);
+    bool ok = (payload.count <= LEDGER_FRAME_BYTES_MAX ||
+               err_set(err, TALLY_LIMIT,
+                       "a snapshot of %llu scopes whose values take %zu bytes, where a batch has "
+                       "room for %d; deliver it as several files, each with scopes of its own",
+                       (unsigned long long)end->scopes, cursor_left(&end->scope_list),
+                       LEDGER_FRAME_BYTES_MAX)) &&
+              ledger_append(store->ledger, LEDGER_COMMIT, store->pending.number, &payload, err) &&
+              ledger_seal(store->ledger, err);
+    bytes_done(&payload);
+    return ok;
+}
+
 static bool put_commit(struct embedded *store, const struct store_file_end *file,
                        struct tally_err *err)
 {
     struct pending *pending = &store->pending;
     struct batch_end end = end_of(store, file);
     struct bytes scopes;
-    struct bytes payload;
 
     bytes_init(&scopes);
-    bytes_init(&payload);
     end.scopes = pending->mode == BATCH_SNAPSHOT ? pending->scopes_count : 0;
     for (size_t i = 0; i < end.scopes; i++) {
         const struct pending_scope *scope = &pending->scope[i];
@@ -319,13 +336,9 @@ static bool put_commit(struct embedded *store, const struct store_file_end *file
     }
     end.chain = ledger_batch_chain(store->ledger);
     end.scope_list = cursor_over(scopes.data, scopes.count);
-    batch_end_encode(&end, &payload);
-    bool ok = scopes.ok
-                  ? ledger_append(store->ledger, LEDGER_COMMIT, pending->number, &payload, err) &&
-                        ledger_seal(store->ledger, err)
-                  : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
+    bool ok = scopes.ok ? put_end(store, &end, err)
+                        : err_set(err, TALLY_NO_MEMORY, "no memory for a batch");
     bytes_done(&scopes);
-    bytes_done(&payload);
     return ok;
 }
 

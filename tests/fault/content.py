@@ -128,6 +128,12 @@ def test_bad_values(options, _):
         must(fault.killed(box) == 5, "a bad row counts")
 
 
+def test_a_snapshot_whose_scopes_no_batch_holds_is_refused(options, _):
+    config = fault.config().replace("id = id\n", "id = id\nmode = snapshot\nscope = province\n")
+    rows = "".join(f"S-{i},1,2020-10-05,{i:0{10**6}d},1,1\n" for i in range(17))
+    refuses(options, HEADER + rows, "17 scopes", "several files", config=config)
+
+
 def test_sums_beyond_64_bits_are_exact(options, _):
     most = 2**63 - 1
     with fault.Sandbox(options.bin, fault.config()) as box:
