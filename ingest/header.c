@@ -352,7 +352,13 @@ static bool refuse_header(const struct trial *nearest, const unsigned char *head
                    nearest->other_names[0] ? nearest->other_names : "no others");
 }
 
-// Columns decide; between equals, a feed that did not ask for other names.
+// Whether a file may take away what another one brought.
+static bool withdraws(const struct feed *feed)
+{
+    return feed->mode != FEED_UPSERT;
+}
+
+// Columns decide; between equals, a feed that did not ask for other names, unless it withdraws.
 static bool is_nearer(const struct trial *a, const struct trial *b)
 {
     if (a->readable != b->readable) {
@@ -361,7 +367,8 @@ static bool is_nearer(const struct trial *a, const struct trial *b)
     if (a->missing != b->missing) {
         return a->missing < b->missing;
     }
-    return a->mapped != b->mapped ? a->mapped > b->mapped : !a->named && b->named;
+    return a->mapped != b->mapped ? a->mapped > b->mapped
+                                  : !a->named && b->named && !withdraws(a->feed);
 }
 
 // What may be the feed of a file, and what is known of the file.
@@ -372,8 +379,10 @@ struct choice {
     const unsigned char *head;
     size_t head_count;
     const struct ingest_limits *limits;
+    bool claimed; // by name
     struct trial best;
     const struct feed *tied; // another one that fits as well as the best
+    struct trial fullest;    // the one that has most of its columns in the file
 };
 
 // Tries each candidate, with its own delimiter or with another one.
@@ -395,6 +404,9 @@ static bool try_feeds(struct choice *choice, char delimiter, struct tally_err *e
             choice->tied = NULL;
         } else if (!is_nearer(&choice->best, &trial)) {
             choice->tied = feed;
+        }
+        if (trial.mapped > choice->fullest.mapped) {
+            choice->fullest = trial;
         }
     }
     return true;
@@ -425,18 +437,30 @@ static bool suspect_delimiter(struct choice *choice, struct tally_err *err)
     return refuse_header(&choice->best, choice->head, choice->head_count, err);
 }
 
-static void find_candidates(const struct feed *const *feeds, size_t count, const char *name,
-                            bool *candidate)
+static void find_candidates(struct choice *choice, const char *name)
 {
-    size_t claimed = 0;
+    for (size_t i = 0; i < choice->feeds_count; i++) {
+        choice->candidate[i] = feed_claims_file(choice->feeds[i], name);
+        choice->claimed = choice->claimed || choice->candidate[i];
+    }
+    for (size_t i = 0; i < choice->feeds_count && !choice->claimed; i++) {
+        choice->candidate[i] = true;
+    }
+}
 
-    for (size_t i = 0; i < count; i++) {
-        candidate[i] = feed_claims_file(feeds[i], name);
-        claimed += candidate[i];
-    }
-    for (size_t i = 0; i < count && claimed == 0; i++) {
-        candidate[i] = true;
-    }
+// A file of incidents that lacks a column of its feed is not to withdraw them under another feed,
+// which reads fewer of its columns.
+static bool check_withdrawing(const struct choice *choice, struct tally_err *err)
+{
+    const struct trial *best = &choice->best;
+    const struct trial *fullest = &choice->fullest;
+
+    return choice->claimed || !withdraws(best->feed) || fullest->mapped <= best->mapped ||
+           err_set(err, TALLY_REFUSED,
+                   "its columns fit feed %.40s, which withdraws incidents, and more of them are "
+                   "those of feed %.40s, which needs %s; rename them, or give feed %.40s "
+                   "files = GLOB",
+                   best->feed->name, fullest->feed->name, fullest->missing_names, best->feed->name);
 }
 
 static bool choose(struct choice *choice, struct tally_err *err)
@@ -455,10 +479,13 @@ static bool choose(struct choice *choice, struct tally_err *err)
     if (!best->readable || best->missing > 0) {
         return refuse_header(best, choice->head, choice->head_count, err);
     }
-    return !choice->tied ||
-           err_set(err, TALLY_REFUSED,
-                   "its columns fit feed %.60s and feed %.60s alike; give one of them files = GLOB",
-                   best->feed->name, choice->tied->name);
+    if (choice->tied) {
+        return err_set(
+            err, TALLY_REFUSED,
+            "its columns fit feed %.60s and feed %.60s alike; give one of them files = GLOB",
+            best->feed->name, choice->tied->name);
+    }
+    return check_withdrawing(choice, err);
 }
 
 const struct feed *header_choose(const struct feed *const *feeds, size_t feeds_count,
@@ -476,7 +503,7 @@ const struct feed *header_choose(const struct feed *const *feeds, size_t feeds_c
         err_set(err, TALLY_NO_MEMORY, "no memory for %zu feeds", feeds_count);
         return NULL;
     }
-    find_candidates(feeds, feeds_count, name, choice.candidate);
+    find_candidates(&choice, name);
     bool chosen = choose(&choice, err);
     free(choice.candidate);
     return chosen ? choice.best.feed : NULL;
