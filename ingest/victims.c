@@ -16,16 +16,42 @@ void victims_done(struct victims *victims)
     dict_done(&victims->ids);
 }
 
+static bool check_room(const struct victims *victims, struct tally_err *err)
+{
+    return rows_bytes(&victims->rows) + dict_bytes(&victims->ids) <= victims->bytes_max ||
+           err_set(err, TALLY_LIMIT,
+                   "rows = per-victim holds all rows until the end of the file, and they need "
+                   "more than %zu bytes, their share of memory_max",
+                   victims->bytes_max);
+}
+
 static bool add_new(struct victims *victims, const struct incident *incident, struct tally_err *err)
 {
-    if (rows_bytes(&victims->rows) + dict_bytes(&victims->ids) > victims->bytes_max) {
-        return err_set(err, TALLY_LIMIT,
-                       "rows = per-victim holds all rows until the end of the file, and they need "
-                       "more than %zu bytes, their share of memory_max",
-                       victims->bytes_max);
-    }
-    return dict_add(&victims->ids, incident->id, (uint32_t)victims->rows.count, err) &&
+    return check_room(victims, err) &&
+           dict_add(&victims->ids, incident->id, (uint32_t)victims->rows.count, err) &&
            incident_put(incident, &victims->rows, err);
+}
+
+// That of the newest row, so that which file wins does not depend on the order of its rows.
+static bool take_revision(struct victims *victims, uint32_t index, const struct revision *revision,
+                          struct tally_err *err)
+{
+    struct rows *rows = &victims->rows;
+    struct revision kept = rows_revision(rows, index);
+    struct rows_span text = {0};
+
+    if (revision_compare(revision, &kept) <= 0) {
+        return true;
+    }
+    if (revision->kind == REVISION_TEXT &&
+        !(check_room(victims, err) &&
+          rows_add_text(rows, revision->text, revision->bytes, &text, err))) {
+        return false;
+    }
+    rows->row[index].revision_kind = revision->kind;
+    rows->row[index].revision_number = revision->number;
+    rows->row[index].revision_text = text;
+    return true;
 }
 
 bool victims_add(struct victims *victims, const struct incident *incident, bool *out_fits,
@@ -48,7 +74,7 @@ bool victims_add(struct victims *victims, const struct incident *incident, bool 
     }
     memcpy(measures, sums, measures_count * sizeof *sums);
     victims->rows.row[index].reported |= incident->reported;
-    return true;
+    return take_revision(victims, index, &incident->revision, err);
 }
 
 bool victims_give(struct victims *victims, struct rows *chunk, bool *out_given,

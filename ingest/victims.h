@@ -3,8 +3,9 @@
 //     7, 2019-09-30, killed      ->     7, 2019-09-30: killed 1, wounded 1
 //     7, 2019-09-30, wounded
 //
-// Days, dimensions and revision are those of the first row; measures add up. The rows of an
-// incident may stand anywhere in the file, so that all of them are held until its end.
+// Days and dimensions are those of the first row, the revision is the greatest of them, and
+// measures add up. The rows of an incident may stand anywhere in the file, so that all of them are
+// held until its end.
 #ifndef INGEST_VICTIMS_H
 #define INGEST_VICTIMS_H
 

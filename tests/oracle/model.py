@@ -272,13 +272,16 @@ class Model:
 
 def add_up(rows):
     """Victim rows: those that share an id are one incident whose measures add up."""
-    # Assumed: all else is as in the first of them.
+    # Their revision is the greatest. Assumed: all else is as in the first of them.
     incidents = {}
     for row in rows:
         if row.id in incidents:
             sums = tuple(b if a is None else a if b is None else a + b
                          for a, b in zip(incidents[row.id].measures, row.measures))
-            row = dataclasses.replace(incidents[row.id], measures=sums)
+            first = incidents[row.id]
+            newer = compare(row.revision, first.revision) > 0
+            row = dataclasses.replace(first, measures=sums,
+                                      revision=row.revision if newer else first.revision)
         incidents[row.id] = row
     return list(incidents.values())
 

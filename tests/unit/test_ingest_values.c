@@ -425,6 +425,23 @@ static void victims_of_one_id_add_up_wherever_they_stand(void **state)
     case_close(&test);
 }
 
+// Else the file with the greatest revision would not win whatever the order of its rows.
+static void victims_have_the_greatest_revision_of_their_rows(void **state)
+{
+    struct ingest_case test = case_open("id = id\ndate = date\nrevision = r\nrows = per-victim\n"
+                                        "measure.killed = n\n");
+
+    (void)state;
+    case_expect(&test,
+                "id,date,r,n\n1,2020-01-01,5,1\n2,2020-01-01,2021-a,1\n1,2020-01-01,10,2\n"
+                "2,2020-01-01,2021-c,1\n1,2020-01-01,7,4\n2,2020-01-01,2021-b,1\n"
+                "3,2020-01-01,,1\n3,2020-01-01,9,1\n",
+                "+1 2020-01-01..2020-01-01 r1 l2 rev=10 7\n"
+                "+2 2020-01-01..2020-01-01 r2 l3 rev=2021-c 3\n"
+                "+3 2020-01-01..2020-01-01 r7 l8 rev=9 2\nEND 8 rows, 0 rejected\n");
+    case_close(&test);
+}
+
 static void mapping_file_renames_texts(void **state)
 {
     char path[] = "/tmp/test_ingest_map.XXXXXX";
@@ -485,6 +502,7 @@ int main(void)
         cmocka_unit_test(file_that_ends_within_a_character_is_refused_whole),
         cmocka_unit_test(revisions_are_numbers_texts_or_moments),
         cmocka_unit_test(victims_of_one_id_add_up_wherever_they_stand),
+        cmocka_unit_test(victims_have_the_greatest_revision_of_their_rows),
         cmocka_unit_test(mapping_file_renames_texts),
         cmocka_unit_test(constants_and_first_of_several_columns),
     };
