@@ -57,6 +57,38 @@ void moment_close(struct moment *moment)
     free(moment);
 }
 
+static bool is_known(const struct moment *moment, const struct rollup_source *source)
+{
+    const struct moment_file *file =
+        source->batch <= UINT32_MAX ? moment->history->engine->file(moment, (uint32_t)source->batch)
+                                    : NULL;
+
+    return file && digest_equal(file->digest, source->digest);
+}
+
+bool moment_check_file(const struct moment *moment, const struct rollup *file,
+                       struct tally_err *err)
+{
+    struct rollup_provenance made;
+
+    if (!rollup_provenance(file, &made, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < made.sources; i++) {
+        const struct rollup_source *source = &made.source[i];
+        bool before =
+            source->batch <= moment->until.batch && source->time_ms <= moment->until.time_ms;
+        if (before && !is_known(moment, source)) {
+            return err_set(err, TALLY_INVALID,
+                           "rollup %.64s counts batch %llu, %.*s, which is not in this ledger: say "
+                           "with --state or --config where its own is",
+                           rollup_def(file)->name, (unsigned long long)source->batch,
+                           (int)(source->file_bytes < 80 ? source->file_bytes : 80), source->file);
+        }
+    }
+    return true;
+}
+
 const struct rollup *moment_rollup(const struct moment *moment)
 {
     return moment->rollup;

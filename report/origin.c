@@ -377,10 +377,12 @@ static bool open_moment(struct origin *origin, const struct options *options,
                                    : origin->file   ? rollup_def(origin->file)
                                                     : find_def(origin, options, err);
     origin->moment = def ? moment_open(origin->history, def, &until, err) : NULL;
-    if (origin->moment) {
-        origin->rollup = moment_rollup(origin->moment);
+    if (!origin->moment ||
+        (origin->file && !moment_check_file(origin->moment, origin->file, err))) {
+        return false;
     }
-    return origin->moment;
+    origin->rollup = moment_rollup(origin->moment);
+    return true;
 }
 
 bool origin_open(struct origin *origin, const struct options *options, enum origin_depth depth,

@@ -217,12 +217,15 @@ static bool show(struct diff *diff, struct print *print, struct tally_err *err)
     return print_end(print, sheet, err);
 }
 
-static bool open_moments(struct diff *diff, struct history *history, struct tally_err *err)
+static bool open_moments(struct diff *diff, const struct rollup *file, struct history *history,
+                         struct tally_err *err)
 {
     const struct options *options = diff->options;
 
     return open_moment("from", options->from, diff->def, history, &diff->before, err) &&
            open_moment("to", options->to, diff->def, history, &diff->after, err) &&
+           moment_check_file(diff->before, file, err) &&
+           moment_check_file(diff->after, file, err) &&
            (!options->incidents || moment_take_changed(diff->before, diff->after, err));
 }
 
@@ -240,8 +243,8 @@ bool run_diff(const struct options *options, struct print *print, struct tally_e
                where_init(&diff.where, diff.def, options->where, options->where_count, err);
     }
     if (done) {
-        done =
-            open_moments(&diff, history, err) && find_period(&diff, err) && show(&diff, print, err);
+        done = open_moments(&diff, rollup, history, err) && find_period(&diff, err) &&
+               show(&diff, print, err);
         where_done(&diff.where);
     }
     sheet_done(&diff.sheet);

@@ -229,5 +229,24 @@ def test_segments_missing(options, stack):
             must(fault.killed(box) == 24_000, f"{lost} segment back: {fault.killed(box)} count")
 
 
+def test_a_rollup_of_another_ledger_is_not_asked_of_this_one(options, stack):
+    """A path says which file, and not which ledger."""
+    own = small_ledger(options, stack)[0]
+    other = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    empty = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    other.drop("a.csv", fault.HEADER + "G-1,2,2020-10-07,Kabul,999,\n")
+    for box in (other, empty):
+        box.once().ended(0)
+    path = own.state / "rollup" / "all.rollup"
+    window = ["--days", "366", "--end", "2020-12-31"]
+    own.tally("window", path, *window, "--as-of", "2").ended(0)
+    for box in (other, empty):
+        for words in (["window", path, *window, "--as-of", "2030-01-01"],
+                      ["explain", path, *window, "--as-of", "2030-01-01"],
+                      ["diff", path, "--from", "2020-01-01", "--to", "2030-01-01"],
+                      ["export", path, "--to", box.folder / "x.csv", "--as-of", "2030-01-01"]):
+            box.tally(*words).ended(64).says("all", "not in this ledger", "--state")
+
+
 if __name__ == "__main__":
     fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault ledger_damage")
