@@ -119,6 +119,18 @@ static const struct servers_numbers *numbers_at(const struct request *request, c
     return NULL;
 }
 
+// Where a text or a name in quotes ends that begins at `at`.
+static const char *behind_quoted(const char *at)
+{
+    char quote = *at++;
+
+    while (*at != '\0' && *at != quote) {
+        at += at[0] == '\\' && at[1] != '\0' ? 2 : 1;
+    }
+    return *at == '\0' ? at : at + 1;
+}
+
+// What stands in quotes is a text of a feed, whatever it says.
 static void put_statement(struct bytes *sql, const struct request *request)
 {
     static const char in[] = " IN ";
@@ -128,13 +140,15 @@ static void put_statement(struct bytes *sql, const struct request *request)
         if (strncmp(at, in, sizeof in - 1) == 0) {
             numbers = numbers_at(request, at + sizeof in - 1);
         }
-        if (!numbers) {
-            bytes_put_u8(sql, (uint8_t)*at++);
+        if (numbers) {
+            sql_print(sql, "%s", in);
+            put_inlined(sql, numbers);
+            at += sizeof in - 1 + strlen(numbers->name);
             continue;
         }
-        sql_print(sql, "%s", in);
-        put_inlined(sql, numbers);
-        at += sizeof in - 1 + strlen(numbers->name);
+        const char *end = *at == '\'' || *at == '`' ? behind_quoted(at) : at + 1;
+        bytes_put(sql, at, (size_t)(end - at));
+        at = end;
     }
 }
 

@@ -606,6 +606,9 @@ static void numbers_go_along_as_a_table(void **state)
 
 static void numbers_stand_in_a_statement_too_long_for_an_address(void **state)
 {
+    static const char start[] =
+        "SELECT 1 WHERE x IN committed AND y IN committed_not AND "
+        "s = 'it\\'s IN committed' AND `b IN committed` AND z IN committed)'";
     static const uint64_t numbers[] = {17, 18446744073709551615u};
     struct fixture *fixture = *state;
     struct fake_server *server = &fixture->server[0];
@@ -615,11 +618,12 @@ static void numbers_stand_in_a_statement_too_long_for_an_address(void **state)
     add_server(fixture, 1, 1);
     assert_true(open_servers(fixture));
     memset(sql, 'a', 20000);
-    memcpy(sql, "SELECT 1 WHERE x IN committed AND y IN committed_not AND z IN committed)'", 73);
+    memcpy(sql, start, sizeof start - 1);
     sql[19999] = '\0';
     ask_with_numbers(fixture, sql, numbers, 2);
     assert_true(request_has(server, "\r\n\r\nSELECT 1 WHERE x IN (17,18446744073709551615) AND y "
-                                    "IN committed_not AND z IN (17,18446744073709551615))'aaa"));
+                                    "IN committed_not AND s = 'it\\'s IN committed' AND "
+                                    "`b IN committed` AND z IN (17,18446744073709551615))'aaa"));
     ask_with_numbers(fixture, sql, NULL, 0);
     assert_true(request_has(server, "x IN (SELECT toUInt64(0) WHERE 0) AND y"));
     free(sql);
