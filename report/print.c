@@ -17,7 +17,7 @@ void print_rows(struct print *print, struct sheet *sheet)
     if (!print->begun) {
         print_begin(print, sheet);
     }
-    if (print->format == PRINT_TABLE) {
+    if (print->format == PRINT_TABLE || sheet->lost.code != TALLY_OK) {
         return;
     }
     for (size_t i = 0; i < sheet->rows_count; i++) {
@@ -35,6 +35,10 @@ void print_rows(struct print *print, struct sheet *sheet)
 bool print_end(struct print *print, struct sheet *sheet, struct tally_err *err)
 {
     print_rows(print, sheet);
+    if (sheet->lost.code != TALLY_OK) {
+        *err = sheet->lost;
+        return false;
+    }
     if (print->format == PRINT_TABLE) {
         print_table(print->out, sheet, print->styled, print->width);
     } else if (print->format == PRINT_JSON) {

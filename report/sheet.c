@@ -12,11 +12,13 @@ void sheet_init(struct sheet *sheet)
 {
     *sheet = (struct sheet){.bar_column = -1, .title = ""};
     arena_init(&sheet->arena, ARENA_BYTES_MAX);
+    arena_init(&sheet->texts, ARENA_BYTES_MAX);
 }
 
 void sheet_done(struct sheet *sheet)
 {
     arena_done(&sheet->arena);
+    arena_done(&sheet->texts);
     free(sheet->value);
     free(sheet->total);
     free(sheet->order);
@@ -61,6 +63,10 @@ struct sheet_value *sheet_add_row(struct sheet *sheet, struct tally_err *err)
 {
     size_t row_bytes = sheet->columns_count * sizeof *sheet->value;
 
+    if (sheet->lost.code != TALLY_OK) {
+        *err = sheet->lost;
+        return NULL;
+    }
     free(sheet->order); // was made of fewer rows
     sheet->order = NULL;
     if (sheet->rows_count == sheet->rows_capacity) {
@@ -96,6 +102,7 @@ const struct sheet_value *sheet_row(const struct sheet *sheet, size_t index)
 
 void sheet_clear_rows(struct sheet *sheet)
 {
+    arena_reset(&sheet->texts);
     sheet->rows_count = 0;
     free(sheet->order);
     sheet->order = NULL;
@@ -121,17 +128,32 @@ struct sheet_value sheet_name(const char *text)
     return sheet_text(text, strlen(text));
 }
 
+static const char *keep(struct sheet *sheet, struct arena *arena, const char *text, size_t bytes)
+{
+    struct tally_err err;
+    const char *copy = arena_text(arena, text, bytes, &err);
+
+    if (!copy && sheet->lost.code == TALLY_OK) {
+        sheet->lost = err;
+        if (err.code == TALLY_LIMIT) {
+            err_set(&sheet->lost, TALLY_LIMIT,
+                    "the texts of this answer take more than %d MiB; ask for fewer days, or for "
+                    "some groups with --where",
+                    ARENA_BYTES_MAX >> 20);
+        }
+    }
+    return copy;
+}
+
 struct sheet_value sheet_copy(struct sheet *sheet, const char *text, size_t bytes)
 {
-    struct tally_err ignored;
-    const char *copy = arena_text(&sheet->arena, text, bytes, &ignored);
+    const char *copy = keep(sheet, &sheet->texts, text, bytes);
 
     return copy ? sheet_text(copy, bytes) : (struct sheet_value){.state = SHEET_EMPTY};
 }
 
 const char *sheet_printf(struct sheet *sheet, const char *format, ...)
 {
-    struct tally_err ignored;
     char *text = NULL;
     va_list args;
 
@@ -139,9 +161,10 @@ const char *sheet_printf(struct sheet *sheet, const char *format, ...)
     int bytes = vasprintf(&text, format, args);
     va_end(args);
     if (bytes < 0) {
+        err_set(&sheet->lost, TALLY_NO_MEMORY, "no memory for a text");
         return "";
     }
-    const char *copy = arena_text(&sheet->arena, text, (size_t)bytes, &ignored);
+    const char *copy = keep(sheet, &sheet->arena, text, (size_t)bytes);
     free(text);
     return copy ? copy : "";
 }

@@ -60,7 +60,9 @@ struct sheet_value {
 enum { SHEET_COLUMNS_MAX = 320, SHEET_NOTES_MAX = 512 };
 
 struct sheet {
-    struct arena arena;
+    struct arena arena;    // of names, titles and notes
+    struct arena texts;    // of rows
+    struct tally_err lost; // why texts are missing, unless TALLY_OK: nothing of it is printed then
     struct sheet_column column[SHEET_COLUMNS_MAX];
     size_t columns_count;
     struct sheet_value *value; // [rows_capacity][columns_count]
@@ -85,7 +87,8 @@ size_t sheet_add_column(struct sheet *sheet, enum sheet_kind kind, unsigned flag
 void sheet_rank(struct sheet *sheet, const char *name, unsigned rank);
 int sheet_find_column(const struct sheet *sheet, const char *name); // -1: absent
 
-// A new row of empty values, valid until the next call. NULL: TALLY_NO_MEMORY.
+// A new row of empty values, valid until the next call. NULL: TALLY_NO_MEMORY; TALLY_LIMIT: the
+// texts of the rows before took all that a table may.
 struct sheet_value *sheet_add_row(struct sheet *sheet, struct tally_err *err);
 struct sheet_value *sheet_add_total(struct sheet *sheet, struct tally_err *err);
 const struct sheet_value *sheet_row(const struct sheet *sheet, size_t index); // in order
@@ -95,10 +98,10 @@ struct sheet_value sheet_number(bytes_i128 number); // days as well
 struct sheet_value sheet_absent(void);
 struct sheet_value sheet_text(const char *text, size_t bytes);
 struct sheet_value sheet_name(const char *text); // terminated
-// Copies; empty without memory.
+// Copies the text of a row; empty without memory, which the next row or the end of printing tells.
 struct sheet_value sheet_copy(struct sheet *sheet, const char *text, size_t bytes);
 
-// printf into the sheet's memory; "" without memory.
+// printf into the sheet's memory; "" without memory, told in the same way.
 const char *sheet_printf(struct sheet *sheet, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void sheet_add_note(struct sheet *sheet, const char *note); // beyond the bound: left out

@@ -312,6 +312,67 @@ static void numbers_and_times_read_well(void **state)
     assert_false(number_parse("1x", 40, &number));
 }
 
+// A row with a text of 1 KiB of its own.
+static bool add_long_row(struct sheet *sheet, struct tally_err *err)
+{
+    char text[1024];
+    struct sheet_value *row = sheet_add_row(sheet, err);
+
+    memset(text, 'x', sizeof text);
+    if (row) {
+        row[0] = sheet_copy(sheet, text, sizeof text);
+    }
+    return row;
+}
+
+// An answer of which some texts would be missing is none.
+static void texts_without_room_are_told_and_nothing_is_printed(void **state)
+{
+    static const enum print_format formats[] = {PRINT_CSV, PRINT_JSON, PRINT_TABLE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct tally_err err = {0};
+        struct page page;
+        open_page(&page, formats[i]);
+        sheet_add_column(&page.sheet, SHEET_TEXT, 0, "", "raw", "");
+        page.sheet.texts.bytes_max = 1 << 20;
+        while (add_long_row(&page.sheet, &err)) {
+            assert_true(page.sheet.rows_count < 2000);
+        }
+        assert_int_equal(err.code, TALLY_LIMIT);
+        assert_false(print_end(&page.print, &page.sheet, &err));
+        assert_non_null(strstr(err.message, "--where"));
+        fclose(page.print.out);
+        assert_null(strstr(page.text, "xxx"));
+        free(page.text);
+        sheet_done(&page.sheet);
+    }
+}
+
+// Those that are printed in parts need room for a part.
+static void texts_of_printed_rows_take_no_room(void **state)
+{
+    struct tally_err err;
+    struct page page;
+
+    (void)state;
+    open_page(&page, PRINT_CSV);
+    sheet_add_column(&page.sheet, SHEET_TEXT, 0, "", "raw", "");
+    page.sheet.texts.bytes_max = 1 << 20;
+    for (int row = 0; row < 5000; row++) {
+        assert_true(add_long_row(&page.sheet, &err));
+        if (row % 100 == 99) {
+            print_rows(&page.print, &page.sheet);
+        }
+    }
+    assert_true(print_end(&page.print, &page.sheet, &err));
+    fclose(page.print.out);
+    assert_int_equal(page.bytes, 4 + 5000 * 1025);
+    free(page.text);
+    sheet_done(&page.sheet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +387,8 @@ int main(void)
         cmocka_unit_test(widths_count_what_is_seen),
         cmocka_unit_test(long_and_steering_texts_are_tamed),
         cmocka_unit_test(numbers_and_times_read_well),
+        cmocka_unit_test(texts_without_room_are_told_and_nothing_is_printed),
+        cmocka_unit_test(texts_of_printed_rows_take_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
