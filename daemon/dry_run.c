@@ -55,6 +55,7 @@ static bool drop_files(const struct inbox *inbox, char *const *files, size_t fil
         const char *slash = strrchr(files[i], '/');
         const char *name = slash ? slash + 1 : files[i];
         if (!disk_copy(AT_FDCWD, files[i], inbox->inbox_fd, name, 0600, err)) {
+            err->code = err->sys_errno == ENOENT ? TALLY_NOT_FOUND : err->code;
             return false;
         }
     }
@@ -122,8 +123,8 @@ static int run_trial(struct trial *trial, char *const *files, size_t files_count
     if (!inbox_open(&inbox, trial->state, err)) {
         return -1;
     }
-    int status = copy_ledger(trial->config, inbox.state_fd, err) &&
-                         drop_files(&inbox, files, files_count, err)
+    int status = drop_files(&inbox, files, files_count, err) &&
+                         copy_ledger(trial->config, inbox.state_fd, err)
                      ? take_in(trial, &inbox, err)
                      : -1;
     inbox_close(&inbox);
@@ -146,7 +147,9 @@ int dry_run(const struct config *config, const char *tally, char *const *files, 
     int status = run_trial(&trial, files, files_count, &err);
     if (status < 0) {
         log_failure(LOG_ERROR, "dry_run_failed", NULL, &err);
-        status = err.code == TALLY_CORRUPT ? EX_CONFIG : EX_IOERR;
+        status = err.code == TALLY_NOT_FOUND ? EX_NOINPUT
+                 : err.code == TALLY_CORRUPT ? EX_CONFIG
+                                             : EX_IOERR;
     }
     disk_remove_tree(AT_FDCWD, trial.state, &ignored);
     return status;

@@ -66,7 +66,7 @@ static void usage(FILE *out)
           "      --check        read the configuration, say what is wrong with it, exit;\n"
           "                     78 when anything is\n"
           "      --dry-run CSV...  say what these files would change, change nothing;\n"
-          "                     1 when one would be rejected\n"
+          "                     1 when one would be rejected, 66 when one is not there\n"
           "      --replay FEED  read all files of this feed again, under its mapping of now;\n"
           "                     66 when one is not in done/ any more, 1 when one is refused\n"
           "      --init-store   make the tables of [store] on its servers, where they are\n"

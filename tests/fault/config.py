@@ -164,5 +164,12 @@ def test_words_that_tallyd_does_not_know(options, _):
         must(run.err.strip(), f"no message: {run}")
 
 
+def test_a_file_to_try_that_is_not_there(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, ""))
+    written(box, RIGHT)
+    run = fault.run([options.bin / "tallyd", "-c", box.config, "--dry-run", "no-such.csv"])
+    run.ended(66).says("event=dry_run_failed", "no-such.csv")
+
+
 if __name__ == "__main__":
     fault.run_tests(sys.modules[__name__], fault.arguments(__doc__), "fault config")
