@@ -268,6 +268,19 @@ static void on_client(uv_stream_t *server, int status)
 
 // ---- opening ------------------------------------------------------------------------------
 
+// libuv says "permission denied" of a folder that is not there.
+static bool check_folder(const struct sockaddr_un *address, struct tally_err *err)
+{
+    char folder[sizeof address->sun_path];
+    const char *slash = strrchr(address->sun_path, '/');
+    size_t bytes = slash ? (size_t)(slash - address->sun_path) : 0;
+
+    memcpy(folder, address->sun_path, bytes);
+    folder[bytes] = '\0';
+    return bytes == 0 || access(folder, F_OK) == 0 ||
+           err_sys(err, "listen at %.108s: its folder", address->sun_path);
+}
+
 // A socket of a daemon that was killed is in the way; one that somebody answers on is not ours.
 static bool clear_path(const struct sockaddr_un *address, struct tally_err *err)
 {
@@ -311,7 +324,7 @@ bool control_listen(struct control *control, const char *path, struct tally_err 
                        path, sizeof address.sun_path - 1);
     }
     memcpy(address.sun_path, path, strlen(path));
-    if (!clear_path(&address, err)) {
+    if (!check_folder(&address, err) || !clear_path(&address, err)) {
         return false;
     }
     // Nobody else ever sees it with other bits. No worker makes files yet.

@@ -264,5 +264,15 @@ def test_a_socket_in_the_way(options, stack):
     must((box.folder / "control").read_text() == "somebody's", "a file is left alone")
 
 
+def test_a_folder_that_is_not_there(options, stack):
+    box = stack.enter_context(operated.Sandbox(options.bin, ""))
+    box.config.write_text(f"[tallyd]\nstate = {box.state}\ncontrol = {box.folder}/absent/control\n"
+                          + operated.config())
+    box.start()
+    box.says("event=control_failed", "its folder: No such file or directory")
+    box.drop("a.csv", operated.GOOD)
+    box.settled()
+
+
 if __name__ == "__main__":
     operated.run_tests(sys.modules[__name__], operated.arguments(__doc__), "daemon control")
