@@ -313,13 +313,28 @@ static bool check_engine(const struct config *config, struct tally_err *err)
 }
 
 // What is only said: the configuration may be right, and the next command --migrate.
-static void say_engine(const struct config *config)
+static bool say_engine(const struct config *config)
 {
     struct tally_err err;
 
-    if (!check_engine(config, &err) && err.code == TALLY_INVALID) {
-        fprintf(stderr, "[store]: %s\n", err.message);
+    if (check_engine(config, &err) || err.code != TALLY_INVALID) {
+        return true;
     }
+    fprintf(stderr, "[store]: %s\n", err.message);
+    return false;
+}
+
+static int run_check(const struct config *config, const char *path)
+{
+    bool would_start = say_engine(config);
+
+    if (!init_store_check(config)) {
+        return EX_CONFIG;
+    }
+    printf("%s: %zu feeds, %zu rollups, nothing wrong%s\n", path, config->feeds_count,
+           config->defs_count,
+           would_start ? "" : " in it; but tallyd would not start (78), for the reason above");
+    return EX_OK;
 }
 
 static int run_dry(const struct arguments *arguments, const struct config *config)
@@ -463,16 +478,8 @@ int main(int argc, char **argv)
     signal(SIGIO, SIG_IGN);   // a lease that a writer breaks (disk_is_being_written)
     find_shipped(PRESETS, presets);
     bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
-    if (ok && arguments.check) {
-        say_engine(&config);
-        ok = init_store_check(&config);
-    }
-    if (ok && arguments.check) {
-        printf("%s: %zu feeds, %zu rollups, nothing wrong\n", arguments.config, config.feeds_count,
-               config.defs_count);
-    }
     status = !ok                    ? EX_CONFIG
-             : arguments.check      ? EX_OK
+             : arguments.check      ? run_check(&config, arguments.config)
              : arguments.init_store ? init_store(&config, arguments.config)
              : arguments.migrate    ? run_migrate(&config)
              : arguments.dry_run    ? run_dry(&arguments, &config)
