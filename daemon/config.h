@@ -52,7 +52,8 @@ bool config_load(struct config *config, const char *path, const char *presets,
                  config_on_mistake *on_mistake, void *context);
 void config_done(struct config *config);
 
-// The keys of [tallyd], [store] and [rollup NAME], for help and the manual.
+// The keys of [tallyd], [store] and [rollup NAME], and `preset`, for help and the manual. What else
+// a feed has is feed_key_at's.
 struct config_key_help {
     const char *section;
     const char *name;

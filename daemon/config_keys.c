@@ -64,29 +64,31 @@ static const struct key keys[] = {
 
 enum { KEYS_COUNT = sizeof keys / sizeof *keys };
 
-static const struct config_key_help rollup_keys[] = {
+static const struct config_key_help section_keys[] = {
     {"rollup", "feeds", "FEED ...", NULL, "whose incidents"},
     {"rollup", "by", "DIMENSION ...", "", "dimensions to group by; may be empty"},
     {"rollup", "measures", "MEASURE ...", "", "what to add up; incidents are always counted"},
     {"rollup", "windows", "DAYSd ...", "", "windows of the headline, such as 7d 50d 365d"},
     {"rollup", "where.", "TEXT, ... or ! TEXT, ...", NULL,
      "only incidents whose dimension is one of these texts (or none); * and ? match any"},
+    {"feed", "preset", "NAME", NULL,
+     "a shipped feed; the section's own keys override its keys"}, // all others: feed_key_at
 };
 
-enum { ROLLUP_KEYS_COUNT = sizeof rollup_keys / sizeof *rollup_keys };
+enum { SECTION_KEYS_COUNT = sizeof section_keys / sizeof *section_keys };
 
 size_t config_keys_count(void)
 {
-    return (size_t)KEYS_COUNT + cluster_keys_count() + ROLLUP_KEYS_COUNT;
+    return (size_t)KEYS_COUNT + cluster_keys_count() + SECTION_KEYS_COUNT;
 }
 
 struct config_key_help config_key_at(size_t index)
 {
-    static const char *const forms[] = {"PATH",   "PATH or off",          "BYTES (K, M, G)",
+    static const char *const forms[] = {"PATH",   "PATH or off",          "BYTES (K, M, G, T)",
                                         "NUMBER", "TIME (ms, s, min, h)", "split or libcsv"};
 
     if (index >= KEYS_COUNT + cluster_keys_count()) {
-        return rollup_keys[index - KEYS_COUNT - cluster_keys_count()];
+        return section_keys[index - KEYS_COUNT - cluster_keys_count()];
     }
     if (index >= KEYS_COUNT) {
         const struct cluster_key_help key = cluster_key_at(index - KEYS_COUNT);

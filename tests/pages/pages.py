@@ -121,7 +121,7 @@ def check_keys(known):
     for kind in ("tallyd", "store", "feed", "rollup"):
         told = told_keys(section(text, kind.upper()))
         names = {name for of, name, _ in keys if of == kind}
-        same(f"tallyd.conf.5 {kind.upper()}", set(told) - {"preset"}, names)
+        same(f"tallyd.conf.5 {kind.upper()}", set(told), names)
         for of, name, default in keys:
             # A default of one word is a value; others are explained in words.
             if of == kind and default and " " not in default and default not in ("none", "required"):
