@@ -119,8 +119,9 @@ static bool refuse_sum(const struct exporting *exporting, size_t group, size_t c
 
     name_group(exporting, group, name, sizeof name);
     return err_set(err, TALLY_OVERFLOW,
-                   "group (%s): %.64s is beyond 64 bits, which is all that SQLite holds", name,
-                   column == 0 ? "incidents" : exporting->def->measures[(column - 1) / 2]);
+                   "group (%s): %.64s is beyond 64 bits, which is all that SQLite holds. Export to "
+                   ".csv instead",
+                   name, column == 0 ? "incidents" : exporting->def->measures[(column - 1) / 2]);
 }
 
 static bool bind_figures(const struct exporting *exporting, sqlite3_stmt *insert, int at,

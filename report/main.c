@@ -50,8 +50,9 @@ static int exit_status(const struct tally_err *err)
         return EX_NOINPUT;
     case TALLY_CORRUPT:
     case TALLY_UNSUPPORTED:
-    case TALLY_OVERFLOW:
         return EX_DATAERR;
+    case TALLY_OVERFLOW: // the file that was asked for cannot hold a figure
+        return EX_CANTCREAT;
     case TALLY_REFUSED: // origin.c: the configuration is wrong
         return EX_CONFIG;
     case TALLY_IO:

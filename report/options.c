@@ -607,7 +607,9 @@ void options_help(const struct options *options, FILE *out)
     }
     fputs("\nROLLUP is a name or the path of a .rollup file. Dates are ISO 8601. tally COMMAND "
           "--help\n"
-          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 69 a server "
-          "does not answer, 74 I/O, 75 busy, 78 configuration.\n",
+          "says more. Exit status: 0, 64 usage, 65 damaged data, 66 not found, 69 a server does "
+          "not answer,\n"
+          "70 no memory or a fault of tally, 73 a sum beyond 64 bits, 74 I/O, 75 busy, 78 "
+          "configuration.\n",
           out);
 }

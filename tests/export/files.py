@@ -14,7 +14,7 @@ from fault import must  # noqa: E402
 
 COMMANDS = {"all.db": ("export", "all"), "all.sqlite": ("export", "all"),
             "all.csv": ("export", "all"), "all.html": ("report", "all", "--days", "7")}
-USAGE, OVERFLOW, NOT_FOUND, IO = 64, 65, 66, 74
+USAGE, NOT_FOUND, OVERFLOW, IO = 64, 66, 73, 74
 
 
 def filled(options, content=fault.GOOD):
