@@ -320,9 +320,11 @@ static const struct option_row rows[] = {
      "previous: the window right before; year-ago: the same a year earlier; or both"},
     {"as-of", "TIME|BATCH",
      (ON_INCIDENTS | ON(COMMAND_CLAIMS) | ON(COMMAND_EXPORT)) & ~ON(COMMAND_DIFF), 0, set_as_of,
-     "the figures as they stood then: 3 is batch 3, 2020-10-24 or 2020-10-24T12:30:00Z a time"},
+     "the figures as they stood then: 3 is batch 3, 2020-10-24T12:30:00Z a time, 2020-10-24 the "
+     "end of that day in UTC"},
     {"engine", "ENGINE", ON(COMMAND_WINDOW) | ON(COMMAND_SERIES), 0, set_engine,
-     "add up now, without a rollup file: ledger, or clickhouse, the cluster that [store] names"},
+     "add up now: ledger, for a rollup that has a file; or clickhouse, the cluster that [store] "
+     "names, also without one"},
     {"incidents", NULL, ON(COMMAND_DIFF), 0, set_incidents, "list the incidents that changed"},
     {"rejected", NULL, ON(COMMAND_FILES), 0, set_rejected, "list the rows that were set aside"},
     {"spans", NULL, ON(COMMAND_DUMP), 0, set_spans,
