@@ -54,12 +54,13 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 #define ON(command) (1U << (command))
 #define ON_ALL (~0U)
+#define ON_FRONT ON(COMMAND_NONE) // before the command
 #define ON_FIGURES (ON(COMMAND_WINDOW) | ON(COMMAND_SERIES) | ON(COMMAND_DIFF) | ON(COMMAND_REPORT))
 #define ON_INCIDENTS (ON_FIGURES | ON(COMMAND_EXPLAIN))
 #define ON_FILES (ON(COMMAND_REPORT) | ON(COMMAND_EXPORT))
 #define ON_CONTROL (ON(COMMAND_STATUS) | ON(COMMAND_RESCAN))
 #define ON_SHEETS                                                                                  \
-    (ON_ALL &                                                                                      \
+    (ON_ALL & ~ON_FRONT &                                                                          \
      ~(ON(COMMAND_VERIFY) | ON(COMMAND_SALVAGE) | ON(COMMAND_WAIT) | ON_CONTROL | ON_FILES))
 
 typedef bool set_option(struct options *options, const char *value, struct tally_err *err);
@@ -302,7 +303,8 @@ static bool set_force(struct options *options, const char *value, struct tally_e
 static const struct option_row rows[] = {
     {"config", "FILE", ON_ALL, 'c', set_config,
      "configuration that names the state directory (/etc/tallyd/tallyd.conf)"},
-    {"state", "DIR", ON_ALL, 's', set_state, "the state directory itself (/var/lib/tallyd)"},
+    {"state", "DIR", ON_ALL & ~ON_CONTROL, 's', set_state,
+     "the state directory itself (/var/lib/tallyd); status and rescan ask a socket instead"},
     {"days", "N", ON_INCIDENTS, 'n', set_days, "length of the window in calendar days"},
     {"end", "DATE", ON_INCIDENTS & ~ON(COMMAND_SERIES), 'e', set_end,
      "last day of the window (default: the last day with data)"},
@@ -404,7 +406,7 @@ static bool take_option(struct options *options, int found, char *const *argv,
         return err_set(err, TALLY_INVALID, "no option %.60s; see tally %s%s--help",
                        argv[optind - 1], command, command[0] ? " " : "");
     }
-    if (options->command == COMMAND_NONE && row->on != ON_ALL) {
+    if (options->command == COMMAND_NONE && !(row->on & ON_FRONT)) {
         return err_set(err, TALLY_INVALID, "--%s belongs behind the command", row->name);
     }
     if (!(row->on & ON(options->command))) {
@@ -504,8 +506,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct tally_
 static void help_options(enum options_command command, FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        // Without a command: only what all of them have.
-        if (command == COMMAND_NONE ? rows[i].on != ON_ALL : !(rows[i].on & ON(command))) {
+        if (!(rows[i].on & ON(command))) { // without a command: only what may stand before one
             continue;
         }
         char left[40];
@@ -597,7 +598,7 @@ void options_help(const struct options *options, FILE *out)
         for (size_t i = COMMAND_NONE + 1; i < COMMANDS; i++) {
             fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
         }
-        fputs("\nOptions of all commands:\n", out);
+        fputs("\nOptions before or behind a command:\n", out);
     } else {
         const struct command *command = &commands[options->command];
         fprintf(out, "Usage: tally %s %s [OPTION]...\n%s.\n\nOptions:\n", command->name,

@@ -3,6 +3,7 @@
 #include "base/disk.h"
 #include "base/ini.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,14 @@ char *origin_control_path(const struct options *options, struct tally_err *err)
     return path || err->code != TALLY_OK ? path : copy_of(DEFAULT_CONTROL, err);
 }
 
+bool origin_hint(const struct options *options, struct tally_err *err)
+{
+    if (!options->config && !options->state && err->sys_errno == ENOENT) {
+        err_wrap(err, "neither -c FILE nor -s DIR names another state directory");
+    }
+    return false;
+}
+
 int origin_open_segments(const struct options *options, struct tally_err *err)
 {
     struct cluster_options store;
@@ -264,6 +273,9 @@ int origin_open_ledger(const struct options *options, struct tally_err *err)
         return -1;
     }
     int fd = disk_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, err);
+    if (fd < 0) {
+        origin_hint(options, err);
+    }
     free(path);
     free(state);
     return fd;
@@ -297,14 +309,16 @@ char *origin_rollup_dir(const struct options *options, const char *name, struct 
     return dir;
 }
 
-static bool refuse_name(const char *dir, const char *name, struct tally_err *err)
+static bool refuse_name(const struct options *options, const char *dir, const char *name,
+                        struct tally_err *err)
 {
     struct disk_names names = {0};
     char known[120] = "none";
     size_t used = 0;
 
     if (!disk_list(AT_FDCWD, dir, &names, err)) {
-        return err_wrap(err, "find rollup %.64s", name);
+        err_wrap(err, "find rollup %.64s", name);
+        return origin_hint(options, err);
     }
     for (size_t i = 0; i < names.count && used < sizeof known; i++) {
         size_t bytes = strlen(names.name[i]);
@@ -335,7 +349,7 @@ struct rollup *origin_open_file(const struct options *options, const char *name,
     if (asprintf(&dir, "%s/rollup", state) < 0 || asprintf(&path, "%s/%s.rollup", dir, name) < 0) {
         err_set(err, TALLY_NO_MEMORY, "no memory");
     } else if (access(path, F_OK) != 0) {
-        refuse_name(dir, name, err);
+        refuse_name(options, dir, name, err);
     } else {
         rollup = rollup_open(AT_FDCWD, path, err);
     }

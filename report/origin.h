@@ -34,6 +34,9 @@ int origin_open_ledger(const struct options *options, struct tally_err *err);
 // a cluster.
 int origin_open_segments(const struct options *options, struct tally_err *err);
 
+// Wraps what was not found in the default places, where nobody named others. Always false.
+bool origin_hint(const struct options *options, struct tally_err *err);
+
 struct origin {
     struct rollup *file;     // the rollup file, or NULL
     struct history *history; // NULL: it was not asked for

@@ -62,13 +62,13 @@ static bool add_row(struct sheet *sheet, const struct rollup *rollup, struct tal
 }
 
 // A rollup that cannot be read must not hide the others: it is named, and the exit status says it.
-static bool add_rollups(struct sheet *sheet, const char *dir, struct print *print,
-                        struct tally_err *damage, struct tally_err *err)
+static bool add_rollups(struct sheet *sheet, const struct options *options, const char *dir,
+                        struct print *print, struct tally_err *damage, struct tally_err *err)
 {
     struct disk_names names;
 
     if (!disk_list(AT_FDCWD, dir, &names, err)) {
-        return false;
+        return origin_hint(options, err);
     }
     bool done = true;
     for (size_t i = 0; done && i < names.count; i++) {
@@ -102,7 +102,7 @@ static bool show(struct sheet *sheet, const struct options *options, struct prin
     free(state);
     add_columns(sheet);
     sheet->title = sheet_printf(sheet, "Rollups in %s", dir);
-    if (!add_rollups(sheet, dir, print, &damage, err) ||
+    if (!add_rollups(sheet, options, dir, print, &damage, err) ||
         (options->sort && !sheet_sort(sheet, options->sort, err))) {
         return false;
     }

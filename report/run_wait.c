@@ -36,6 +36,7 @@ static int watch_folder(const struct options *options, struct tally_err *err)
                                                IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE |
                                                    IN_ONLYDIR | IN_DELETE) < 0)) {
         err_sys(err, "watch %.150s", folder);
+        origin_hint(options, err);
         disk_close(fd);
         fd = -1;
     }

@@ -189,5 +189,23 @@ def test_wait_without_a_daemon(options, stack):
     must(waiting.returncode == -signal.SIGINT and os.path.exists(box.state), "it can be stopped")
 
 
+def test_help_has_no_option_that_is_refused(options, _):
+    """A state directory does not say where its daemon listens."""
+    tally = options.bin / "tally"
+    for command in ("status", "rescan"):
+        must("--state" not in operated.run([tally, command, "--help"]).ended(0).out, command)
+        operated.run([tally, "-s", "/nowhere", command]).ended(64).says("--socket")
+        operated.run([tally, "-s", "/nowhere", command, "--socket", "/nowhere/s"]).ended(66)
+
+
+def test_where_nothing_is_by_default(options, _):
+    if os.path.exists("/etc/tallyd/tallyd.conf") or os.path.exists("/var/lib/tallyd"):
+        raise operated.Skip("a tallyd is installed here")
+    for words in (["rollups"], ["files"], ["window", "all", "--days", "7"],
+                  ["wait", "all", "--after", "1"]):
+        operated.run([options.bin / "tally", *words]).ended(66).says(
+            "neither -c FILE nor -s DIR", "/var/lib/tallyd")
+
+
 if __name__ == "__main__":
     operated.run_tests(sys.modules[__name__], operated.arguments(__doc__), "daemon client")

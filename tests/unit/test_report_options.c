@@ -108,6 +108,9 @@ static void mistakes_are_named(void **state)
     rejects("", "no command");
     rejects("windows r", "no command 'windows'");
     rejects("--days 3 window r", "--days"); // belongs behind the command
+    rejects("--sort x rollups", "--sort");
+    rejects("status --state /s", "tally status has no option --state");
+    rejects("rescan -s /s", "tally rescan has no option --state");
     rejects("window", "needs a rollup");
     rejects("window r", "needs --days");
     rejects("window r s --days 3", "'s' is one argument too many");
