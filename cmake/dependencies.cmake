@@ -21,3 +21,8 @@ add_library(csv::csv UNKNOWN IMPORTED)
 set_target_properties(csv::csv PROPERTIES
     IMPORTED_LOCATION ${CSV_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${CSV_INCLUDE_DIR})
+
+# Debian's own Python finds what is installed, has the packages that tests use, may load extensions,
+# and is there at once: one of a user's own often stands behind a script that looks for it for a second.
+find_program(PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(PYTHON python3)
