@@ -4,6 +4,7 @@
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -34,11 +35,26 @@ def check_python(prefix):
         must(done.returncode == 0, done.stderr)
 
 
+def check_documents(prefix):
+    """Whoever reads them there can follow every link, and what a manual page names is there."""
+    folder = prefix / "share/doc/tallyd"
+    documents = sorted(folder.glob("*.md"))
+    must(len(documents) > 10, f"documents: {documents}")
+    for document in documents:
+        text = document.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+            must((document.parent / link).exists(), f"{document.name} leads to {link}")
+    for page in sorted((prefix / "share/man").glob("man*/*")):
+        for name in re.findall(r"[\w-]+\.md\b", page.read_text(encoding="utf-8")):
+            must((folder / name).exists(), f"{page.name} names {name}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prefix", required=True, type=pathlib.Path)
     prefix = parser.parse_args().prefix
     check_python(prefix)
+    check_documents(prefix)
     for failure in failures:
         print(failure)
     print(f"installed: {len(failures)} failures")
