@@ -159,6 +159,50 @@ static void gva_counts_victims_or_all(void **state)
           "Suspects Killed,Suspects Injured\n7,\"May 12, 2024\",Ohio,X,1,2,3,4\n",
           "+7 2024-05-12..2024-05-12 r1 l2 [United States|Ohio|X] 1 2 3 4\n"
           "END 1 rows, 0 rejected\n");
+    reads("gva",
+          "Incident ID,Incident Date,State,City Or County,Address,# Victims Killed,"
+          "# Victims Injured,# Subjects-Suspects Killed,# Subjects-Suspects Injured\n"
+          "7,\"May 12, 2022\",Ohio,X,A,1,2,3,4\n",
+          "+7 2022-05-12..2022-05-12 r1 l2 [United States|Ohio|X] 1 2 3 4\n"
+          "END 1 rows, 0 rejected\n");
+}
+
+// The export and the API tell an incident alike: same id, day, revision and texts.
+static void chicago_is_the_same_from_the_api(void **state)
+{
+    static const char want[] = "+7 2022-07-29..2022-07-29 r1 l2 rev=20240418154059 [United States|"
+                               "Illinois|Chicago|HOMICIDE|D|STREET|25|010] 1 1 0\n"
+                               "END 1 rows, 0 rejected\n";
+
+    (void)state;
+    reads("chicago-crimes",
+          "ID,Date,Primary Type,Description,Location Description,Arrest,Domestic,District,Ward,"
+          "Updated On\n7,07/29/2022 11:39:00 PM,HOMICIDE,D,STREET,true,false,010,25,"
+          "04/18/2024 03:40:59 PM\n",
+          want);
+    reads("chicago-crimes",
+          "\"id\",\"date\",\"primary_type\",\"description\",\"location_description\",\"arrest\","
+          "\"domestic\",\"district\",\"ward\",\"updated_on\"\n"
+          "\"7\",\"2022-07-29T23:39:00.000\",\"HOMICIDE\",\"D\",\"STREET\",\"true\",\"false\","
+          "\"010\",\"25\",\"2024-04-18T15:40:59.000\"\n",
+          want);
+}
+
+static void nypd_is_the_same_from_the_api(void **state)
+{
+    static const char want[] = "+7 2024-12-31..2024-12-31 r1 l2 [United States|New York|New York|"
+                               "BRONX|40|] 1 0 1\nEND 1 rows, 0 rejected\n";
+
+    (void)state;
+    reads("nypd-shootings",
+          "INCIDENT_KEY,OCCUR_DATE,BORO,PRECINCT,LOCATION_DESC,STATISTICAL_MURDER_FLAG\n"
+          "7,12/31/2024,BRONX,40,(null),Y\n",
+          want);
+    reads("nypd-shootings",
+          "\"incident_key\",\"occur_date\",\"boro\",\"precinct\",\"location_desc\","
+          "\"statistical_murder_flag\"\n"
+          "\"7\",\"2024-12-31T00:00:00.000\",\"BRONX\",\"40\",\"(null)\",\"Y\"\n",
+          want);
 }
 
 static void generic_needs_id_and_date_alone(void **state)
@@ -262,6 +306,8 @@ int main(void)
         cmocka_unit_test(gdelt_has_no_header),
         cmocka_unit_test(ibc_has_eleven_lines_of_notes),
         cmocka_unit_test(gva_counts_victims_or_all),
+        cmocka_unit_test(chicago_is_the_same_from_the_api),
+        cmocka_unit_test(nypd_is_the_same_from_the_api),
         cmocka_unit_test(generic_needs_id_and_date_alone),
         cmocka_unit_test(real_ucdp_files),
         cmocka_unit_test(real_earthquake_files),
