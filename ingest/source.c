@@ -19,6 +19,30 @@ enum {
 
 enum source_kind { SOURCE_PLAIN, SOURCE_GZIP, SOURCE_ZSTD };
 
+// What is dropped in the place of CSV, by its first bytes. No header begins so by chance: where
+// letters do, what follows them belongs to it.
+static const struct {
+    const char *bytes;
+    size_t count;
+    const char *what;
+    const char *remedy;
+} not_csv[] = {
+    {"PK\3\4", 4, "a ZIP archive",
+     "drop what is in it, as it is or in gzip or zstd: unzip -p FILE > NAME.csv; a spreadsheet "
+     "(.xlsx, .ods) has to be saved as CSV"},
+    {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8, "an Excel workbook (.xls)", "save it as CSV"},
+    {"%PDF-", 5, "a PDF document", "ask its publisher for the table as CSV"},
+    {"7z\xbc\xaf\x27\x1c", 6, "a 7z archive", "drop what is in it, as it is or in gzip or zstd"},
+    {"\xfd\x37zXZ\0", 6, "compressed with xz",
+     "drop it as it is or in gzip or zstd: xz -dc FILE > NAME.csv"},
+    {"BZh91AY&SY", 10, "compressed with bzip2",
+     "drop it as it is or in gzip or zstd: bzip2 -dc FILE > NAME.csv"},
+    {"PAR1\x15", 5, "a Parquet file", "export its rows as CSV"},
+    {"SQLite format 3", 16, "a SQLite database", "export the table as CSV"},
+};
+
+enum { KIND_BYTES = 16 }; // that tell the kind of a file
+
 struct source {
     ingest_read *read;
     void *context;
@@ -149,9 +173,20 @@ static int window_log(size_t bytes_max)
     return log;
 }
 
+static bool refuse_not_csv(const unsigned char *data, size_t count, struct tally_err *err)
+{
+    for (size_t i = 0; i < sizeof not_csv / sizeof *not_csv; i++) {
+        if (count >= not_csv[i].count && memcmp(data, not_csv[i].bytes, not_csv[i].count) == 0) {
+            return err_set(err, TALLY_REFUSED, "is %s, not CSV; %s", not_csv[i].what,
+                           not_csv[i].remedy);
+        }
+    }
+    return true;
+}
+
 static bool find_kind(struct source *source, struct tally_err *err)
 {
-    if (!fill(source, 4, err)) {
+    if (!fill(source, KIND_BYTES, err) || !refuse_not_csv(source->file, source->file_count, err)) {
         return false;
     }
     source->kind = kind_of(source->file, source->file_count);

@@ -2,7 +2,8 @@
 //
 //   read callback -> digest of what was read -> plain | gzip | zstd -> source_read
 //
-// The kind is told by the first bytes, never by the name. The first bytes of the content can be
+// The kind is told by the first bytes, never by the name; archives, workbooks and the like are
+// refused by name. The first bytes of the content can be
 // looked at before they are read: that is how a header is recognised.
 #ifndef INGEST_SOURCE_H
 #define INGEST_SOURCE_H

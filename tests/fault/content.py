@@ -2,7 +2,9 @@
 """Bad content: each file ends in one clear message, and the next file is taken in as ever."""
 
 import gzip
+import io
 import sys
+import zipfile
 
 import fault
 from fault import GOOD, HEADER, must
@@ -172,6 +174,13 @@ def test_a_cut_gzip(options, _):
     broken = bytearray(whole)
     broken[len(broken) // 2] ^= 0x10
     refuses(options, bytes(broken), name="bad.csv.gz")
+
+
+def test_a_zip_archive(options, _):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("bad.csv", HEADER + ROW)
+    refuses(options, archive.getvalue(), "is a ZIP archive", "unzip -p", name="bad.csv.zip")
 
 
 def test_a_gzip_bomb(options, _):

@@ -111,6 +111,36 @@ static void gzip_and_zstd_are_told_by_content(void **state)
     case_close(&test);
 }
 
+static void other_containers_are_named_with_what_to_do(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *want;
+    } files[] = {
+        {"PK\3\4\24\0\0\0\10\0", 10, "REFUSED is a ZIP archive"},
+        {"PK\3\4\24\0\0\0\10\0", 10, "unzip -p"},
+        {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", 10, "REFUSED is an Excel workbook (.xls)"},
+        {"%PDF-1.7\n%\xe2\xe3", 11, "REFUSED is a PDF"},
+        {"7z\xbc\xaf\x27\x1c\0\4", 8, "REFUSED is a 7z archive"},
+        {"\xfd\x37zXZ\0\0\4", 8, "REFUSED is compressed with xz"},
+        {"BZh91AY&SY\x12\x34", 12, "REFUSED is compressed with bzip2"},
+        {"PAR1\x15\x04\x15\x10", 8, "REFUSED is a Parquet file"},
+        {"SQLite format 3\0\x10\0", 18, "REFUSED is a SQLite database"},
+    };
+    struct ingest_case test = case_open("id = PAR1\ndate = date\n");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        expect_part(&test, files[i].bytes, files[i].count, files[i].want);
+    }
+    // A text that only begins like one of them is read.
+    expect_part(&test, "PAR1,date,PK\n1,2020-01-01,x\n", 28, "+1 2020-01-01..2020-01-01 r1 l2\n");
+    expect_part(&test, "BZh91,date\n", 11, "no feed has such columns");
+    expect_part(&test, "PK", 2, "a single column (PK) whatever divides it");
+    case_close(&test);
+}
+
 static void content_that_inflates_too_far_is_refused(void **state)
 {
     struct ingest_case test = case_open(plain);
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(wrong_delimiter_is_suspected),
         cmocka_unit_test(most_columns_decide_and_a_tie_is_refused),
         cmocka_unit_test(gzip_and_zstd_are_told_by_content),
+        cmocka_unit_test(other_containers_are_named_with_what_to_do),
         cmocka_unit_test(content_that_inflates_too_far_is_refused),
         cmocka_unit_test(hxl_tags_are_passed_over_and_data_is_not),
         cmocka_unit_test(preamble_lines_are_passed_over),
