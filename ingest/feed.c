@@ -1,11 +1,11 @@
 #include "ingest/feed.h"
 
 #include "base/day.h"
+#include "base/pattern.h"
 #include "ingest/feed_map.h"
 #include "ingest/feed_spec.h"
 #include "ingest/integer.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,10 +84,10 @@ int feed_scope_dim(const struct feed *feed)
     return feed->scope ? shape_find_dim(feed->shape, feed->scope) : -1;
 }
 
-static bool claims(const struct feed *feed, const char *name)
+static bool claims(const struct feed *feed, const char *name, size_t bytes)
 {
     for (size_t i = 0; i < feed->files.count; i++) {
-        if (fnmatch(feed->files.items[i].at, name, 0) == 0) {
+        if (pattern_matches_name(feed->files.items[i].at, name, bytes)) {
             return true;
         }
     }
@@ -99,16 +99,13 @@ bool feed_claims_file(const struct feed *feed, const char *name)
     static const char *const endings[] = {".gz", ".zst"};
     size_t bytes = strlen(name);
 
-    if (claims(feed, name)) {
+    if (claims(feed, name, bytes)) {
         return true;
     }
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (bytes > ending && strcmp(name + bytes - ending, endings[i]) == 0) {
-            char *plain = strndup(name, bytes - ending);
-            bool found = plain && claims(feed, plain);
-            free(plain);
-            return found;
+            return claims(feed, name, bytes - ending);
         }
     }
     return false;

@@ -13,6 +13,9 @@
 
 static bool set_files(const struct feed_setting *setting)
 {
+    if (setting->value.bytes > 0 && memmem(setting->value.at, setting->value.bytes, "[:", 2)) {
+        return setting_invalid(setting, "globs know no classes such as [:digit:]; write [0-9]");
+    }
     return setting_words(setting, &setting->feed->files);
 }
 

@@ -1,5 +1,7 @@
 #include "ingest/text.h"
 
+#include "base/utf8.h"
+
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -41,34 +43,6 @@ bool text_cut(struct text *rest, const char *separators, struct text *out_item)
     return true;
 }
 
-// Bytes of a character that begins with `c`, or 0: none does.
-static size_t bytes_begun_by(unsigned char c)
-{
-    return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-}
-
-// Bytes of the character that begins at `at`, or 0: not UTF-8.
-static size_t character_bytes(const unsigned char *at, size_t left)
-{
-    unsigned char c = at[0];
-    size_t bytes = bytes_begun_by(c);
-
-    if (bytes == 0 || bytes > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < bytes; i++) {
-        if ((at[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    // Too long a form, surrogates, beyond U+10FFFF.
-    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
-        (c == 0xf4 && at[1] > 0x8f)) {
-        return 0;
-    }
-    return bytes;
-}
-
 // Bytes of ASCII at the start: eight at a time, since most texts hold nothing else.
 static size_t plain_bytes(const unsigned char *at, size_t left)
 {
@@ -100,7 +74,7 @@ bool text_is_utf8(struct text text)
         if (left == 0) {
             break;
         }
-        size_t bytes = character_bytes(at, left);
+        size_t bytes = utf8_bytes((const char *)at, left);
         if (bytes == 0) {
             return false;
         }
@@ -118,7 +92,7 @@ bool text_ends_within_character(struct text text)
            ((unsigned char)text.at[text.bytes - back] & 0xc0) == 0x80) {
         back++;
     }
-    return text.bytes > 0 && bytes_begun_by((unsigned char)text.at[text.bytes - back]) > back;
+    return text.bytes > 0 && utf8_bytes_begun_by((unsigned char)text.at[text.bytes - back]) > back;
 }
 
 char *text_copy(struct text text)

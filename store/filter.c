@@ -1,5 +1,7 @@
 #include "store/filter.h"
 
+#include "base/pattern.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,36 +141,6 @@ void filter_done(struct filter *filter)
     }
     free(filter->patterns);
     *filter = (struct filter){0};
-}
-
-// Wildcards by the usual two pointers: on a mismatch go back to behind the last '*'.
-static bool pattern_matches(const char *pattern, const char *text, size_t bytes)
-{
-    const char *star = NULL;
-    size_t at = 0;
-    size_t star_at = 0;
-
-    while (at < bytes) {
-        bool escaped = pattern[0] == '\\' && pattern[1] != '\0';
-        bool ended = *pattern == '\0'; // a text may hold a NUL, a pattern cannot
-        if (!escaped && *pattern == '*') {
-            star = ++pattern;
-            star_at = at;
-        } else if (!ended &&
-                   (escaped ? pattern[1] == text[at] : *pattern == '?' || *pattern == text[at])) {
-            pattern += 1 + escaped;
-            at++;
-        } else if (star) {
-            pattern = star;
-            at = ++star_at;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*') {
-        pattern++;
-    }
-    return *pattern == '\0';
 }
 
 bool filter_matches(const struct filter *filter, const char *text, size_t bytes)

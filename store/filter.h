@@ -1,12 +1,12 @@
 // store/filter.h - which texts a condition on a dimension lets through.
 //
 //     civilians            this text                 !police          any other text
-//     civilians, aid*      one of several; * any run of characters, ? any one
+//     civilians, aid*      one of several; * any run of characters, ? any one (base/pattern.h)
 //     "Smith, John"        quotes keep commas and blanks
 //     Smith\, John         so does a backslash, which takes the meaning from any one character
 //
 // A leading ! turns the whole list round: neither of them. An empty list is the empty text:
-// unknown. Matching is by bytes.
+// unknown. Large and small letters differ.
 #ifndef STORE_FILTER_H
 #define STORE_FILTER_H
 

@@ -1,8 +1,11 @@
 #include "store/cluster/schema_private.h"
 #include "store/cluster/sql.h"
 
+#include "base/pattern.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // ---- filters ------------------------------------------------------------------------------
 
@@ -32,19 +35,31 @@ static void put_plain(struct bytes *sql, const char *pattern)
     bytes_done(&text);
 }
 
-// A regular expression over the text's hexadecimal digits, two a byte: so that `?` is any one byte,
-// in texts that are no UTF-8 as well, and no character means anything else.
+// A text in hexadecimal digits, a blank behind each character of UTF-8 and behind each byte that
+// belongs to none: what base/pattern.c takes for one.
+#define CONTINUES "[89AB]."
+#define CHARACTERS                                                                                 \
+    "replaceRegexpAll(hex(%s), '("                                                                 \
+    "[0-7].|(?:C[2-9A-F]|D.)" CONTINUES "|"                                                        \
+    "(?:E0[AB].|E[1-9ABCEF]" CONTINUES "|ED[89].)" CONTINUES "|"                                   \
+    "(?:F0[9AB].|F[123]" CONTINUES "|F48.)" CONTINUES CONTINUES "|..)', '\\\\1 ')"
+
+// A regular expression over such a text: no character means anything else.
 static void put_glob(struct bytes *sql, const char *pattern)
 {
-    for (; *pattern != '\0'; pattern++) {
-        if (*pattern == '*') {
-            sql_print(sql, "(?:..)*");
-        } else if (*pattern == '?') {
-            sql_print(sql, "..");
-        } else {
-            pattern += pattern[0] == '\\' && pattern[1] != '\0';
-            sql_print(sql, "%02X", (unsigned char)*pattern);
+    const char *end = pattern + strlen(pattern);
+    char bytes[PATTERN_CHARACTER_BYTES];
+
+    while (pattern < end) {
+        if (*pattern == '*' || *pattern == '?') {
+            sql_print(sql, "%s", *pattern++ == '*' ? "(?:[^ ]+ )*" : "[^ ]+ ");
+            continue;
         }
+        size_t count = pattern_take_plain(&pattern, end, bytes);
+        for (size_t i = 0; i < count; i++) {
+            sql_print(sql, "%02X", (unsigned char)bytes[i]);
+        }
+        sql_print(sql, " ");
     }
 }
 
@@ -67,7 +82,7 @@ static void put_globs(struct bytes *sql, const struct filter *filter, const char
 {
     const char *before = "";
 
-    sql_print(sql, "match(hex(%s), '^(?:", text);
+    sql_print(sql, "match(" CHARACTERS ", '^(?:", text);
     for (size_t i = 0; i < filter->patterns_count; i++) {
         if (is_glob(filter->patterns[i])) {
             sql_print(sql, "%s", before);

@@ -29,19 +29,26 @@ static uint32_t below(uint32_t count)
     return (uint32_t)(random_state >> 32) % count;
 }
 
-// Few characters, so that texts and patterns meet: a NUL, a line's end, half of an UTF-8 character,
-// a whole one, what means something to regular expressions, SQL or filters.
+// Few characters, so that texts and patterns meet: a NUL, a line's end, halves of UTF-8 characters,
+// what means something to regular expressions, SQL or filters.
 static char any_byte(void)
 {
     static const char bytes[] = "aab\0\n\xc3\xc3\xa4\xff.$^|)('\\*?\"A";
     return bytes[below(sizeof bytes - 1)];
 }
 
+// Of bytes, and of characters of two, three and four.
 static void make_text(struct text *text)
 {
+    static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+
     text->bytes = below(TEXT_BYTES + 1);
     for (size_t i = 0; i < text->bytes; i++) {
         text->at[i] = any_byte();
+    }
+    for (size_t i = 0; i + 4 <= text->bytes; i += 1 + below(3)) {
+        const char *whole = characters[below(3)];
+        memcpy(text->at + i, whole, below(4) ? strlen(whole) : 1);
     }
 }
 
@@ -64,6 +71,9 @@ static void put_pattern(char *list, size_t *bytes, const struct text *from)
             break;
         case 1:
             list[(*bytes)++] = '?';
+            while (i + 1 < from->bytes && ((unsigned char)from->at[i + 1] & 0xc0) == 0x80) {
+                i++;
+            }
             break;
         default:
             // Here and there a wildcard stays one.

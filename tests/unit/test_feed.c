@@ -95,6 +95,7 @@ static void values_out_of_bounds_say_what_would_be_right(void **state)
     refuses("column_counts", "\"4", "not closed");
     refuses("columns", "5000 b", "have to rise");
     refuses("files", "\"open", "not closed");
+    refuses("files", "x-[[:digit:]]*.csv", "write [0-9]");
     refuses("measure.n", "count where in a", "a condition reads");
     refuses("revision_format", "%Q", "%Q");
 }
@@ -414,6 +415,12 @@ static void globs_claim_names_with_or_without_compression(void **state)
     assert_true(feed_claims_file(feed, "moi-2020.csv.gz"));
     assert_true(feed_claims_file(feed, "moi-2020.csv.zst"));
     assert_true(feed_claims_file(feed, "with blank 2.txt"));
+    set(feed, "files", "donn?es-[0-9]*");
+    assert_true(feed_claims_file(feed, "donn\xc3\xa9"
+                                       "es-2020.csv.gz"));
+    assert_false(feed_claims_file(feed, "donn\xc3\xa9"
+                                        "es-x.csv"));
+    set(feed, "files", "moi-*.csv");
     assert_false(feed_claims_file(feed, "moi-2020.csv.bz2"));
     assert_false(feed_claims_file(feed, "x-moi-2020.csv"));
     feed_close(feed);
