@@ -162,6 +162,7 @@ static bool start(struct decode *decode, struct tally_err *err)
         }
         decode->unit_bytes = unit_bytes(encoding);
     }
+    decode->encoding = encoding;
     decode->started = true;
     return true;
 }
@@ -241,6 +242,11 @@ ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *e
 size_t decode_mark_bytes(const struct decode *decode)
 {
     return decode->mark_bytes;
+}
+
+const char *decode_encoding(const struct decode *decode)
+{
+    return decode->encoding;
 }
 
 bool decode_is_cut(const struct decode *decode)

@@ -30,6 +30,10 @@ ssize_t decode_read(void *context, void *data, size_t count, struct tally_err *e
 // Bytes of the mark that was left out; known after the first read.
 size_t decode_mark_bytes(const struct decode *decode);
 
+// What is converted, as configured or as the mark said; NULL: nothing, the content is UTF-8. Known
+// after the first read.
+const char *decode_encoding(const struct decode *decode);
+
 // Whether the content ended within a character. Known after the read that gave 0.
 bool decode_is_cut(const struct decode *decode);
 

@@ -20,6 +20,7 @@ struct header_binding {
     int32_t field_of_role[FEED_ROLES_MAX]; // -1: the file has no such column
     size_t missing; // columns that the feed needs and the file lacks or has twice
     char missing_names[HEADER_NAMES_BYTES]; // of the first ones
+    const char *encoding;                   // of the file, once it is read; NULL: UTF-8
 };
 
 // Binds the cells of a header, or of the first record where the feed has none.

@@ -148,6 +148,7 @@ static bool begin(struct ingest *ingest, struct tally_err *err)
     }
     const struct feed *feed = ingest->summary.feed;
     size_t share = memory_share(ingest);
+    ingest->binding.encoding = decode_encoding(ingest->decode);
     ingest->map = map_open(feed, &ingest->binding, share, err);
     if (!ingest->map) {
         return false;

@@ -156,6 +156,16 @@ static bool reject(struct mapping *mapping, const char *reason, size_t role, str
     return false;
 }
 
+// The file says one encoding and holds bytes of another.
+static bool reject_encoding(struct mapping *mapping, size_t role, struct text value)
+{
+    const char *encoding = mapping->map->binding->encoding;
+    char what[64];
+
+    snprintf(what, sizeof what, "is not %.40s", encoding ? encoding : "UTF-8");
+    return reject(mapping, "text-encoding", role, value, what);
+}
+
 static bool reject_missing(struct mapping *mapping, const char *reason, size_t role)
 {
     struct text name = column_name(mapping, role);
@@ -201,7 +211,7 @@ static bool map_id(struct mapping *mapping)
         return reject(mapping, "id-too-long", FEED_ID, id, "is too long for an id");
     }
     if (!text_is_utf8(id)) {
-        return reject(mapping, "text-encoding", FEED_ID, id, "is not UTF-8");
+        return reject_encoding(mapping, FEED_ID, id);
     }
     mapping->out->id = id;
     return true;
@@ -492,8 +502,7 @@ static bool map_dims(struct mapping *mapping)
     if (mapping->out->dims) {
         return true;
     }
-    return odd.at ? reject(mapping, "text-encoding", FEED_FIXED_ROLES + dim, odd, "is not UTF-8")
-                  : failed(mapping);
+    return odd.at ? reject_encoding(mapping, FEED_FIXED_ROLES + dim, odd) : failed(mapping);
 }
 
 static bool claim_text(const struct mapping *mapping, enum claim_text which, struct text *out)

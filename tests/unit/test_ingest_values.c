@@ -250,6 +250,38 @@ static void message_about_a_text_is_utf8_whatever_the_text(void **state)
     case_close(&test);
 }
 
+static void says(const char *lines, const char *text, size_t bytes, const char *want)
+{
+    struct ingest_case test = case_open(lines);
+    char *outcome = case_outcome(&test, text, bytes, SIZE_MAX);
+
+    if (!strstr(outcome, want)) {
+        fail_msg("'%s' does not say '%s'", outcome, want);
+    }
+    free(outcome);
+    case_close(&test);
+}
+
+static void encoding_of_the_file_is_named(void **state)
+{
+    static const char windows[] = "id = id\ndate = date\ndim.x = x\nencoding = windows-1252\n";
+    static const char row[] = "id,date,x\n1,2020-01-01,a\x81\n";
+    static const char marked[] = "\xef\xbb\xbfid,date,x\n1,2020-01-01,a\x81\n";
+    static const char id[] = "id,date,x\n\x81,2020-01-01,a\n";
+    static const char utf16[] = "\xff\xfei\0d\0,\0d\0a\0t\0e\0,\0x\0\n\0"
+                                "1\0,\0"
+                                "2\0"
+                                "0\0"
+                                "2\0"
+                                "0\0,\0\0\xd8x\0\n";
+
+    (void)state;
+    says(windows, row, sizeof row - 1, "x: \"a?\" is not windows-1252");
+    says(windows, id, sizeof id - 1, "id: \"?\" is not windows-1252");
+    says(windows, marked, sizeof marked - 1, "x: \"a?\" is not UTF-8"); // the mark decides
+    says("id = id\ndate = date\ndim.x = x\n", utf16, sizeof utf16, "x: \"?x\" is not UTF-16LE");
+}
+
 static void invalid_utf8_rejects_the_row_where_it_is_read(void **state)
 {
     (void)state;
@@ -492,6 +524,7 @@ int main(void)
         cmocka_unit_test(measures_count_rows_and_meet_conditions),
         cmocka_unit_test(estimates_out_of_order_are_counted_and_kept),
         cmocka_unit_test(message_about_a_text_is_utf8_whatever_the_text),
+        cmocka_unit_test(encoding_of_the_file_is_named),
         cmocka_unit_test(invalid_utf8_rejects_the_row_where_it_is_read),
         cmocka_unit_test(latin1_and_windows_1252_are_converted),
         cmocka_unit_test(ids_and_revisions_of_more_than_4096_bytes_reject_the_row),
