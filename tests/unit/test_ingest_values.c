@@ -201,6 +201,18 @@ static void ids_lose_a_zero_fraction_and_blanks(void **state)
     accepts(plain, "a.0,2020-01-01,1", "+a.0 2020");
 }
 
+// A point divides thousands there: 15.000 may not become 15.
+static void with_decimal_commas_a_point_is_no_decimal_mark(void **state)
+{
+    static const char lines[] = "id = id\ndate = date\ndecimal = comma\nmeasure.m = n\n";
+
+    (void)state;
+    accepts(lines, "\"15960,0\",2020-01-01,\"7,0\"", "+15960 2020-01-01..2020-01-01 r1 l2 7\n");
+    accepts(lines, "15960.0,2020-01-01,1", "+15960.0 2020");
+    accepts(lines, "15.000,2020-01-01,1", "+15.000 2020");
+    rejects(lines, "1,2020-01-01,15960.0", "number-unreadable");
+}
+
 static void measures_count_rows_and_meet_conditions(void **state)
 {
     (void)state;
@@ -521,6 +533,7 @@ int main(void)
         cmocka_unit_test(numbers_are_exact_and_whole),
         cmocka_unit_test(listed_texts_mean_unknown),
         cmocka_unit_test(ids_lose_a_zero_fraction_and_blanks),
+        cmocka_unit_test(with_decimal_commas_a_point_is_no_decimal_mark),
         cmocka_unit_test(measures_count_rows_and_meet_conditions),
         cmocka_unit_test(estimates_out_of_order_are_counted_and_kept),
         cmocka_unit_test(message_about_a_text_is_utf8_whatever_the_text),
