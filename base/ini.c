@@ -6,6 +6,8 @@
 
 #include <ini.h>
 
+enum { SECTION_BYTES_MAX = 49 }; // what is behind it inih leaves out
+
 struct reading {
     FILE *file;
     const char *path;
@@ -34,6 +36,11 @@ static bool give_section(struct reading *reading, const char *line)
 
     if (line[0] != '[' || !end) {
         return true;
+    }
+    if (bytes > SECTION_BYTES_MAX) {
+        reading->failed = true;
+        return err_set(reading->err, TALLY_INVALID, "a section of more than %d bytes; shorten %.*s",
+                       SECTION_BYTES_MAX, bytes < 100 ? bytes : 100, line + 1);
     }
     snprintf(section, sizeof section, "%.*s", bytes, line + 1);
     return give(reading, &(struct ini_entry){

@@ -4,7 +4,7 @@
 #define DAEMON_CONFIG_KEYS_H
 
 #include "daemon/config.h"
-#include "daemon/config_entries.h"
+#include "base/config_entries.h"
 
 // Sets every key of [tallyd] to what holds without it; `presets` as config_load takes it.
 bool config_keys_default(struct config *config, const char *presets, struct tally_err *err);

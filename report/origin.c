@@ -1,5 +1,6 @@
 #include "report/origin.h"
 
+#include "base/config_entries.h"
 #include "base/disk.h"
 #include "base/ini.h"
 
@@ -14,80 +15,38 @@
 #define DEFAULT_STATE "/var/lib/tallyd"
 #define DEFAULT_CONTROL "/run/tallyd/control"
 
-// Who is told of each key of a section.
-struct wanted {
-    const char *section;
-    bool (*on_key)(void *context, const struct ini_entry *entry, struct tally_err *err);
-    void *context;
-};
+// One key of a section is told.
+typedef bool on_key(void *context, const char *key, const char *value, struct tally_err *err);
 
-static bool on_config_entry(void *context, const struct ini_entry *entry, struct tally_err *err)
+static bool read_config(const char *config, const char *section, on_key *tell, void *context,
+                        struct tally_err *err)
 {
-    const struct wanted *wanted = context;
+    struct config_entries entries = {0};
+    bool ok = config_entries_read_all(&entries, config, err);
 
-    return strcmp(entry->section, wanted->section) != 0 || entry->key[0] == '\0' ||
-           wanted->on_key(wanted->context, entry, err);
-}
-
-static bool read_drop_in(const char *dir, const char *name, struct wanted *wanted,
-                         struct tally_err *err)
-{
-    size_t bytes = strlen(name);
-    char *path;
-
-    if (name[0] == '.' || bytes < strlen(".conf") || strcmp(name + bytes - 5, ".conf") != 0) {
-        return true;
+    for (size_t i = 0; ok && i < entries.count; i++) {
+        const struct config_entry *entry = &entries.entry[i];
+        ok = strcmp(entry->section, section) != 0 || entry->key[0] == '\0' ||
+             tell(context, entry->key, entry->value, err) ||
+             ini_place(err, entry->file, entry->line);
     }
-    if (asprintf(&path, "%s/%s", dir, name) < 0) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory");
+    config_entries_done(&entries);
+    if (!ok && err->code == TALLY_INVALID) {
+        err->code = TALLY_REFUSED; // a code of its own, since main.c has an exit status for it
     }
-    bool done = ini_read(path, on_config_entry, wanted, err);
-    free(path);
-    return done;
-}
-
-// FILE.d/*.conf, in order of their names.
-static bool read_drop_ins(const char *config, struct wanted *wanted, struct tally_err *err)
-{
-    struct disk_names names;
-    char *dir;
-
-    if (asprintf(&dir, "%s.d", config) < 0) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory");
-    }
-    bool done = true;
-    if (access(dir, F_OK) == 0) {
-        done = disk_list(AT_FDCWD, dir, &names, err);
-        for (size_t i = 0; done && i < names.count; i++) {
-            done = read_drop_in(dir, names.name[i], wanted, err);
-        }
-        if (done) {
-            disk_names_done(&names);
-        }
-    }
-    free(dir);
-    return done;
-}
-
-static bool read_config(const char *config, struct wanted *wanted, struct tally_err *err)
-{
-    if (ini_read(config, on_config_entry, wanted, err) && read_drop_ins(config, wanted, err)) {
-        return true;
-    }
-    // A code of its own, since main.c has an exit status for it.
-    err->code = err->code == TALLY_INVALID ? TALLY_REFUSED : err->code;
-    return false;
+    return ok;
 }
 
 // Nothing is told where there is no configuration.
-static bool each_key(const struct options *options, struct wanted *wanted, struct tally_err *err)
+static bool each_key(const struct options *options, const char *section, on_key *tell,
+                     void *context, struct tally_err *err)
 {
     const char *config = options->config;
 
     if (!config && !options->state && access(DEFAULT_CONFIG, F_OK) == 0) {
         config = DEFAULT_CONFIG;
     }
-    return !config || read_config(config, wanted, err);
+    return !config || read_config(config, section, tell, context, err);
 }
 
 // One key of [tallyd] that is looked for.
@@ -96,87 +55,46 @@ struct found {
     char *value; // NULL: not there
 };
 
-static bool on_tallyd_key(void *context, const struct ini_entry *entry, struct tally_err *err)
+static bool on_tallyd_key(void *context, const char *key, const char *value, struct tally_err *err)
 {
     struct found *found = context;
 
-    if (strcmp(entry->key, found->key) != 0) {
+    if (strcmp(key, found->key) != 0) {
         return true;
     }
-    char *copy = strdup(entry->value);
-    if (!copy) {
-        return err_set(err, TALLY_NO_MEMORY, "no memory");
-    }
     free(found->value);
-    found->value = copy;
-    return true;
+    found->value = strdup(value);
+    return found->value || err_set(err, TALLY_NO_MEMORY, "no memory");
 }
 
 // The key's value; NULL with err->code TALLY_OK: nothing says it.
 static char *find_in_config(const struct options *options, const char *key, struct tally_err *err)
 {
     struct found found = {.key = key};
-    struct wanted wanted = {.section = "tallyd", .on_key = on_tallyd_key, .context = &found};
 
     err->code = TALLY_OK;
-    if (!each_key(options, &wanted, err)) {
+    if (!each_key(options, "tallyd", on_tallyd_key, &found, err)) {
         free(found.value);
         return NULL;
     }
+    err->code = TALLY_OK;
     return found.value;
 }
 
-// A value that goes on over several lines is one value: its lines are put together.
-struct store_keys {
-    struct cluster_options *options;
-    char *key;
-    char *value;
-};
-
-static bool set_store_key(struct store_keys *keys, struct tally_err *err)
+static bool on_store_key(void *context, const char *key, const char *value, struct tally_err *err)
 {
-    bool ok = !keys->key || cluster_options_set(keys->options, keys->key, keys->value, err);
-
-    free(keys->key);
-    free(keys->value);
-    keys->key = keys->value = NULL;
-    return ok;
-}
-
-static bool on_store_key(void *context, const struct ini_entry *entry, struct tally_err *err)
-{
-    struct store_keys *keys = context;
-    char *value = NULL;
-
-    if (entry->continued && keys->key && strcmp(keys->key, entry->key) == 0) {
-        if (asprintf(&value, "%s %s", keys->value, entry->value) < 0) {
-            return err_set(err, TALLY_NO_MEMORY, "no memory");
-        }
-        free(keys->value);
-        keys->value = value;
-        return true;
-    }
-    if (!set_store_key(keys, err)) {
-        return false;
-    }
-    keys->key = strdup(entry->key);
-    keys->value = strdup(entry->value);
-    return (keys->key && keys->value) || err_set(err, TALLY_NO_MEMORY, "no memory");
+    return cluster_options_set(context, key, value, err);
 }
 
 static bool read_store(const struct options *options, struct cluster_options *store,
                        struct tally_err *err)
 {
-    struct store_keys keys = {.options = store};
-    struct wanted wanted = {.section = "store", .on_key = on_store_key, .context = &keys};
     const char *key = NULL;
 
     if (!cluster_options_default(store, err)) {
         return false;
     }
-    bool ok = each_key(options, &wanted, err) && set_store_key(&keys, err);
-    free(keys.key);
-    free(keys.value);
+    bool ok = each_key(options, "store", on_store_key, store, err);
     store->used |= options->engine == OPTIONS_ENGINE_CLICKHOUSE;
     return ok &&
            (cluster_options_check(store, &key, err) || (key && err_wrap(err, "[store] %s", key)));

@@ -38,6 +38,7 @@ MISTAKES = [
     (2, "state =", ("state needs a path",)),
     (2, "what is this", ("key = value",)),
     (1, "[tallyd", ("[section]",)),
+    (4, f"[feed {'n' * 45}]", ("more than 49 bytes",)),
     (1, "[tally]", ("[tally] is no section",)),
     (5, "id = ", ("id",), 4),
     (5, "+id = other", ("'id' stands twice",)),
@@ -138,6 +139,32 @@ def test_drop_ins_are_named(options, stack):
     (folder / "ignored.conf~").write_text("nonsense\n")
     box.check().ended(CONFIG_ERROR).says(f"{folder}/10-more.conf:3:", "settle").says(
         f"{folder}/20-other.conf:2:", "provinz")
+
+
+def test_tally_reads_sections_and_long_values_as_tallyd_does(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    spread = box.folder / "a b"
+    box.state.rename(spread)
+    box.config.write_text(box.config.read_text().replace(
+        f"[tallyd]\nstate = {box.state}", f"[ tallyd ]\nstate = {box.folder}/a\n    b"))
+    (spread / "inbox" / "a.csv").write_text(fault.GOOD)
+    fault.run([options.bin / "tallyd", "-c", box.config, "--once"]).ended(0)
+    must((spread / "done" / "a.csv").exists(), "tallyd reads another state directory")
+    fault.run([options.bin / "tally", "-c", box.config, "files"]).ended(0).says("a.csv")
+
+
+def test_drop_ins_that_cannot_be_listed_are_a_mistake(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    (box.folder / "tallyd.conf.d").write_text("no folder\n")
+    fault.run([options.bin / "tallyd", "-c", box.config, "--check"]).ended(CONFIG_ERROR).says(
+        "tallyd.conf.d")
+    fault.run([options.bin / "tally", "-c", box.config, "files"]).says("tallyd.conf.d")
+
+
+def test_names_in_messages_do_not_steer_a_terminal(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    run = box.tally("window", "a\x1b[31mb", "--days", "7")
+    must("\x1b" not in run.err and "x1b[31m" in run.err, run.err)
 
 
 def test_no_configuration(options, stack):

@@ -1,6 +1,6 @@
-// daemon/config_entries.h - all lines of all configuration files, before they mean anything.
-#ifndef DAEMON_CONFIG_ENTRIES_H
-#define DAEMON_CONFIG_ENTRIES_H
+// base/config_entries.h - all lines of all configuration files, before they mean anything.
+#ifndef BASE_CONFIG_ENTRIES_H
+#define BASE_CONFIG_ENTRIES_H
 
 #include "base/err.h"
 
@@ -25,7 +25,7 @@ struct config_entries {
 // One file. A [section] line is an entry with an empty key. What was read before a mistake stays.
 bool config_entries_read(struct config_entries *entries, const char *path, struct tally_err *err);
 
-// A file and the *.conf files of PATH.d, in order of name.
+// A file and the *.conf files of PATH.d, if that is there, in order of name.
 bool config_entries_read_all(struct config_entries *entries, const char *path,
                              struct tally_err *err);
 void config_entries_done(struct config_entries *entries);

@@ -1,8 +1,9 @@
-#include "daemon/config_entries.h"
+#include "base/config_entries.h"
 
 #include "base/disk.h"
 #include "base/ini.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,14 +111,13 @@ bool config_entries_read_all(struct config_entries *entries, const char *path,
 {
     char folder[4096];
     struct disk_names names;
-    struct tally_err absent;
 
     if (!config_entries_read(entries, path, err)) {
         return false;
     }
     snprintf(folder, sizeof folder, "%s.d", path);
-    if (!disk_list(AT_FDCWD, folder, &names, &absent)) {
-        return true;
+    if (!disk_list(AT_FDCWD, folder, &names, err)) {
+        return err->sys_errno == ENOENT;
     }
     bool ok = true;
     for (size_t i = 0; ok && i < names.count; i++) {
