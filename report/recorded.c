@@ -127,14 +127,33 @@ static bool names_dim(const struct claim *claim, const char *dim, size_t bytes)
     return false;
 }
 
+// Whether an earlier condition is on the dimension of this one.
+static bool names_before(const struct claim_conditions *conditions, size_t index)
+{
+    const struct claim_span *dim = &conditions->condition[index].dim;
+
+    for (size_t i = 0; i < index; i++) {
+        const struct claim_span *earlier = &conditions->condition[i].dim;
+        if (earlier->bytes == dim->bytes && memcmp(earlier->at, dim->at, dim->bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool add_conditions(struct search *search, const char *const *where, size_t where_count,
                            struct tally_err *err)
 {
     const struct claim_conditions *conditions = &search->claim->conditions;
 
     for (size_t i = 0; i < conditions->count; i++) {
-        if (!add_condition(search, copy(search, conditions->condition[i].dim),
-                           copy(search, conditions->condition[i].list), err)) {
+        const char *dim = copy(search, conditions->condition[i].dim);
+        if (names_before(conditions, i)) {
+            refuse(search, sheet_printf(search->texts,
+                                        "its own filter has two conditions on %s, "
+                                        "which both have to hold",
+                                        dim));
+        } else if (!add_condition(search, dim, copy(search, conditions->condition[i].list), err)) {
             return false;
         }
     }
