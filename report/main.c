@@ -16,6 +16,7 @@
 //   page*.c chart.c html.c         a rollup as a page to look at
 //   outfile.c     a file written beside and put in place
 //   tally.c tally_selection.c     libtally, for programs; the command does not need it
+#include "report/glyphs.h"
 #include "report/number.h"
 #include "report/options.h"
 #include "report/run.h"
@@ -71,11 +72,19 @@ static int exit_status(const struct tally_err *err)
     return EX_SOFTWARE;
 }
 
+// Names of files and texts of feeds stand in messages.
 static int fail(const struct tally_err *err)
 {
+    struct bytes text;
+
+    bytes_init(&text);
+    glyphs_put(&text, err->place, strlen(err->place), SIZE_MAX);
+    bytes_put(&text, ": ", err->place[0] ? 2 : 0);
+    glyphs_put(&text, err->message, strlen(err->message), SIZE_MAX);
     // What was printed so far stands above the message also where both go to one place.
     fflush(stdout);
-    fprintf(stderr, "tally: %s%s%s\n", err->place, err->place[0] ? ": " : "", err->message);
+    fprintf(stderr, "tally: %.*s\n", (int)text.count, (const char *)text.data);
+    bytes_done(&text);
     return exit_status(err);
 }
 

@@ -121,7 +121,8 @@ static bool set_days(struct options *options, const char *value, struct tally_er
 
     // "50d" as in the configuration.
     bytes -= bytes > 1 && value[bytes - 1] == 'd';
-    snprintf(digits, sizeof digits, "%.*s", bytes < 15 ? (int)bytes : 15, value);
+    bool fits = bytes < sizeof digits;
+    snprintf(digits, sizeof digits, "%.*s", fits ? (int)bytes : 0, value);
     if (!number_parse(digits, (uint64_t)(DAY_MAX - DAY_MIN), &days) || days == 0) {
         return err_set(err, TALLY_INVALID,
                        "--days %.40s: write a whole number of days, 1 or more, such as 50", value);

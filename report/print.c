@@ -32,6 +32,11 @@ void print_rows(struct print *print, struct sheet *sheet)
     sheet_clear_rows(sheet);
 }
 
+bool print_flush(struct print *print, struct tally_err *err)
+{
+    return (fflush(print->out) == 0 && !ferror(print->out)) || err_sys(err, "write the output");
+}
+
 bool print_end(struct print *print, struct sheet *sheet, struct tally_err *err)
 {
     print_rows(print, sheet);
@@ -44,10 +49,7 @@ bool print_end(struct print *print, struct sheet *sheet, struct tally_err *err)
     } else if (print->format == PRINT_JSON) {
         fputs(print->any_row ? "\n]\n" : "]\n", print->out);
     }
-    if (fflush(print->out) != 0 || ferror(print->out)) {
-        return err_sys(err, "write the output");
-    }
-    return true;
+    return print_flush(print, err);
 }
 
 void print_warning(struct print *print, const char *format, ...)

@@ -29,8 +29,11 @@ struct print {
 
 void print_rows(struct print *print, struct sheet *sheet);
 
-// Prints what is left and the end. Errors: TALLY_IO when the output could not be written.
+// Prints what is left and the end. Errors: TALLY_IO when the output could not be written; what the
+// sheet lost.
 bool print_end(struct print *print, struct sheet *sheet, struct tally_err *err);
+// The same for what was printed without a sheet.
+bool print_flush(struct print *print, struct tally_err *err);
 
 // "tally: warning: ..." on print->warnings.
 void print_warning(struct print *print, const char *format, ...)

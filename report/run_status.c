@@ -7,6 +7,7 @@
 #include "report/run.h"
 
 #include "report/control_client.h"
+#include "report/glyphs.h"
 #include "report/number.h"
 #include "report/origin.h"
 
@@ -65,6 +66,18 @@ static const char *count_of(struct sheet *sheet, int64_t count)
     return sheet_printf(sheet, "%s", number_format(count, ',', text));
 }
 
+// For a terminal.
+static const char *shown(struct sheet *sheet, const char *text)
+{
+    struct bytes out;
+
+    bytes_init(&out);
+    glyphs_put(&out, text, strlen(text), SIZE_MAX);
+    const char *copy = sheet_printf(sheet, "%.*s", (int)out.count, (const char *)out.data);
+    bytes_done(&out);
+    return copy;
+}
+
 // "x.csv: 40 % of 5,678 bytes, 12 rows, about 3 s left", or "".
 static const char *reading_of(struct sheet *sheet, const json_t *status)
 {
@@ -78,8 +91,9 @@ static const char *reading_of(struct sheet *sheet, const json_t *status)
     int64_t percent =
         total > 0 ? (int64_t)((bytes_i128)number_at(reading, "bytes") * 100 / total) : 100;
     return sheet_printf(
-        sheet, "%s: %" PRId64 " %% of %s bytes, %s rows%s%s%s", text_at(reading, "file"), percent,
-        count_of(sheet, total), count_of(sheet, number_at(reading, "rows")), left ? ", about " : "",
+        sheet, "%s: %" PRId64 " %% of %s bytes, %s rows%s%s%s",
+        shown(sheet, text_at(reading, "file")), percent, count_of(sheet, total),
+        count_of(sheet, number_at(reading, "rows")), left ? ", about " : "",
         json_is_integer(left) ? span_of(sheet, (json_integer_value(left) + 999) / 1000) : "?",
         left ? " left" : "");
 }

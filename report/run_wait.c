@@ -110,7 +110,7 @@ static bool print_generation(const struct options *options, uint64_t generation,
 
     if (!options->format_given) { // for $(...)
         fprintf(print->out, "%llu\n", (unsigned long long)generation);
-        return true;
+        return print_flush(print, err);
     }
     sheet_init(&sheet);
     sheet_add_column(&sheet, SHEET_TEXT, 0, "", "rollup", "");

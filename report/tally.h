@@ -187,8 +187,8 @@ TALLY_API bool tally_selection_window(const struct tally_selection *selection, s
                                       struct tally_err *err);
 /* The window of every row, faster than one by one: incidents of [rows], sums of [rows][measures].
  * Where it fails, what they hold is of no use. Of many rows, each core that the calling thread may
- * run on (sched_setaffinity) adds up some; the threads for that end before the call does, and take
- * no signals. */
+ * run on (sched_setaffinity) adds up some; the threads for that take no signals, and end a moment
+ * after the call. */
 TALLY_API bool tally_selection_windows(const struct tally_selection *selection,
                                        enum tally_basis basis, int32_t first_day, int32_t last_day,
                                        uint64_t *out_incidents, struct tally_sum *out_sums,

@@ -3,6 +3,7 @@
 
 #include "base/day.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +66,10 @@ bool replay_until_parse(const char *text, struct replay_until *out_until, struct
         }
     } else {
         char *end;
+        errno = 0;
         until.batch = strtoull(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end != '\0') {
+        if (*text < '0' || *text > '9' || *end != '\0' || errno == ERANGE ||
+            until.batch == replay_all.batch) {
             return err_set(err, TALLY_INVALID,
                            "'%.40s' is neither a batch number nor a time such as 2020-10-24", text);
         }

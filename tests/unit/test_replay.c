@@ -264,7 +264,9 @@ static void until_is_a_batch_or_a_time(void **state)
                                         "2020-10-24T12:30:00+01",
                                         "2020-10-24x12:30:00",
                                         "-3",
-                                        "2020-10"};
+                                        "2020-10",
+                                        "18446744073709551615", // would be all
+                                        "99999999999999999999"};
     struct replay_until until;
     struct tally_err err;
 

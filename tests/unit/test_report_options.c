@@ -109,6 +109,8 @@ static void mistakes_are_named(void **state)
     rejects("windows r", "no command 'windows'");
     rejects("--days 3 window r", "--days"); // belongs behind the command
     rejects("--sort x rollups", "--sort");
+    rejects("window r --days 0000000000000050", "--days");
+    rejects("window r --days 000000000000050garbage", "--days");
     rejects("status --state /s", "tally status has no option --state");
     rejects("rescan -s /s", "tally rescan has no option --state");
     rejects("window", "needs a rollup");
