@@ -30,12 +30,16 @@ struct gathering {
 
 // ---- what an entry says -------------------------------------------------------------------
 
+// Requires: index < gathering->count.
+static const struct cells_entry *pending_at(const struct gathering *gathering, uint32_t index)
+{
+    return cells_entry_at(gathering->groups, gathering->groups->pending.data,
+                          gathering->order[index]);
+}
+
 static const struct cells_entry *change_at(const struct gathering *gathering, uint32_t index)
 {
-    return index < gathering->count
-               ? cells_entry_at(gathering->groups, gathering->groups->pending.data,
-                                gathering->order[index])
-               : NULL;
+    return index < gathering->count ? pending_at(gathering, index) : NULL;
 }
 
 static const struct cells_list *list_of(const struct gathering *gathering,
@@ -65,10 +69,10 @@ static void ask_ahead(struct gathering *gathering, uint32_t at)
     uint32_t count = gathering->count;
 
     for (uint32_t *i = &gathering->lists_asked; *i < at + LISTS_AHEAD && *i < count; ++*i) {
-        prefetch_to_read(list_of(gathering, change_at(gathering, *i))->data);
+        prefetch_to_read(list_of(gathering, pending_at(gathering, *i))->data);
     }
     for (uint32_t *i = &gathering->entries_asked; *i < at + ENTRIES_AHEAD && *i < count; ++*i) {
-        const struct cells_entry *change = change_at(gathering, *i);
+        const struct cells_entry *change = pending_at(gathering, *i);
         ask_for_entry(gathering, list_of(gathering, change), change->first_day);
     }
 }
