@@ -168,6 +168,7 @@ static const struct history_engine engine = {
     .take_claims = take_claims,
     .take_changed = take_changed,
     .file = file_of,
+    .by_number = true,
     .files = files,
     .find_def = find_def,
     .verify = verify,

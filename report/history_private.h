@@ -29,6 +29,7 @@ struct history_engine {
     bool (*take_claims)(struct moment *moment, struct tally_err *err);
     bool (*take_changed)(struct moment *before, struct moment *after, struct tally_err *err);
     const struct moment_file *(*file)(const struct moment *moment, uint32_t batch);
+    bool by_number; // `batch` of file() is the batch's number, and not its place in a log
     bool (*files)(struct history *history, const struct replay_visitor *visitor,
                   struct tally_err *err);
     bool (*find_def)(struct history *history, const char *name, struct rollup_def *out_def,

@@ -37,7 +37,8 @@ struct moment *moment_open(struct history *history, const struct rollup_def *def
 void moment_close(struct moment *moment); // NULL is allowed
 
 // That the last batches of a rollup's file, as far as they were before the moment, are batches of
-// this history: a file that was named by its path may be of another one. Errors: TALLY_INVALID.
+// this history: a file that was named by its path may be of another one. Of a cluster, which only a
+// configuration names, nothing is compared. Errors: TALLY_INVALID.
 bool moment_check_file(const struct moment *moment, const struct rollup *file,
                        struct tally_err *err);
 
