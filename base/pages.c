@@ -1,5 +1,6 @@
 #include "base/pages.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,4 +19,21 @@ void *pages_alloc(size_t bytes)
         (void)madvise(data, whole, MADV_HUGEPAGE);
     }
     return data;
+}
+
+void *pages_alloc_passing(size_t bytes)
+{
+    unsigned char *data = malloc(bytes);
+    size_t front = PAGES_LARGE_BYTES - (uintptr_t)data % PAGES_LARGE_BYTES;
+
+    if (data && bytes >= front + PAGES_LARGE_BYTES) {
+        size_t whole = (bytes - front) / PAGES_LARGE_BYTES * PAGES_LARGE_BYTES;
+        (void)madvise(data + front, whole, MADV_HUGEPAGE);
+    }
+    return data;
+}
+
+void pages_one_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
 }

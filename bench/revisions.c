@@ -14,6 +14,7 @@
 // reading the file and writing its rows to the ledger; commit the sync and applying them; publish
 // the patch, or the whole rollup.
 #include "base/disk.h"
+#include "base/pages.h"
 #include "daemon/intake.h"
 #include "store/store.h"
 
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
         fputs("usage: bench_revisions CONF BASE.csv REVISION.csv...\n", stderr);
         return EXIT_FAILURE;
     }
+    pages_one_heap();
     if (!config_load(&config, argv[1], "/nowhere", on_mistake, NULL)) {
         return EXIT_FAILURE;
     }

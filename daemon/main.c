@@ -10,6 +10,7 @@
 //   unclosed.c   what is still being written      init_store.c the tables of a cluster
 //   migrate.c    the ledger from one engine to the other       engine_mark.c which one has it
 #include "base/disk.h"
+#include "base/pages.h"
 #include "daemon/config.h"
 #include "daemon/dry_run.h"
 #include "daemon/engine_mark.h"
@@ -473,6 +474,7 @@ int main(int argc, char **argv)
     if (status >= 0) {
         return status;
     }
+    pages_one_heap();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file size limit becomes EFBIG, an ordinary error
     signal(SIGIO, SIG_IGN);   // a lease that a writer breaks (disk_is_being_written)

@@ -249,8 +249,9 @@ static bool is_full(const struct dict *dict)
 static bool grow(struct dict *dict, struct tally_err *err)
 {
     size_t capacity = dict->capacity ? dict->capacity * 2 : CAPACITY_MIN;
-    struct dict_entry *entries =
-        capacity <= SIZE_MAX / sizeof *entries ? pages_alloc(capacity * sizeof *entries) : NULL;
+    struct dict_entry *entries = capacity <= SIZE_MAX / sizeof *entries
+                                     ? pages_alloc_passing(capacity * sizeof *entries)
+                                     : NULL;
 
     if (!entries) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for %zu texts", capacity);

@@ -71,7 +71,7 @@ static bool reserve_ahead(struct records *records, size_t bytes)
     size_t capacity = GAP_BYTES + bytes + PULL_BYTES_LEAST;
     if (ahead->capacity < capacity) {
         free(ahead->data);
-        ahead->data = pages_alloc(capacity + WORDS_BYTES);
+        ahead->data = pages_alloc_passing(capacity + WORDS_BYTES);
         ahead->capacity = ahead->data ? capacity : 0;
     }
     return ahead->data;

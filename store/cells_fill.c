@@ -155,7 +155,7 @@ static uint32_t group_at(const struct slice *slice, uint64_t at)
 // Numbers up to `at` once more, as wide as any can be.
 static bool widen(struct slice *slice, uint64_t at)
 {
-    uint32_t *wide = pages_alloc((slice->end - slice->begin) * sizeof *wide);
+    uint32_t *wide = pages_alloc_passing((slice->end - slice->begin) * sizeof *wide);
 
     if (!wide) {
         return no_memory(&slice->err);
@@ -217,7 +217,7 @@ static bool meet_groups(struct slice *slice)
     uint32_t numbers[SOME_MAX];
     struct some some;
 
-    slice->narrow = pages_alloc((count + 1) * sizeof *slice->narrow);
+    slice->narrow = pages_alloc_passing((count + 1) * sizeof *slice->narrow);
     if (!slice->narrow) {
         return no_memory(&slice->err);
     }
@@ -374,7 +374,7 @@ static bool reserve_sorted(struct filling *filling, struct tally_err *err)
     sorted->first_day = malloc(groups * sizeof *sorted->first_day);
     sorted->work_end = malloc(groups * sizeof *sorted->work_end);
     sorted->form = form_for(filling->state);
-    sorted->told = pages_alloc((told + 1) * sorted->form.stride);
+    sorted->told = pages_alloc_passing((told + 1) * sorted->form.stride);
     sorted->lasting = malloc((lasting + 1) * sizeof *sorted->lasting);
     if (!filling->all || !sorted->told_end || !sorted->lasting_end || !sorted->first_day ||
         !sorted->work_end || !sorted->told || !sorted->lasting) {

@@ -343,7 +343,7 @@ static bool reserve_rows(struct unpacker *unpacker, size_t dims_count, unsigned 
 
     if (rows > room->rows_capacity) {
         free(room->row);
-        room->row = pages_alloc(rows * sizeof *room->row);
+        room->row = pages_alloc_passing(rows * sizeof *room->row);
         room->rows_capacity = room->row ? rows : 0;
         ok = room->row;
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """However hostile a file is, reading it takes what the configuration allows and 2 MiB more.
 
-The peak of the watching daemon (VmHWM) before and after; the next file counts as ever.
+The peak of the watching daemon (VmHWM) before and after; the next file counts as ever. And what one
+file took serves the next one: the daemon does not grow with each.
 """
 
 import csv
@@ -189,9 +190,9 @@ FILES = {
 }
 
 
-def peak_kib(box):
+def kib(box, what):
     status = pathlib.Path(f"/proc/{box.daemon.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what))
 
 
 def grown_mib(options, write, outcome):
@@ -202,14 +203,14 @@ def grown_mib(options, write, outcome):
         box.drop("first.csv", fault.rows("F", 1000))
         box.wait(lambda: b"first.csv" in box.names("done"), "an ordinary file")
         box.wait(lambda: fault.killed(box) == 1000, "its rollup")
-        before = peak_kib(box)
+        before = kib(box, "VmHWM")
         with open(box.folder / "beside", "wb") as out:
             write(out)
         os.rename(box.folder / "beside", box.inbox / "hostile.csv")
         box.drop("good.csv", GOOD)
         box.wait(lambda: b"good.csv" in box.names("done"), "the next file", 120)
         box.says("hostile.csv", "file_" + outcome)
-        after = peak_kib(box)
+        after = kib(box, "VmHWM")
         box.wait(lambda: fault.killed(box) > 1000, "its rollup")
         figures = {row["province"]: int(row["killed"] or 0) for row in box.table(
             "window", "all", "--days", "366", "--end", "2020-12-31", "--by", "province")}
@@ -234,6 +235,39 @@ def test_peak_memory(options, _):
         if grown > ALLOWED_MIB + BEYOND_MIB:
             beyond.append(name)
     must(not beyond, f"more than {ALLOWED_MIB} + {BEYOND_MIB} MiB: {', '.join(beyond)}")
+
+
+WAVES = 12
+WAVE_ROWS = 200_000
+WAVE_GROWS_MIB = 32
+
+
+def wave(revision):
+    """The same incidents, each revised: 20 MB, of which the rows kept are the lesser part."""
+    rest = "z" * 60
+    return fault.HEADER.rstrip("\n") + ",notes\n" + "".join(
+        f"W-{i},{revision},2020-10-{1 + i % 28:02},p {i % 3000},{(i + revision) % 9},{i % 5},{rest}\n"
+        for i in range(WAVE_ROWS))
+
+
+def test_what_a_file_took_serves_the_next(options, _):
+    """Whichever threads they come on, and wherever in memory they come to lie."""
+    if fault.is_sanitized(options.bin):
+        raise Skip("a sanitizer takes memory of its own")
+    resident = []
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        box.start()
+        for revision in range(1, WAVES + 1):
+            name = f"wave-{revision}.csv"
+            box.drop(name, wave(revision))
+            box.wait(lambda: name.encode() in box.names("done"), "the wave", 60)
+            want = sum((i + revision) % 9 for i in range(WAVE_ROWS))
+            box.wait(lambda: fault.killed(box) == want, "its rollup", 60)
+            resident.append(kib(box, "VmRSS") / 1024)
+        box.stop()
+    print(f"      {resident[0]:.0f} MiB behind the first of {WAVES} files, {resident[-1]:.0f} behind "
+          f"the last, {max(resident):.0f} at most")
+    must(max(resident) - resident[0] <= WAVE_GROWS_MIB, f"each file takes more: {resident}")
 
 
 if __name__ == "__main__":
