@@ -121,7 +121,7 @@ bool config_entries_read_all(struct config_entries *entries, const char *path,
     }
     bool ok = true;
     for (size_t i = 0; ok && i < names.count; i++) {
-        char *file;
+        char *file = NULL; // asprintf leaves it as it is where it fails
         if (!disk_name_ends(names.name[i], ".conf") || names.name[i][0] == '.') {
             continue;
         }
