@@ -45,9 +45,10 @@ struct loop_pace {
 
 struct loop {
     const struct loop_options *options;
-    const struct config *config; // in force
-    struct config *own_config;   // the same, when it came by a reload
-    struct config *next_config;  // waits for the files at hand
+    const struct config *config;     // in force
+    struct config *own_config;       // the same, when it came by a reload
+    struct config *next_config;      // waits for the files at hand
+    struct config *reloading_config; // JOB_RELOAD has it
     uv_loop_t uv;
     uv_poll_t watch;
     uv_timer_t scan_timer;

@@ -28,6 +28,15 @@ static void free_config(struct config *config)
     }
 }
 
+// Systemd waits for the last one that was asked for.
+static void tell_ready(struct loop *loop)
+{
+    if (!loop->next_config && !loop->reloading_config) {
+        notify_ready();
+    }
+    loop->told_idle = false;
+}
+
 static void refuse(struct loop *loop, struct config *config, const char *why)
 {
     struct log_line line;
@@ -37,8 +46,7 @@ static void refuse(struct loop *loop, struct config *config, const char *why)
     log_text(&line, "error", why);
     loop_log(loop, &line);
     free_config(config);
-    notify_ready();
-    loop->told_idle = false;
+    tell_ready(loop);
 }
 
 static bool same_path(const char *a, const char *b)
@@ -62,7 +70,7 @@ static void begin_reload(struct loop *loop)
     } else if (!cluster_options_equal(&config->cluster, &loop->config->cluster)) {
         refuse(loop, config, "another [store] needs a restart; nothing of it is in force");
     } else {
-        free_config(loop->next_config); // a signal came while one waited
+        free_config(loop->next_config); // a signal came while one waited; one at work goes on
         loop->next_config = config;
     }
 }
@@ -84,6 +92,8 @@ bool loop_start_reload(struct loop *loop)
     if (!loop->next_config) {
         return false;
     }
+    loop->reloading_config = loop->next_config;
+    loop->next_config = NULL;
     loop_start_store_job(loop, JOB_RELOAD);
     return true;
 }
@@ -91,7 +101,7 @@ bool loop_start_reload(struct loop *loop)
 // On a worker.
 void loop_run_reload(struct loop *loop)
 {
-    const struct config *config = loop->next_config;
+    const struct config *config = loop->reloading_config;
     struct store *store = loop->options->store;
     struct tally_err ignored;
 
@@ -169,12 +179,12 @@ static void remove_strangers(struct loop *loop)
 
 void loop_on_reloaded(struct loop *loop)
 {
-    struct config *config = loop->next_config;
+    struct config *config = loop->reloading_config;
     struct log_line line;
 
     assert(!loop->intake &&
            loop->group.count == 0); // which would read by feeds that are about to go
-    loop->next_config = NULL;
+    loop->reloading_config = NULL;
     if (!loop->job_ok) {
         refuse(loop, config, loop->job_err.message);
         return;
@@ -193,8 +203,7 @@ void loop_on_reloaded(struct loop *loop)
     uv_timer_again(&loop->scan_timer);
     loop_time_metrics(loop);
     loop->scan_wanted = true;
-    loop->told_idle = false;
-    notify_ready();
+    tell_ready(loop);
 }
 
 void loop_listen_for_reload(struct loop *loop)
@@ -210,7 +219,9 @@ void loop_listen_for_reload(struct loop *loop)
 void loop_end_reload(struct loop *loop)
 {
     free_config(loop->next_config);
+    free_config(loop->reloading_config);
     free_config(loop->own_config);
     loop->next_config = NULL;
+    loop->reloading_config = NULL;
     loop->own_config = NULL;
 }

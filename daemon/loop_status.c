@@ -121,7 +121,7 @@ static bool take_status(struct loop *loop, struct status *out)
                            .paused = loop->paused || loop->pause.event,
                            .pause = &loop->pause,
                            .paused_ms = uv_now(&loop->uv) - loop->pause.since_ms,
-                           .reloading = loop->next_config != NULL,
+                           .reloading = loop->next_config || loop->reloading_config,
                            .stopping = loop->stopping,
                            .file = loop_file_status(loop),
                            .memory_bytes = memory_bytes,

@@ -161,5 +161,27 @@ def test_signals_while_a_file_is_read(options, stack):
     same_as_a_restart(box)
 
 
+def test_signals_while_a_reload_is_at_work(options, stack):
+    """The one at work goes on with what it was given, and the last one is in force behind it."""
+    box, systemd = begin(options, stack)
+    rows = 200_000
+    box.drop("long.csv", operated.rows("L", rows))
+    box.settled()
+    before = box.config.read_text()
+    for attempt in range(6):
+        for name in "one", "two":
+            more = "".join(ROLLUP.format(name=f"{name}-{attempt}-{i}", more="by = province\n")
+                           for i in range(4))
+            box.config.write_text(before + more)
+            box.daemon.send_signal(signal.SIGHUP)
+            systemd.until("RELOADING")
+            time.sleep(0.003 * attempt)
+        systemd.until("READY")
+        want = sorted(["all"] + [f"two-{attempt}-{i}" for i in range(4)])
+        box.wait(lambda: sorted(digests(box)) == want, f"the last configuration: {want}")
+        must(operated.killed(box, f"two-{attempt}-3") == rows + 4, "each row counts once")
+    same_as_a_restart(box)
+
+
 if __name__ == "__main__":
     operated.run_tests(sys.modules[__name__], operated.arguments(__doc__), "daemon reload")
