@@ -109,13 +109,13 @@ int disk_open_beneath(int dir_fd, const char *path, struct tally_err *err)
 }
 
 // A read lease is refused while anybody has the file open for writing (fcntl(2), F_SETLEASE).
-bool disk_is_being_written(int fd)
+enum disk_writers disk_writers(int fd)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
         fcntl(fd, F_SETLEASE, F_UNLCK);
-        return false;
+        return DISK_WRITERS_NONE;
     }
-    return errno == EAGAIN;
+    return errno == EAGAIN ? DISK_WRITERS_SOME : DISK_WRITERS_UNKNOWN;
 }
 
 bool disk_lock(int fd, struct tally_err *err)

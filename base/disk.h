@@ -43,8 +43,10 @@ bool disk_look_open(int fd, struct disk_entry *out_entry, struct tally_err *err)
 // outside the directory, never waiting for the other end of a FIFO. Returns -1 on an error.
 int disk_open_beneath(int dir_fd, const char *path, struct tally_err *err);
 
-// Whether a process has the file open for writing. False when the system does not say.
-bool disk_is_being_written(int fd);
+// Whether a process has the file open for writing. The system tells its owner and root alone, and
+// not of every file system.
+enum disk_writers { DISK_WRITERS_NONE, DISK_WRITERS_SOME, DISK_WRITERS_UNKNOWN };
+enum disk_writers disk_writers(int fd);
 
 // An exclusive lock that ends with the descriptor. TALLY_BUSY when somebody else has it.
 bool disk_lock(int fd, struct tally_err *err);

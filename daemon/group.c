@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { DESCRIPTORS_LEFT = 48 }; // for all that is no file of a group
 
 static void drop(struct group_file *file)
 {
@@ -35,9 +38,20 @@ bool group_is_for(int fd, uint64_t bytes)
     return got < 0 || !source_is_compressed(head, (size_t)got);
 }
 
+// Each holds a descriptor until its turn comes.
+static size_t files_max(void)
+{
+    long most = sysconf(_SC_OPEN_MAX); // -1: any number
+
+    if (most < 0 || most >= GROUP_FILES_MAX + DESCRIPTORS_LEFT) {
+        return GROUP_FILES_MAX;
+    }
+    return most > DESCRIPTORS_LEFT ? (size_t)(most - DESCRIPTORS_LEFT) : 1;
+}
+
 bool group_is_full(const struct group *group)
 {
-    return group->count == GROUP_FILES_MAX || group->bytes >= GROUP_BYTES_MAX;
+    return group->count >= files_max() || group->bytes >= GROUP_BYTES_MAX;
 }
 
 bool group_add(struct group *group, const char *name, int fd, uint64_t bytes, uint64_t claimed_ns,

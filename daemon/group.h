@@ -28,7 +28,7 @@
 #include "daemon/intake.h"
 
 enum {
-    GROUP_FILES_MAX = 256,
+    GROUP_FILES_MAX = 256, // fewer where few descriptors are allowed
     GROUP_BYTES_MAX = 4 << 20,
     GROUP_FILE_BYTES_MAX = 256 << 10, // a longer file is read and stored side by side, alone
     GROUP_RECORDS_MAX = 50000,        // what is sealed then waits for no further file

@@ -40,6 +40,22 @@ static int open_state(const char *state, struct tally_err *err)
     return ok ? fd : -1;
 }
 
+// A file leaves claimed/ by a rename: one that cannot be is told before any file was claimed.
+static bool can_take(const struct inbox *inbox, int dir_fd, const char *name, struct tally_err *err)
+{
+    struct disk_entry claimed;
+    struct disk_entry other;
+
+    if (!disk_look_open(inbox->claimed_fd, &claimed, err) || !disk_look_open(dir_fd, &other, err)) {
+        return false;
+    }
+    return claimed.device == other.device ||
+           err_set(err, TALLY_INVALID,
+                   "%s/ is on another file system than claimed/: the folders of a state directory "
+                   "are on one",
+                   name);
+}
+
 static bool open_all(struct inbox *inbox, const char *state, struct tally_err *err)
 {
     if ((inbox->state_fd = open_state(state, err)) < 0 ||
@@ -56,6 +72,8 @@ static bool open_all(struct inbox *inbox, const char *state, struct tally_err *e
            (inbox->claimed_fd = open_folder(inbox->state_fd, "claimed", 0750, err)) >= 0 &&
            (inbox->done_fd = open_folder(inbox->state_fd, "done", 0750, err)) >= 0 &&
            (inbox->rejected_fd = open_folder(inbox->state_fd, "rejected", 0750, err)) >= 0 &&
+           can_take(inbox, inbox->done_fd, "done", err) &&
+           can_take(inbox, inbox->rejected_fd, "rejected", err) &&
            disk_sync_dir(inbox->state_fd, err);
 }
 
@@ -108,6 +126,21 @@ static bool is_same(const struct disk_entry *a, const struct disk_entry *b)
     return a->inode == b->inode && a->device == b->device;
 }
 
+// Too few descriptors, or too little memory, are no fault of the file.
+static enum inbox_claim cannot_open(const struct tally_err *err)
+{
+    switch (err->sys_errno) {
+    case ENOENT:
+        return INBOX_GONE;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return INBOX_FAILED;
+    default:
+        return INBOX_UNFIT;
+    }
+}
+
 // Opens what is in the inbox under this name now. CLAIMED: fit to be renamed.
 static enum inbox_claim open_in_inbox(const struct inbox *inbox, const char *name, int *out_fd,
                                       struct disk_entry *out_entry, struct tally_err *err)
@@ -120,12 +153,22 @@ static enum inbox_claim open_in_inbox(const struct inbox *inbox, const char *nam
     }
     *out_fd = disk_open_beneath(inbox->inbox_fd, name, err);
     if (*out_fd < 0) {
-        return err->sys_errno == ENOENT ? INBOX_GONE : INBOX_UNFIT;
+        return cannot_open(err);
     }
     if (!disk_look_open(*out_fd, out_entry, err) || !is_fit(out_entry, err)) {
         return INBOX_UNFIT; // changed between the two looks
     }
-    return disk_is_being_written(*out_fd) ? INBOX_WRITING : INBOX_CLAIMED;
+    return disk_writers(*out_fd) == DISK_WRITERS_SOME ? INBOX_WRITING : INBOX_CLAIMED;
+}
+
+bool inbox_is_closed(const struct inbox *inbox, const char *name)
+{
+    struct tally_err ignored;
+    int fd = disk_open_beneath(inbox->inbox_fd, name, &ignored);
+    bool closed = fd >= 0 && disk_writers(fd) == DISK_WRITERS_NONE;
+
+    disk_close(fd);
+    return closed;
 }
 
 // NAME, NAME.2, NAME.3 ...; a name of up to 255 bytes makes room for the number.
@@ -253,14 +296,28 @@ int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry 
     return fd;
 }
 
-bool inbox_is_there(const struct inbox *inbox)
+// Followed as it was when it was opened: it may be a link.
+static bool is_there(const struct inbox *inbox, const char *name, int opened_fd)
 {
     struct disk_entry named;
     struct disk_entry opened;
-    struct tally_err ignored;
+    struct tally_err err;
+    int fd = disk_open(inbox->state_fd, name, O_RDONLY | O_DIRECTORY, 0, &err);
 
-    return disk_look(inbox->state_fd, "inbox", &named, &ignored) &&
-           disk_look_open(inbox->inbox_fd, &opened, &ignored) && is_same(&named, &opened);
+    if (fd < 0) {
+        return err.sys_errno != ENOENT && err.sys_errno != ENOTDIR;
+    }
+    bool same = disk_look_open(fd, &named, &err) && disk_look_open(opened_fd, &opened, &err) &&
+                is_same(&named, &opened);
+    disk_close(fd);
+    return same;
+}
+
+const char *inbox_lost(const struct inbox *inbox)
+{
+    return !is_there(inbox, "inbox", inbox->inbox_fd)       ? "inbox"
+           : !is_there(inbox, "claimed", inbox->claimed_fd) ? "claimed"
+                                                            : NULL;
 }
 
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,

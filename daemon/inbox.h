@@ -48,8 +48,12 @@ bool inbox_has_room(const struct inbox *inbox, uint64_t bytes, struct tally_err 
 enum inbox_claim inbox_claim(const struct inbox *inbox, const char *name, int *out_fd,
                              struct disk_entry *out_entry, struct tally_err *err);
 
-// Whether the folder under the inbox's name is still the one that is open.
-bool inbox_is_there(const struct inbox *inbox);
+// Certain: nobody has the file open for writing.
+bool inbox_is_closed(const struct inbox *inbox, const char *name);
+
+// The folder, inbox or claimed, of which the one under its name is no longer the one that is open.
+// NULL: neither. Without them nothing comes in any more, and no call would fail for it.
+const char *inbox_lost(const struct inbox *inbox);
 
 // claimed/NAME again, after a restart.
 int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry *out_entry,

@@ -20,6 +20,8 @@
 #include "daemon/notify.h"
 #include "daemon/watch.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -124,15 +126,17 @@ void loop_resume(struct loop *loop, const char *event)
 
 // ---- what happened outside ----------------------------------------------------------------
 
-static void lose_inbox(struct loop *loop)
+static void lose_inbox(struct loop *loop, const char *folder)
 {
     struct log_line line;
+    char path[PATH_MAX];
 
     if (loop->stopping) {
         return;
     }
+    snprintf(path, sizeof path, "%s/%s", loop->config->state, folder);
     log_begin(&line, LOG_ERROR, "inbox_lost");
-    log_text(&line, "inbox", loop->options->inbox_path);
+    log_text(&line, folder, path);
     loop_log(loop, &line);
     loop_stop(loop, EX_OSERR); // started anew, it makes the folder again
 }
@@ -186,7 +190,7 @@ static void on_hint(void *context, enum watch_event event, const char *name)
         lose_hints(loop);
         return;
     case WATCH_LOST:
-        lose_inbox(loop);
+        lose_inbox(loop, "inbox");
     }
 }
 
@@ -211,8 +215,9 @@ static void on_scan_timer(uv_timer_t *timer)
     // While many names wait, a look costs as much as they do: after as many names as it found.
     loop->scan_wanted = loop->scan_wanted || loop->taken >= loop->found;
     // Our own descriptor keeps a removed folder alive, so that the kernel gives no hint.
-    if (!inbox_is_there(loop->options->inbox)) {
-        lose_inbox(loop);
+    const char *lost = inbox_lost(loop->options->inbox);
+    if (lost) {
+        lose_inbox(loop, lost);
     }
     loop_advance(loop);
 }
@@ -253,6 +258,41 @@ static void tell_unfit(struct loop *loop, const char *name, const struct tally_e
     }
 }
 
+// No hint told of its close. A name that stands in the queue all the same was found by a look, and
+// has settled: it was cut by its name, or made by one who only reads.
+static bool is_open_still(struct loop *loop, const char *name)
+{
+    if (!unclosed_has(&loop->unclosed, name)) {
+        return false;
+    }
+    if (!inbox_is_closed(loop->options->inbox, name)) {
+        return true; // its close will be a hint
+    }
+    unclosed_drop(&loop->unclosed, name);
+    return false;
+}
+
+// What is at hand comes first, and the next look finds the name in its place again. False: nothing
+// is at hand.
+static bool wait_for_group(struct loop *loop)
+{
+    if (loop->group.count == 0) {
+        return false;
+    }
+    loop->scan_wanted = true;
+    return true;
+}
+
+static void leave_in_inbox(struct loop *loop, const char *name, const char *why)
+{
+    struct tally_err err;
+
+    if (loop->options->once) {
+        err_set(&err, TALLY_BUSY, "%s: it stays in the inbox", why);
+        tell_unfit(loop, name, &err);
+    }
+}
+
 // False: it cannot be had now, and the files before it come first.
 static bool claim(struct loop *loop, const char *name)
 {
@@ -260,8 +300,8 @@ static bool claim(struct loop *loop, const char *name)
     struct tally_err err;
     int fd;
 
-    if (unclosed_has(&loop->unclosed, name)) {
-        return true; // its close will be a hint
+    if (is_open_still(loop, name)) {
+        return true;
     }
     switch (inbox_claim(loop->options->inbox, name, &fd, &entry, &err)) {
     case INBOX_CLAIMED:
@@ -270,19 +310,21 @@ static bool claim(struct loop *loop, const char *name)
     case INBOX_UNFIT:
         tell_unfit(loop, name, &err);
         break;
-    case INBOX_FAILED: // nothing may overtake it: the next look finds it in its place again
-        if (loop->group.count > 0) {
-            loop->scan_wanted = true;
+    case INBOX_FAILED: // nothing may overtake it
+        if (wait_for_group(loop)) {
             return false;
         }
+        queue_put_back(&loop->queue, name); // it counts as waiting; the next look makes it anew
         loop_pause(loop, "intake_paused", name, &err);
         break;
     case INBOX_WRITING: // its close will be a hint, or the next look finds it
+        leave_in_inbox(loop, name, "still being written");
+        break;
     case INBOX_LATER:
-        if (loop->options->once) {
-            err_set(&err, TALLY_BUSY, "still being written: it stays in the inbox");
-            tell_unfit(loop, name, &err);
+        if (wait_for_group(loop)) {
+            return false;
         }
+        leave_in_inbox(loop, name, "another file of this name is still in claimed/");
         break;
     case INBOX_GONE: // taken already, or removed
         break;
@@ -535,7 +577,22 @@ void loop_advance(struct loop *loop)
 
 // ---- setting up ---------------------------------------------------------------------------
 
-static bool start_listening(struct loop *loop, struct tally_err *err)
+// All watches may be taken (fs.inotify.max_user_watches): then the timer alone looks.
+static void start_hints(struct loop *loop)
+{
+    struct tally_err err;
+
+    loop->watch_fd = watch_open(loop->options->inbox_path, &err);
+    if (loop->watch_fd < 0) {
+        loop_log_failure(loop, LOG_WARNING, "hints_failed", NULL, &err);
+        return;
+    }
+    uv_poll_init(&loop->uv, &loop->watch, loop->watch_fd);
+    loop->watch.data = loop;
+    uv_poll_start(&loop->watch, UV_READABLE, on_hints);
+}
+
+static void start_listening(struct loop *loop)
 {
     static const int numbers[] = {SIGTERM, SIGINT};
     const struct config *config = loop->config;
@@ -554,19 +611,11 @@ static bool start_listening(struct loop *loop, struct tally_err *err)
         loop->signals[i].data = loop;
         uv_signal_start(&loop->signals[i], on_signal, numbers[i]);
     }
-    if (loop->options->once) {
-        return true;
+    if (!loop->options->once) {
+        start_hints(loop);
+        uv_timer_start(&loop->scan_timer, on_scan_timer, config->scan_interval_ms,
+                       config->scan_interval_ms);
     }
-    loop->watch_fd = watch_open(loop->options->inbox_path, err);
-    if (loop->watch_fd < 0) {
-        return false;
-    }
-    uv_poll_init(&loop->uv, &loop->watch, loop->watch_fd);
-    loop->watch.data = loop;
-    uv_poll_start(&loop->watch, UV_READABLE, on_hints);
-    uv_timer_start(&loop->scan_timer, on_scan_timer, config->scan_interval_ms,
-                   config->scan_interval_ms);
-    return true;
 }
 
 static bool open_order(struct loop *loop, struct tally_err *err)
@@ -595,8 +644,8 @@ int loop_run(const struct loop_options *options)
         return EX_OSERR;
     }
     // Listen first, look second: what comes in between is seen by one of them.
-    bool ok = start_listening(&loop, &err) && scan_claimed(options->inbox, &loop.reclaimed, &err) &&
-              open_order(&loop, &err);
+    start_listening(&loop);
+    bool ok = scan_claimed(options->inbox, &loop.reclaimed, &err) && open_order(&loop, &err);
     if (ok) {
         if (options->on_ready) {
             options->on_ready(options->context);

@@ -477,7 +477,7 @@ int main(int argc, char **argv)
     pages_one_heap();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file size limit becomes EFBIG, an ordinary error
-    signal(SIGIO, SIG_IGN);   // a lease that a writer breaks (disk_is_being_written)
+    signal(SIGIO, SIG_IGN);   // a lease that a writer breaks (disk_writers)
     find_shipped(PRESETS, presets);
     bool ok = config_load(&config, arguments.config, presets, on_mistake, &arguments);
     status = !ok                    ? EX_CONFIG

@@ -292,10 +292,10 @@ int disk_open_beneath(int dir_fd, const char *path, struct tally_err *err)
     return disk_open(dir_fd, path, O_RDONLY, 0, err);
 }
 
-bool disk_is_being_written(int fd)
+enum disk_writers disk_writers(int fd)
 {
     (void)fd;
-    return false;
+    return DISK_WRITERS_NONE;
 }
 
 bool disk_lock(int fd, struct tally_err *err)

@@ -6,6 +6,7 @@ size of files, which any machine allows.
 """
 
 import gzip
+import json
 import os
 import pathlib
 import resource
@@ -14,7 +15,7 @@ import sys
 import tempfile
 
 import fault
-from fault import GOOD, Skip, must
+from fault import GOOD, Skip, must, run
 
 LARGE_ROWS = 60_000
 
@@ -112,12 +113,16 @@ def test_the_room_runs_out_while_a_file_is_read(options, stack):
 def test_a_file_that_found_no_room_is_taken_away(options, stack):
     disk = stack.enter_context(Mounted("1m"))
     box = stack.enter_context(fault.Sandbox(options.bin, fault.config(), disk.path))
+    text = box.config.read_text()
+    box.config.write_text(text.replace("scan_interval", f"control = {box.folder}/control\nscan_interval", 1))
     box.start()
     large = box.inbox / "large.csv"
     with open(large, "wb") as out:
         out.truncate(8 << 20)  # more than there is, and takes none itself
     box.says("intake_paused", "file=large.csv", "it has 8388608 bytes")
     box.holds("inbox", "large.csv")
+    status = run([options.bin / "tally", "-c", box.config, "status", "--format", "json"]).ended(0)
+    must(json.loads(status.out)["waiting"] == 1, f"it does not count as waiting: {status.out}")
     large.unlink()
     box.says("resumed", "after=intake_paused")
     box.drop("good.csv", GOOD)

@@ -229,6 +229,21 @@ def test_what_is_made_and_never_opened_is_not_waited_for(options, stack):
     must(fault.killed(box) == 4 + 6, f"{fault.killed(box)} count")
 
 
+def test_what_nobody_has_open_is_taken(options, stack):
+    """Though no hint told of a close: made by one who only reads, and cut or filled by its name."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start()
+    os.close(os.open(box.inbox / "made.csv", os.O_CREAT | os.O_RDONLY, 0o644))
+    box.wait(lambda: b"made.csv" in box.names("rejected"), "an empty file is refused")
+    box.daemon.send_signal(signal.SIGSTOP)
+    box.drop("cut.csv", GOOD + "half a ro")
+    os.truncate(box.inbox / "cut.csv", len(GOOD))
+    box.daemon.send_signal(signal.SIGCONT)
+    box.wait(lambda: b"cut.csv" in box.names("done"), "the file that was cut is taken")
+    box.stop()
+    must(fault.killed(box) == 4, f"{fault.killed(box)} count")
+
+
 def test_once_leaves_what_is_being_written(options, _):
     with fault.Sandbox(options.bin, fault.config()) as box:
         with open(box.inbox / "open.csv", "w", encoding="utf-8") as out:
@@ -271,6 +286,18 @@ def test_a_mounted_folder(options, stack):
     with fault.Mount("-t", "tmpfs", "tmpfs", box.inbox / "folder.csv"):
         unfit_while_mounted(options, box, "folder.csv")
         box.stop()
+
+
+def test_a_folder_on_another_file_system(options, stack):
+    """Told at the start, before a file is taken that could not be moved there."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.drop("good.csv", GOOD)
+    (box.state / "done").mkdir()
+    with fault.Mount("-t", "tmpfs", "tmpfs", box.state / "done"):
+        box.once().ended(78).says("start_failed", "done/ is on another file system")
+    box.holds("inbox", "good.csv")
+    box.once().ended(0)
+    must(fault.killed(box) == 4, f"{fault.killed(box)} count")
 
 
 def test_a_file_that_may_not_be_moved(options, stack):
@@ -322,6 +349,42 @@ def test_a_name_comes_again_while_its_file_is_read(options, stack):
     must(fault.killed(box) == sum(counts), f"{fault.killed(box)} of {sum(counts)} count")
 
 
+def test_a_name_comes_again_behind_one_that_was_claimed(options, stack):
+    """What an earlier run left in claimed/ comes first, and what stands in the inbox right behind."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    (box.state / "claimed").mkdir()
+    (box.state / "claimed" / "same.csv").write_text(fault.rows("C", 3))
+    box.drop("same.csv", fault.rows("D", 5))
+    box.once().ended(0)
+    must(not box.names("inbox") and len(box.names("done")) == 2, f"{box.tree()}")
+    must(fault.killed(box) == 8, f"{fault.killed(box)} count")
+
+
+def test_few_descriptors(options, stack):
+    """A service manager may allow few: what waits is then taken in smaller groups."""
+    if not shutil.which("prlimit"):
+        raise Skip("there is no prlimit to allow few descriptors")
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    for i in range(300):
+        box.drop(f"{i:03}.csv", fault.rows(f"F{i}", 1))
+    box.start(program=["prlimit", "--nofile=64:64", options.bin / "tallyd"])
+    box.wait(lambda: len(box.names("done")) == 300, "all are taken", 60)
+    box.stop()
+    must("file_unfit" not in box.log() and "store_failed" not in box.log(), box.log()[-2000:])
+    must(fault.killed(box) == 300, f"{fault.killed(box)} count")
+
+
+def test_no_hints(options, stack):
+    """No watch is left: said once, and the timer goes on."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.start(meddled(options, TALLY_NO_HINTS="1"))
+    box.says("hints_failed", "No space left on device")
+    box.drop("good.csv", GOOD)
+    box.wait(lambda: b"good.csv" in box.names("done"), "it is found by a look")
+    box.stop()
+    must(box.log().count("hints_failed") == 1 and fault.killed(box) == 4, box.log())
+
+
 MANY = 100_000
 
 
@@ -356,7 +419,7 @@ def test_a_hundred_thousand_files_at_once(options, stack):
     must(len(box.accepted()) == MANY, "not all of them are accepted")
 
 
-def goes_away(options, how):
+def goes_away(options, how, folder="inbox"):
     """The daemon says so and ends with a status that systemd restarts; a start makes it anew."""
     with fault.Sandbox(options.bin, fault.config()) as box:
         box.start()
@@ -365,7 +428,7 @@ def goes_away(options, how):
                  "the daemon notices", 3)
         status = box.daemon.wait(15)
         must(status == 71, f"exit status {status}\n{box.log()}")
-        must("inbox_lost" in box.log() and str(box.inbox) in box.log(), box.log())
+        must("inbox_lost" in box.log() and str(box.state / folder) in box.log(), box.log())
         box.start()
         box.drop("good.csv", GOOD)
         box.wait(lambda: b"good.csv" in box.names("done"), "it works again")
@@ -378,6 +441,23 @@ def test_the_inbox_is_removed(options, _):
 
 def test_the_inbox_is_renamed(options, _):
     goes_away(options, lambda box: box.inbox.rename(box.folder / "moved"))
+
+
+def test_the_folder_of_claimed_files_is_removed(options, _):
+    """Files would wait for ever, and nobody would say so."""
+    goes_away(options, lambda box: (box.state / "claimed").rmdir(), "claimed")
+
+
+def test_an_inbox_that_is_a_link(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    box.inbox.rmdir()
+    (box.folder / "elsewhere").mkdir()
+    box.inbox.symlink_to(box.folder / "elsewhere")
+    box.start()
+    time.sleep(2.5)  # some looks at it
+    box.drop("good.csv", GOOD)
+    box.wait(lambda: b"good.csv" in box.names("done"), "it is taken")
+    box.stop()
 
 
 def test_two_daemons_on_one_state(options, stack):
