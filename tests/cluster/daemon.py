@@ -43,7 +43,7 @@ WATCHDOG_S = 2
 class Box:
     """Two shards, and a daemon that systemd listens to."""
 
-    def __init__(self, options, stack, patience="1s"):
+    def __init__(self, options, stack, patience="4s"):
         self.cluster = stack.enter_context(Cluster(shards=2))
         self.box = stack.enter_context(operated.Sandbox(options.bin, ""))
         store = self.cluster.store("tally", retry=patience, timeout=patience)
