@@ -256,11 +256,14 @@ static enum intake_result refuse(struct intake *intake, struct store *store,
 }
 
 // Accepted now, or before a power cut that took the file back to the inbox: nobody may have written
-// the rows that were set aside.
-static bool is_taken_in(const struct intake *intake, const struct store_accepted *accepted)
+// the rows that were set aside. Somebody who delivers it again finds what stands there as it was:
+// corrected, or another file.
+static bool wants_rejects(const struct intake *intake, const struct store_accepted *accepted)
 {
     return intake->outcome.outcome == FILE_ACCEPTED ||
-           (intake->outcome.outcome == FILE_DUPLICATE && strcmp(accepted->file, intake->name) == 0);
+           (intake->outcome.outcome == FILE_DUPLICATE &&
+            strcmp(accepted->file, intake->name) == 0 &&
+            !rejects_stand(accepted->batch, intake->name, intake->inbox->rejected_fd));
 }
 
 // The rejected rows first: as long as the file is in claimed/, a restart comes back to them.
@@ -269,7 +272,7 @@ static bool retire(struct intake *intake, struct store *store)
     struct store_accepted accepted;
 
     if (store_find_accepted(store, intake->summary.digest, &accepted) && accepted.rejected > 0 &&
-        is_taken_in(intake, &accepted) &&
+        wants_rejects(intake, &accepted) &&
         !rejects_write(store, accepted.key, accepted.batch, intake->name,
                        intake->inbox->rejected_fd, intake->rejects_file, &intake->err)) {
         return false;

@@ -3,11 +3,12 @@
 #include "base/disk.h"
 #include "daemon/inbox.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { FLUSH_BYTES = 256 * 1024 };
+enum { FLUSH_BYTES = 256 * 1024, COMPARE_BYTES = 16 * 1024, SAME_NAME_MAX = 1000000 };
 
 struct writing {
     int fd;
@@ -125,15 +126,71 @@ static bool write_all(const struct store *store, uint64_t key, struct writing *w
            disk_sync_data(writing->fd, err);
 }
 
+// Whether a file holds what the one that was just written does, byte by byte. One that cannot be
+// read holds something else: it stays, too.
+static bool is_same(int rejected_fd, const char *name, const char *temporary, uint64_t bytes)
+{
+    unsigned char there[COMPARE_BYTES];
+    unsigned char ours[COMPARE_BYTES];
+    struct disk_entry entry;
+    struct tally_err ignored;
+
+    if (!disk_look(rejected_fd, name, &entry, &ignored) || !entry.regular || entry.bytes != bytes) {
+        return false;
+    }
+    int fd = disk_open_beneath(rejected_fd, name, &ignored);
+    int ours_fd = fd < 0 ? -1 : disk_open(rejected_fd, temporary, O_RDONLY, 0, &ignored);
+    bool same = ours_fd >= 0;
+    for (uint64_t at = 0; same && at < bytes;) {
+        ssize_t got = disk_read_at(ours_fd, ours, sizeof ours, at, &ignored);
+        same = got > 0 && disk_read_at(fd, there, (size_t)got, at, &ignored) == got &&
+               memcmp(ours, there, (size_t)got) == 0;
+        at += same ? (uint64_t)got : 0;
+    }
+    disk_close(fd);
+    disk_close(ours_fd);
+    return same;
+}
+
+// Under its name, or the first numbered one that is free: somebody may be correcting what stands
+// there, or it is another file. The same bytes are those of a run that was killed then.
+static bool give_name(int rejected_fd, const char *temporary, uint64_t bytes, const char *beside,
+                      char *out_name, struct tally_err *err)
+{
+    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+        int end = snprintf(out_name, INBOX_NAME_BYTES, "%s", beside);
+        if (copy > 1) {
+            snprintf(out_name + end, INBOX_NAME_BYTES - (size_t)end, ".%u", copy);
+        }
+        if (disk_rename_new(rejected_fd, temporary, rejected_fd, out_name, err)) {
+            return true;
+        }
+        if (err->sys_errno != EEXIST) {
+            return false;
+        }
+        if (is_same(rejected_fd, out_name, temporary, bytes)) {
+            return disk_unlink(rejected_fd, temporary, err);
+        }
+    }
+    return false;
+}
+
+static void name_beside(const char *name, uint64_t batch, char beside[INBOX_NAME_BYTES])
+{
+    // Room for a number behind it.
+    snprintf(beside, INBOX_NAME_BYTES, "%.*s.batch-%llu.rejects.csv", INBOX_NAME_BYTES - 48, name,
+             (unsigned long long)batch);
+}
+
 bool rejects_write(const struct store *store, uint64_t key, uint64_t batch, const char *name,
                    int rejected_fd, char *out_name, struct tally_err *err)
 {
     char temporary[INBOX_NAME_BYTES];
     char beside[INBOX_NAME_BYTES];
+    char named[INBOX_NAME_BYTES];
     struct writing writing = {.fd = -1};
 
-    snprintf(beside, sizeof beside, "%.*s.batch-%llu.rejects.csv", INBOX_NAME_BYTES - 48, name,
-             (unsigned long long)batch);
+    name_beside(name, batch, beside);
     snprintf(temporary, sizeof temporary, ".batch-%llu.rejects.tmp", (unsigned long long)batch);
     writing.fd = disk_open(rejected_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0640, err);
     if (writing.fd < 0) {
@@ -148,10 +205,20 @@ bool rejects_write(const struct store *store, uint64_t key, uint64_t batch, cons
         disk_unlink(rejected_fd, temporary, &ignored);
         return err_wrap(err, "write %s", beside);
     }
-    if (!disk_rename(rejected_fd, temporary, rejected_fd, beside, err) ||
+    if (!give_name(rejected_fd, temporary, writing.offset, beside, named, err) ||
         !disk_sync_dir(rejected_fd, err)) {
         return false;
     }
-    memcpy(out_name, beside, INBOX_NAME_BYTES);
+    memcpy(out_name, named, INBOX_NAME_BYTES);
     return true;
+}
+
+bool rejects_stand(uint64_t batch, const char *name, int rejected_fd)
+{
+    char beside[INBOX_NAME_BYTES];
+    struct disk_entry entry;
+    struct tally_err ignored;
+
+    name_beside(name, batch, beside);
+    return disk_look(rejected_fd, beside, &entry, &ignored);
 }

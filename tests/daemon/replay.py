@@ -245,6 +245,19 @@ def test_a_file_that_the_mapping_refuses(options, stack):
     must(b"a-bad.csv" in box.names("done"), "it never left done/")
 
 
+def test_rejected_rows_of_a_replay_replace_nothing(options, stack):
+    """A file that was refused as a whole may have the name that they would get."""
+    box = box_with(options, stack, "plain")
+    name = "a-bad.csv.batch-3.rejects.csv"
+    load(box, [("a-bad.csv", HEADER + "A1,C1,1,1,2020-05-01,Kabul,police,3,1\n"
+                             "A2,C2,1,1,soon,Kabul,police,1,1\n"), (name, "nothing,known\n1,1\n")])
+    replay(box).ended(0).says("event=file_replayed", "batch=3")
+    there = box.state / "rejected"
+    must((there / name).read_text() == "nothing,known\n1,1\n",
+         f"replaced by: {(there / name).read_text()}")
+    must("soon" in (there / (name + ".2")).read_text(), "what was set aside is not there")
+
+
 def test_a_missing_file_changes_nothing(options, stack):
     box = box_with(options, stack, "plain")
     files = [(f"a-{i}.csv", attacks(random.Random(i))) for i in range(4)]

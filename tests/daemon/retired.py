@@ -45,6 +45,22 @@ def test_after_a_kill(options, stack):
     is_moved(box)
 
 
+def test_after_a_kill_around_the_rejected_rows(options, stack):
+    """Once, whether they had their name or not; what was corrected meanwhile stays beside it."""
+    for kind in ("kill-before", "kill-after"):
+        box, run = begin(options, stack, kind, "renameat", ".rejects.tmp")
+        must(run.status < 0, f"killed: {run}")
+        is_moved(box)
+    box, run = begin(options, stack, "kill-after", "renameat", ".rejects.tmp")
+    rejects = box.state / "rejected" / REJECTS
+    corrected = rejects.read_text().replace("soon", "2020-10-03")
+    rejects.write_text(corrected)
+    box.once().ended(0).says("event=file_retired", f"rejects={REJECTS}.2")
+    must(rejects.read_text() == corrected, f"the correction is gone: {rejects.read_text()}")
+    must("soon" in (box.state / "rejected" / (REJECTS + ".2")).read_text(), "not written")
+    box.holds("rejected", REJECTS, REJECTS + ".2")
+
+
 def test_after_a_disk_without_room(options, stack):
     """What was committed is told and counted at once, with all that it did."""
     box, run = begin(options, stack, "ENOSPC", "openat", ".rejects.tmp")

@@ -163,6 +163,52 @@ def test_reasons_never_replace_a_file(options, _):
              f"the file a.csv.reason.txt was replaced by: {content}")
 
 
+BAD_ROW = GOOD + "G-3,1,soon,Herat,1,1\n"  # the last row is set aside
+REJECTS = "m.csv.batch-1.rejects.csv"
+
+
+def test_a_file_that_comes_again_leaves_what_is_being_corrected(options, _):
+    """The rows that were set aside are corrected where they stand; or were taken away."""
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        rejects = box.state / "rejected" / REJECTS
+        box.drop("m.csv", BAD_ROW)
+        box.once().ended(0).says("file_accepted", f"rejects={REJECTS}")
+        written = rejects.read_text()
+        rejects.write_text(written.replace("soon", "2020-10-03"))
+        box.drop("m.csv", BAD_ROW)
+        box.once().ended(0).says("file_duplicate", "m.csv")
+        must("2020-10-03" in rejects.read_text(), f"the correction is gone:\n{rejects.read_text()}")
+        box.holds("rejected", REJECTS)
+        rejects.unlink()
+        box.drop("m.csv", BAD_ROW)
+        box.once().ended(0).says("file_duplicate", f"rejects={REJECTS}")
+        must(rejects.read_text() == written, f"written anew: {rejects.read_text()}")
+        box.holds("rejected", REJECTS)
+
+
+def test_rejected_rows_never_replace_a_file(options, _):
+    """One that was refused as a whole may have the very name; twice, since files come again."""
+    refused = "nothing,known\n1,1\n"
+    for before in (True, False):
+        with fault.Sandbox(options.bin, fault.config()) as box:
+            rejects = box.state / "rejected" / REJECTS
+            if before:
+                box.drop(REJECTS, refused)
+            box.drop("m.csv", BAD_ROW)
+            run = box.once().ended(1 if before else 0)
+            if before:
+                run.says("file_accepted", f"rejects={REJECTS}.2")
+                must("soon" in (box.state / "rejected" / (REJECTS + ".2")).read_text(), str(run))
+            else:
+                rejects.rename(box.folder / "taken away")
+                box.drop(REJECTS, refused)
+                box.once().ended(1)
+            box.drop("m.csv", BAD_ROW)
+            box.once().ended(0).says("file_duplicate", "m.csv")
+            must(rejects.read_text() == refused, f"replaced by: {rejects.read_text()}")
+            box.holds("rejected", REJECTS, REJECTS + ".reason.txt", *[REJECTS + ".2"] * before)
+
+
 def test_a_file_that_is_still_being_written(options, stack):
     """Bit by bit under its own name; with pauses longer than `settle`."""
     box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
