@@ -347,33 +347,55 @@ static bool has_content(int dir_fd, const char *name, const char *text)
     return same;
 }
 
-// A name for the reason that is free, or that says the same: a run before this one came so far.
-static bool write_reason(int dir_fd, const char *name, const char *reason, struct tally_err *err)
+// Whether the reason may stand there: nothing does, or it says the same, from a run before this
+// one.
+static bool fits_reason(int dir_fd, const char *beside, const char *reason)
 {
-    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+    return !is_taken(dir_fd, beside) || has_content(dir_fd, beside, reason);
+}
+
+// NAME.reason.txt. A name that is too long for that is cut, and the reason has a number of its own:
+// several files may be cut to the same.
+static bool name_reason(int dir_fd, const char *name, const char *reason,
+                        char beside[INBOX_NAME_BYTES])
+{
+    enum { CUT_BYTES = INBOX_NAME_BYTES - 32 };
+    unsigned copies = strlen(name) > CUT_BYTES ? SAME_NAME_MAX : 2;
+
+    for (unsigned copy = 1; copy < copies; copy++) {
         char cut[INBOX_NAME_BYTES];
-        char beside[INBOX_NAME_BYTES + 16];
-        snprintf(cut, sizeof cut, "%.*s", INBOX_NAME_BYTES - 32, name);
-        number_name(cut, copy, beside);
-        snprintf(beside + strlen(beside), sizeof beside - strlen(beside), ".reason.txt");
-        if (!is_taken(dir_fd, beside)) {
-            return disk_replace(dir_fd, beside, reason, strlen(reason), 0640, err);
-        }
-        if (has_content(dir_fd, beside, reason)) {
-            return disk_sync_dir(dir_fd, err); // that run may have been killed before it did so
+        char numbered[INBOX_NAME_BYTES];
+        snprintf(cut, sizeof cut, "%.*s", CUT_BYTES, name);
+        number_name(cut, copy, numbered);
+        snprintf(beside, INBOX_NAME_BYTES, "%.*s.reason.txt", INBOX_NAME_BYTES - 12, numbered);
+        if (fits_reason(dir_fd, beside, reason)) {
+            return true;
         }
     }
-    return err_set(err, TALLY_LIMIT, "too many reasons of this name");
+    return false;
+}
+
+static bool write_reason(int dir_fd, const char *beside, const char *reason, struct tally_err *err)
+{
+    if (is_taken(dir_fd, beside)) {
+        return disk_sync_dir(dir_fd, err); // that run may have been killed before it did so
+    }
+    return disk_replace(dir_fd, beside, reason, strlen(reason), 0640, err);
 }
 
 bool inbox_reject(const struct inbox *inbox, const char *name, const char *reason,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err)
 {
-    unsigned copy = 1;
+    int dir_fd = inbox->rejected_fd;
+    char beside[INBOX_NAME_BYTES];
 
-    do {
-        number_name(name, copy++, out_name);
-    } while (is_taken(inbox->rejected_fd, out_name) && copy < SAME_NAME_MAX);
-    return write_reason(inbox->rejected_fd, out_name, reason, err) &&
-           disk_rename_new(inbox->claimed_fd, name, inbox->rejected_fd, out_name, err);
+    // Both have the same number: whoever took away one of an earlier pair left the other.
+    for (unsigned copy = 1; copy < SAME_NAME_MAX; copy++) {
+        number_name(name, copy, out_name);
+        if (!is_taken(dir_fd, out_name) && name_reason(dir_fd, out_name, reason, beside)) {
+            return write_reason(dir_fd, beside, reason, err) &&
+                   disk_rename_new(inbox->claimed_fd, name, dir_fd, out_name, err);
+        }
+    }
+    return err_set(err, TALLY_LIMIT, "too many refused files of this name");
 }

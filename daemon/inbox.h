@@ -65,8 +65,9 @@ int inbox_reopen(const struct inbox *inbox, const char *name, struct disk_entry 
 bool inbox_retire(const struct inbox *inbox, const char *name, int dir_fd,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err);
 
-// Moves claimed/NAME to rejected/ with `reason` in NAME.reason.txt beside it. The reason stands
-// there first, so that a restart in between comes to the same names again.
+// Moves claimed/NAME to rejected/ with `reason` in NAME.reason.txt beside it, both under the first
+// number at which NAME is free and the reason is free or says the same. The reason stands there
+// first, so that a restart in between comes to the same names again.
 bool inbox_reject(const struct inbox *inbox, const char *name, const char *reason,
                   char out_name[INBOX_NAME_BYTES], struct tally_err *err);
 

@@ -163,6 +163,25 @@ def test_reasons_never_replace_a_file(options, _):
              f"the file a.csv.reason.txt was replaced by: {content}")
 
 
+def test_a_refused_file_stands_beside_its_own_reason(options, _):
+    """Though that of an earlier one was left there; and beside the same one when it comes again."""
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        there = box.state / "rejected"
+        box.drop("m.csv", "nothing,known\n1,1\n")
+        box.once().ended(1)
+        first = (there / "m.csv.reason.txt").read_text()
+        must("nothing, known" in first, first)
+        (there / "m.csv").unlink()
+        box.drop("m.csv", "other,columns\n1,1\n")
+        box.once().ended(1)
+        must((there / "m.csv.reason.txt").read_text() == first, "the earlier reason was replaced")
+        must("other, columns" in (there / "m.csv.2.reason.txt").read_text(), "not its own reason")
+        box.holds("rejected", "m.csv.reason.txt", "m.csv.2", "m.csv.2.reason.txt")
+        box.drop("m.csv", "nothing,known\n1,1\n")
+        box.once().ended(1)
+        box.holds("rejected", "m.csv", "m.csv.reason.txt", "m.csv.2", "m.csv.2.reason.txt")
+
+
 BAD_ROW = GOOD + "G-3,1,soon,Herat,1,1\n"  # the last row is set aside
 REJECTS = "m.csv.batch-1.rejects.csv"
 
