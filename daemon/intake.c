@@ -396,19 +396,35 @@ static bool digest_file(struct intake *intake, struct digest *out_digest)
     return true;
 }
 
-bool intake_retire_known(struct intake *intake, struct store *store, enum intake_result *out_result)
+// What became of it when it was read.
+static bool find_known(struct intake *intake, const struct store *store, struct digest digest,
+                       const struct noted_file *noted)
 {
     struct store_accepted accepted;
+
+    intake->summary = *ingest_summary(intake->ingest);
+    if (noted && digest_equal(noted->digest, digest)) {
+        intake->outcome = noted->outcome;
+        intake->refused = noted->refused;
+        return true;
+    }
+    if (store_find_accepted(store, digest, &accepted) && strcmp(accepted.file, intake->name) == 0) {
+        intake->summary.rejected = accepted.rejected;
+        intake->outcome = (struct store_outcome){.outcome = FILE_ACCEPTED, .batch = accepted.batch};
+        return true;
+    }
+    return false;
+}
+
+bool intake_retire_known(struct intake *intake, struct store *store, const struct noted_file *noted,
+                         enum intake_result *out_result)
+{
     struct digest digest;
 
-    if (!digest_file(intake, &digest) || !store_find_accepted(store, digest, &accepted) ||
-        strcmp(accepted.file, intake->name) != 0) {
+    if (!digest_file(intake, &digest) || !find_known(intake, store, digest, noted)) {
         return false;
     }
     intake->known = true;
-    intake->summary = *ingest_summary(intake->ingest);
-    intake->summary.rejected = accepted.rejected;
-    intake->outcome = (struct store_outcome){.outcome = FILE_ACCEPTED, .batch = accepted.batch};
     *out_result = intake_retire(intake, store);
     return true;
 }

@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "daemon/config.h"
 #include "daemon/inbox.h"
+#include "daemon/noted.h"
 #include "ingest/ingest.h"
 #include "store/rows.h"
 #include "store/store.h"
@@ -105,7 +106,8 @@ bool intake_may_sync_again(const struct store *store, const struct tally_err *er
 enum intake_result intake_settle(struct intake *intake, struct store *store, enum intake_end end);
 
 // A file of claimed/ that the ledger has already: only retires it. False: it has to be read.
-bool intake_retire_known(struct intake *intake, struct store *store,
+// `noted`: what is noted of a file of this name, or NULL.
+bool intake_retire_known(struct intake *intake, struct store *store, const struct noted_file *noted,
                          enum intake_result *out_result);
 
 #endif

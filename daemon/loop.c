@@ -670,6 +670,7 @@ int loop_run(const struct loop_options *options)
     disk_close(loop.order_fd);
     queue_done(&loop.queue);
     queue_done(&loop.reclaimed);
+    noted_done(&loop.noted);
     scan_memory_done(&loop.memory);
     if (loop.exit_status == 0 && options->once && loop.any_rejected) {
         return 1;

@@ -33,7 +33,8 @@ static void run_store_job(uv_work_t *work)
                      loop_progress(loop, &loop->store_pace));
         return;
     case JOB_RETIRE_KNOWN:
-        loop->job_ok = intake_retire_known(loop->intake, store, &loop->result);
+        loop->job_ok = intake_retire_known(
+            loop->intake, store, noted_find(&loop->noted, loop->intake->name), &loop->result);
         return;
     case JOB_PUBLISH:
         loop->job_ok = store_publish(store, &loop->job_err);
@@ -167,11 +168,16 @@ static void log_settled(struct loop *loop, const struct intake *intake)
 // What its batch did was told when it was synced, or by nobody, if the daemon was killed then.
 static void log_retired(struct loop *loop, const struct intake *intake)
 {
+    const struct store_outcome *outcome = &intake->outcome;
     struct log_line line;
 
     log_begin(&line, intake->rejects_file[0] ? LOG_NOTICE : LOG_INFO, "file_retired");
     log_text(&line, "file", intake->name);
-    log_number(&line, "batch", intake->outcome.batch);
+    if (outcome->outcome == FILE_ACCEPTED) {
+        log_number(&line, "batch", outcome->batch);
+    } else {
+        log_text(&line, "outcome", file_outcome_name(outcome->outcome));
+    }
     if (intake->rejects_file[0]) {
         log_text(&line, "rejects", intake->rejects_file);
     }
@@ -226,14 +232,31 @@ static bool is_committed(const struct intake *intake)
            intake->outcome.batch > 0;
 }
 
+// In the ledger, and it could not be moved: it is told at once, and only moved when it is tried
+// again. Where no memory is for that, it is read, noted and told once more.
+static void tell_unmoved(struct loop *loop, const struct intake *intake, enum intake_result result)
+{
+    struct noted_file noted = {
+        .digest = intake->summary.digest, .outcome = intake->outcome, .refused = intake->refused};
+
+    if (is_committed(intake)) {
+        tell_settled(loop, intake);
+    } else if (result == INTAKE_LATER && !intake->known && intake->lasts) {
+        memcpy(noted.name, intake->name, sizeof noted.name);
+        if (noted_put(&loop->noted, &noted)) {
+            tell_settled(loop, intake);
+        }
+    }
+}
+
 // What a settled, postponed or fatal file means for the loop. Without an intake: it was not begun.
 // One that is postponed is in claimed/ and may be in the ledger already; its turn is for the caller
 // to keep.
 static void take_result(struct loop *loop, const char *name, const struct intake *intake,
                         enum intake_result result, const struct tally_err *err)
 {
-    if (result != INTAKE_SETTLED && intake && is_committed(intake)) {
-        tell_settled(loop, intake); // accepted it is
+    if (result != INTAKE_SETTLED && intake) {
+        tell_unmoved(loop, intake, result);
     }
     switch (result) {
     case INTAKE_SETTLED:
@@ -242,6 +265,7 @@ static void take_result(struct loop *loop, const char *name, const struct intake
             loop_resume(loop, "store_unavailable");
         }
         tell_settled(loop, intake);
+        noted_drop(&loop->noted, name);
         loop->any_rejected = loop->any_rejected || intake->outcome.outcome == FILE_REJECTED;
         break;
     case INTAKE_LATER:
@@ -312,8 +336,8 @@ static void on_group_settled(struct loop *loop)
         if (!failed) {
             take_result(loop, file->name, file->intake, file->result, &file->err);
             failed = file->result == INTAKE_SETTLED ? NULL : file;
-        } else if (file->intake && is_committed(file->intake)) {
-            tell_settled(loop, file->intake); // it waits for the same: that is told once
+        } else if (file->intake) {
+            tell_unmoved(loop, file->intake, file->result); // it waits for the same, told once
         }
     }
     loop->told_idle = false;
@@ -330,6 +354,9 @@ bool loop_open_file(struct loop *loop, const char *name, int fd, const struct di
     uint64_t claimed_ns = clock_ticks_ns();
     struct tally_err err;
 
+    if (!reclaimed) { // another file of that name, which is read
+        noted_drop(&loop->noted, name);
+    }
     if (!reclaimed && group_is_for(fd, entry->bytes)) {
         return group_add(&loop->group, name, fd, entry->bytes, claimed_ns, &err) ||
                take_later(loop, name, &err);

@@ -16,6 +16,7 @@
 #include "daemon/intake.h"
 #include "daemon/log_limit.h"
 #include "daemon/loop.h"
+#include "daemon/noted.h"
 #include "daemon/pause.h"
 #include "daemon/queue.h"
 #include "daemon/scan.h"
@@ -83,6 +84,7 @@ struct loop {
     uint64_t progress_ms;
     enum intake_end read_end; // so far
     bool unsynced;            // it is sealed, and waits for its sync
+    struct noted noted;       // among the reclaimed
 
     uv_work_t store_work;
     bool store_busy;

@@ -9,6 +9,7 @@
 //   dry_run.c    the same on a copy               reread.c    a feed's files once more
 //   unclosed.c   what is still being written      init_store.c the tables of a cluster
 //   migrate.c    the ledger from one engine to the other       engine_mark.c which one has it
+//   noted.c      what is told and cannot be moved yet
 #include "base/disk.h"
 #include "base/pages.h"
 #include "daemon/config.h"

@@ -89,7 +89,7 @@ static bool take_claimed(struct power_daemon *daemon, const char *name)
     if (!intake) {
         return false;
     }
-    if (!intake_retire_known(intake, daemon->store, &result)) {
+    if (!intake_retire_known(intake, daemon->store, NULL, &result)) {
         intake_close(intake);
         intake = open_claimed(daemon, name);
         if (!intake) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A file that is in the ledger and still in claimed/ is only moved, and told as what it is."""
 
+import os
 import sys
 
 import operated
@@ -77,6 +78,70 @@ def test_after_an_error_of_the_disk(options, stack):
     run.ended(74).says("event=file_accepted", "batch=1", f"rejects={REJECTS}")
     run.says("event=store_failed")
     is_moved(box)
+
+
+REFUSED = {"bad-1.csv": "nothing,known\n1,1\n", "bad-2.csv": "other,columns\n1,1\n"}
+
+
+def box_with_refused(options, stack):
+    """Two files to refuse and one that came before, at the start of a daemon."""
+    box = stack.enter_context(operated.Sandbox(options.bin, ""))
+    box.config.write_text(f"[tallyd]\nstate = {box.state}\nmetrics = {box.folder}/m.prom\n"
+                          f"metrics_interval = 1s\n{operated.config()}")
+    box.drop("a.csv", operated.GOOD)
+    box.once().ended(0)
+    for name, text in (REFUSED | {"again.csv": operated.GOOD}).items():
+        box.drop(name, text)
+        os.utime(box.inbox / name, (1, 1))  # settled
+    return box
+
+
+def start_without_room(options, stack):
+    """A daemon that finds no room for the reason of the first one, in time of its pause."""
+    quiet = box_with_refused(options, stack)
+    log = quiet.folder / "changes"
+    quiet.start({"LD_PRELOAD": str(options.shim), "TALLY_FAULT_LOG": str(log)})
+    quiet.settled()
+    quiet.stop()
+    number = next(line.split()[0] for line in log.read_text().splitlines()
+                  if line.endswith("bad-1.csv.reason.txt.tmp"))
+    box = box_with_refused(options, stack)
+    box.start({"LD_PRELOAD": str(options.shim), "TALLY_FAULT": f"{number}:ENOSPC"})
+    box.says("event=intake_paused", "file=bad-1.csv", "No space left")
+    box.holds("claimed", "again.csv", *REFUSED)
+    return box
+
+
+def test_what_is_refused_and_cannot_be_moved_is_noted_once(options, stack):
+    """Told when it is noted, as what it is, and then only moved; so is what waits behind it."""
+    box = start_without_room(options, stack)
+    box.settled()
+    box.stop()
+    for name in REFUSED:
+        must(box.log().count(f"event=file_rejected file={name}") == 1, f"told: {box.log()}")
+        box.says("event=file_retired", f"file={name}", "outcome=rejected")
+    must(box.log().count("event=file_duplicate") == 1, f"told: {box.log()}")
+    noted = [(row["file"], row["outcome"]) for row in box.table("files")]
+    must(sorted(noted) == [("a.csv", "accepted"), ("again.csv", "duplicate"),
+                           *((name, "rejected") for name in REFUSED)], f"noted: {noted}")
+    must('outcome="rejected"} 2' in (box.folder / "m.prom").read_text(), "not counted once each")
+    box.holds("rejected", *REFUSED, *(f"{name}.reason.txt" for name in REFUSED))
+    box.holds("done", "a.csv", "again.csv")
+
+
+def test_another_file_of_a_noted_name_is_read(options, stack):
+    """Put into claimed/ by hand, or delivered after what stood there was taken away."""
+    box = start_without_room(options, stack)
+    (box.state / "claimed" / "bad-1.csv").unlink()
+    (box.state / "claimed" / "bad-2.csv").write_text(operated.rows("B", 3))
+    box.settled()
+    box.says("event=file_accepted", "file=bad-2.csv", "rows=3")
+    box.drop("bad-1.csv", REFUSED["bad-1.csv"])
+    box.settled()
+    box.stop()
+    must(box.log().count("event=file_rejected file=bad-1.csv") == 2, f"told: {box.log()}")
+    box.holds("done", "a.csv", "again.csv", "bad-2.csv")
+    box.holds("rejected", "bad-1.csv", "bad-1.csv.reason.txt")
 
 
 def add_arguments(parser):
