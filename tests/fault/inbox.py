@@ -182,6 +182,49 @@ def test_a_refused_file_stands_beside_its_own_reason(options, _):
         box.holds("rejected", "m.csv", "m.csv.reason.txt", "m.csv.2", "m.csv.2.reason.txt")
 
 
+def dry_run(box, *names):
+    """tallyd --dry-run of files in the folder of the sandbox."""
+    return fault.run([box.programs / "tallyd", "-c", box.config, "--dry-run",
+                      *(box.folder / name for name in names)])
+
+
+def test_names_that_wait_are_not_tried(options, stack):
+    """Nothing would come of them: that is no answer to what they would change."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    (box.folder / "good.csv").write_text(GOOD)
+    for name in ("upload.csv.part", "upload.csv.tmp", ".hidden.csv"):
+        (box.folder / name).write_text(GOOD)
+        run = dry_run(box, "good.csv", name).ended(64)
+        run.says("--dry-run", name, "would wait", "copy")
+        must(not run.out and "event=" not in run.err, f"it began: {run}")
+    (box.folder / "seen.csv").symlink_to("upload.csv.part")
+    dry_run(box, "seen.csv").ended(0).says("event=file_accepted", "file=seen.csv")
+    fault.run([box.programs / "tallyd", "-c", box.config, "--dry-run", f"{box.folder}/"]).ended(64)
+
+
+def test_files_are_tried_in_the_order_given(options, stack):
+    """The later one of two with the same revision counts; two may have one name."""
+    box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
+    for folder, number in (("one", 1), ("two", 2)):
+        (box.folder / folder).mkdir()
+        for name in ("a.csv", "z.csv", "m.csv"):
+            (box.folder / folder / name).write_text(
+                f"{HEADER}X-1,1,2020-10-01,Kabul,{number},0\n# {folder}/{name}\n")
+    for names in (("one/z.csv", "two/a.csv"), ("one/a.csv", "two/z.csv"), ("one/m.csv", "two/m.csv"),
+                  ("one/z.csv", "two/m.csv", "one/a.csv", "two/m.csv", "two/a.csv")):
+        run = dry_run(box, *names).ended(0)
+        taken = [line.split("file=")[1].split()[0] for line in run.err.splitlines()
+                 if "event=file_" in line]
+        must(taken == [name.split("/")[1] for name in names], f"taken in this order: {taken}")
+        figures = run.out.splitlines()[1].split(",")
+        must(figures[4] == "2", f"not what the last one says: {run}")
+    dry_run(box, "one/z.csv", "no-such.csv").ended(66).says("event=dry_run_failed", "no-such.csv")
+    (box.folder / "bad.csv").write_text("nothing,known\n1,1\n")
+    dry_run(box, "bad.csv", "one/a.csv").ended(1).says("event=file_accepted", "file=a.csv")
+    box.holds("inbox")
+    must(not (box.state / "ledger").exists(), "a trial changed something")
+
+
 BAD_ROW = GOOD + "G-3,1,soon,Herat,1,1\n"  # the last row is set aside
 REJECTS = "m.csv.batch-1.rejects.csv"
 
