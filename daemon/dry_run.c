@@ -192,15 +192,14 @@ static int run_trial(struct trial *trial, struct tally_err *err)
 
 int dry_run(const struct config *config, const char *tally, char *const *files, size_t files_count)
 {
-    struct trial trial = {.config = config,
-                          .tally = tally,
-                          .files = files,
-                          .files_count = files_count,
-                          .files_fd = -1};
+    struct config own = *config;
+    struct trial trial = {
+        .config = &own, .tally = tally, .files = files, .files_count = files_count, .files_fd = -1};
     const char *folder = getenv("TMPDIR");
     struct tally_err err;
     struct tally_err ignored;
 
+    own.metrics = NULL; // those of the daemon stay
     for (size_t i = 0; i < files_count; i++) {
         if (!may_be_feed(files[i])) {
             return EX_USAGE;

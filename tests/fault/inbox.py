@@ -202,6 +202,16 @@ def test_names_that_wait_are_not_tried(options, stack):
     fault.run([box.programs / "tallyd", "-c", box.config, "--dry-run", f"{box.folder}/"]).ended(64)
 
 
+def test_a_trial_leaves_the_metrics_alone(options, stack):
+    box = stack.enter_context(fault.Sandbox(options.bin, ""))
+    metrics = box.folder / "m.prom"
+    box.config.write_text(f"[tallyd]\nstate = {box.state}\nmetrics = {metrics}\n{fault.config()}")
+    metrics.write_text("those of the daemon\n")
+    (box.folder / "good.csv").write_text(GOOD)
+    dry_run(box, "good.csv").ended(0)
+    must(metrics.read_text() == "those of the daemon\n", f"replaced by: {metrics.read_text()}")
+
+
 def test_files_are_tried_in_the_order_given(options, stack):
     """The later one of two with the same revision counts; two may have one name."""
     box = stack.enter_context(fault.Sandbox(options.bin, fault.config()))
