@@ -272,6 +272,57 @@ static bool on_file(void *context, const struct replay_file *file, struct tally_
     return true;
 }
 
+// ---- what a cluster cannot say ------------------------------------------------------------
+
+static bool is_by_revision(const struct cluster_store *store, const char *name)
+{
+    for (size_t i = 0; i < store->feeds_count; i++) {
+        if (strcmp(store->feed[i].name, name) == 0) {
+            return store->feed[i].by_revision;
+        }
+    }
+    return false;
+}
+
+// In a cluster the greatest revision of an incident counts, at every moment. A snapshot is one word
+// and may lower it: the ledger of a feed that was described so once has an order of its own.
+static bool refuse_lowered(void *context, const struct replay_file *file, bool *out_skip,
+                           struct tally_err *err)
+{
+    const struct cluster_store *store = context;
+
+    *out_skip = true;
+    if (file->begin->mode != BATCH_SNAPSHOT) {
+        return true;
+    }
+    struct shape *shape = batch_begin_shape(file->begin, err);
+    bool ok = shape &&
+              (!is_by_revision(store, shape->feed) ||
+               err_set(err, TALLY_INVALID,
+                       "feed %s was `mode = snapshot` with batch %llu, %s, and is not now: its "
+                       "snapshots may have lowered revisions, which a cluster cannot do; nothing "
+                       "was changed; move it with `mode = snapshot`, which it then keeps",
+                       shape->feed, (unsigned long long)file->batch, file->begin->file));
+    shape_close(shape);
+    return ok;
+}
+
+static bool can_move(struct cluster_store *store, int ledger_dir_fd, struct tally_err *err)
+{
+    struct replay_visitor visitor = {.context = store, .on_begin = refuse_lowered};
+    struct replay_end end;
+    struct state state;
+
+    if (!state_init(&state, err)) {
+        return false;
+    }
+    bool ok = replay(&state, ledger_dir_fd, &replay_all, &visitor, &end, err);
+    state_done(&state);
+    return ok;
+}
+
+// ---- moving -------------------------------------------------------------------------------
+
 bool migrate_into(struct store *store, int ledger_dir_fd, struct state *state,
                   const struct migrate_progress *progress, struct migrate_end *out_end,
                   struct tally_err *err)
@@ -288,7 +339,8 @@ bool migrate_into(struct store *store, int ledger_dir_fd, struct state *state,
     struct replay_end end;
 
     bytes_init(&migration.rejects);
-    bool ok = state_observe(state, on_change, &migration, err) &&
+    bool ok = can_move(cluster, ledger_dir_fd, err) &&
+              state_observe(state, on_change, &migration, err) &&
               replay(state, ledger_dir_fd, &replay_all, &visitor, &end, err);
     if (ok && migration.file < migration.had) {
         ok =

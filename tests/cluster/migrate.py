@@ -132,6 +132,53 @@ def test_another_ledger_is_refused(options, stack):
     done.says("holds its own beginning")
 
 
+SNAPSHOTS = """\
+settle = 0s
+[feed s]
+{mode}
+revision = rev
+id = id
+date = date
+dim.place = place
+measure.dead = dead
+[rollup r]
+feeds = s
+by = place
+measures = dead
+windows = 50d
+"""
+LOWERED = [("s-1.csv", "A,5,2020-10-01,Kabul,5\nB,9,2020-10-01,Kabul,7\n"),
+           ("s-2.csv", "A,3,2020-10-01,Kabul,50\nB,9,2020-10-01,Kabul,7\n"),
+           ("s-3.csv", "A,6,2020-10-01,Kabul,6\n")]
+
+
+def dead(box, batch):
+    return [row["dead"] for row in box.table("window", "r", "--days", "50", "--end", "2020-10-24",
+                                             "--by", "", "--as-of", str(batch))]
+
+
+def test_a_feed_that_was_a_snapshot_once(options, stack):
+    """Its snapshots lowered a revision: exact where the cluster can say so, else refused."""
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    box = stack.enter_context(Mover(options.bin, SNAPSHOTS.format(mode="mode = snapshot")))
+    snapshots = box.config.read_text()
+    box.plain = snapshots.replace("mode = snapshot\n", "")
+    for name, rows in LOWERED:
+        box.config.write_text(box.plain if name == "s-3.csv" else snapshots)
+        box.drop(name, "id,rev,date,place,dead\n" + rows)
+        box.once().ended(0)
+    want = [dead(box, batch) for batch in (1, 2, 3)]
+    must(want == [["12"], ["57"], ["13"]], f"the ledger: {want}")
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    tallyd(box, "--migrate").ended(78).says("feed s was `mode = snapshot` with batch 1, s-1.csv")
+    must(cluster.ask("SELECT count() FROM moving.tally_versions").split() == ["0"], "rows came in")
+    box.plain = snapshots
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--migrate").ended(0).says("the same in both")
+    must([dead(box, batch) for batch in (1, 2, 3)] == want, "the past is another one")
+
+
 def test_without_servers_it_says_what_is_missing(options, stack):
     box = filled(options, stack, [])
     done = tallyd(box, "--migrate")
