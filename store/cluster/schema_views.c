@@ -178,7 +178,8 @@ static void put_has_measure(const struct making *making, struct bytes *sql, cons
     end_or(sql, any);
 }
 
-// Columns that people see. A name that is taken gets "_" behind it.
+// Columns that people see. A name that is taken gets "_" behind it, and so does one that begins
+// with it, as the views' own do: within a SELECT such a column would hide what they are made of.
 enum { OUTER_NAME_BYTES = ROLLUP_NAME_BYTES_MAX + 32 };
 
 struct outer {
@@ -199,7 +200,8 @@ static bool is_taken(const struct outer *outer, const char *name)
 static const char *take_outer(struct outer *outer, const char *name, const char *suffix)
 {
     char *taken = outer->name[outer->count];
-    size_t bytes = (size_t)snprintf(taken, OUTER_NAME_BYTES, "%s%s", name, suffix);
+    size_t bytes = (size_t)snprintf(taken, OUTER_NAME_BYTES, "%s%s%s", name, suffix,
+                                    name[0] == '_' ? "_" : "");
 
     while (is_taken(outer, taken) && bytes + 2 < OUTER_NAME_BYTES) {
         taken[bytes++] = '_';

@@ -215,6 +215,49 @@ def test_views_say_it_on_a_current_server(options, stack):
     box.check().ended(0)
 
 
+# Names that the views have of their own, within.
+OWN_DIMS = ["_d1", "aa", "_rollup", "_z", "_first", "_end", "_m", "_days"]
+OWN_MEASURES = ["_sn", "_sr0", "_sm1", "_n"]
+OWN_NAMES = f"""\
+settle = 0s
+[feed own]
+id = id
+date = date
+{"".join(f"dim.{name} = {name}{chr(10)}" for name in OWN_DIMS)}
+{"".join(f"measure.{name} = {name}{chr(10)}" for name in OWN_MEASURES)}
+[rollup own]
+feeds = own
+by = {" ".join(OWN_DIMS)}
+measures = {" ".join(OWN_MEASURES)}
+windows = 50d
+"""
+
+
+def test_names_that_are_the_views_own(options, stack):
+    cluster = stack.enter_context(servers.Cluster(shards=1))
+    box = stack.enter_context(Box(options, cluster.store("v"), OWN_NAMES))
+    rng = random.Random(4)
+    names = OWN_DIMS + OWN_MEASURES
+    box.drop("own.csv", f"id,date,{','.join(names)}\n" + "".join(
+        f"{i},2020-10-{1 + i % 9:02},{','.join(rng.choice('abc') for _ in OWN_DIMS)},"
+        f"{','.join(rng.choice(['', '1', '7']) for _ in OWN_MEASURES)}\n" for i in range(40)))
+    box.once().ended(0)
+    columns = [name + "_" if name[0] == "_" else name for name in names]
+    told_rows = box.table("window", "own", "--days", "50", "--by", ",".join(OWN_DIMS))
+    want = [{**{name + "_" * (name[0] == "_"): row[name] for name in names},
+             "incidents": row["incidents"]} for row in told_rows]
+    rows = view(cluster, "SELECT * FROM v.tally_window WHERE rollup = 'own'")
+    same("windows", as_csv(rows, [*columns, "incidents"]), as_csv(want, [*columns, "incidents"]))
+    rows = view(cluster, "SELECT " + ", ".join(
+        [f"`{name}`" for name in columns[:len(OWN_DIMS)]] + ["sum(incidents) AS incidents"] +
+        [f"sum(`{name}`) AS `s{name}`" for name in columns[len(OWN_DIMS):]]) +
+        " FROM v.tally_cells WHERE rollup = 'own' GROUP BY " +
+        ", ".join(f"`{name}`" for name in columns[:len(OWN_DIMS)]))
+    rows = [{name: row.get("s" + name, row.get(name)) for name in [*columns, "incidents"]}
+            for row in rows]
+    same("cells", as_csv(rows, [*columns, "incidents"]), as_csv(want, [*columns, "incidents"]))
+
+
 def test_only_what_counts_is_shown(options, stack):
     cluster = stack.enter_context(servers.Cluster(shards=2))
     box = stack.enter_context(Box(options, cluster.store("v"), CONFIG))
