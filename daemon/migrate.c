@@ -8,10 +8,12 @@
 #include "store/cluster/figures.h"
 #include "store/cluster/log.h"
 #include "store/cluster/migrate.h"
+#include "store/replay.h"
 #include "store/rollup_read.h"
 #include "store/state.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ struct moving {
     const struct config *config;
     const struct inbox *inbox;
     struct store *store; // of the engine that it moves to
-    struct state state;  // of the engine that it comes from: incidents, or only texts
+    struct state state;  // what the ledger says
     bool shown;          // a line that tells how far it is
 };
 
@@ -137,12 +139,9 @@ static bool encode_asked(struct servers *servers, const struct log *log,
     return ok;
 }
 
-// ---- whether both say the same ------------------------------------------------------------
-
-// What the engine that it comes from makes of a rollup. `servers`: NULL where that is the ledger.
-static struct rollup *rollup_before(struct moving *moving, struct servers *servers,
-                                    const struct log *log, const struct rollup_def *def,
-                                    struct tally_err *err)
+// What one engine makes of a rollup. `servers`: NULL for the ledger.
+static bool made_by(struct moving *moving, struct servers *servers, const struct log *log,
+                    const struct rollup_def *def, struct digest *out, struct tally_err *err)
 {
     struct bytes file;
 
@@ -150,80 +149,103 @@ static struct rollup *rollup_before(struct moving *moving, struct servers *serve
     if (!(servers ? encode_asked(servers, log, def, &file, err)
                   : encode_kept(moving, def, &file, err))) {
         bytes_done(&file);
-        return NULL;
+        return false;
     }
-    return rollup_open_memory(file.data, file.count, err); // takes the bytes over
+    struct rollup *rollup = rollup_open_memory(file.data, file.count, err); // takes the bytes over
+    if (rollup) {
+        *out = rollup_digest(rollup);
+    }
+    rollup_close(rollup);
+    return rollup != NULL;
 }
 
-static struct rollup *rollup_now(const struct moving *moving, const char *name,
-                                 struct tally_err *err)
-{
-    char path[ROLLUP_NAME_BYTES_MAX + sizeof "rollup/" ROLLUP_ENDING];
-
-    snprintf(path, sizeof path, "rollup/%s" ROLLUP_ENDING, name);
-    return rollup_open(moving->inbox->state_fd, path, err);
-}
+// ---- whether both say the same ------------------------------------------------------------
 
 static bool compare(struct moving *moving, struct servers *servers, const struct log *log,
                     const struct rollup_def *def, struct tally_err *err)
 {
-    char before_text[DIGEST_TEXT_BYTES];
-    char now_text[DIGEST_TEXT_BYTES];
-    struct rollup *before = rollup_before(moving, servers, log, def, err);
-    struct rollup *now = before ? rollup_now(moving, def->name, err) : NULL;
+    char kept_text[DIGEST_TEXT_BYTES];
+    char asked_text[DIGEST_TEXT_BYTES];
+    struct digest kept;
+    struct digest asked;
 
-    if (now) {
-        struct digest digest = rollup_digest(now);
-        digest_format(rollup_digest(before), before_text);
-        digest_format(digest, now_text);
-        if (digest_equal(rollup_digest(before), digest)) {
-            printf("%s: digest %s, the same in both\n", def->name, now_text);
-        } else {
-            err_set(err, TALLY_CORRUPT,
-                    "rollup %s has digest %s after the move and %s before: keep what it came from",
-                    def->name, now_text, before_text);
-            rollup_close(now);
-            now = NULL;
-        }
+    if (!made_by(moving, NULL, log, def, &kept, err) ||
+        !made_by(moving, servers, log, def, &asked, err)) {
+        return false;
     }
-    rollup_close(before);
-    rollup_close(now);
-    return now != NULL;
+    digest_format(kept, kept_text);
+    digest_format(asked, asked_text);
+    if (!digest_equal(kept, asked)) {
+        return err_set(err, TALLY_CORRUPT,
+                       "rollup %s has digest %s in the cluster and %s in the ledger: keep what it "
+                       "came from",
+                       def->name, asked_text, kept_text);
+    }
+    printf("%s: digest %s, the same in both\n", def->name, kept_text);
+    return true;
 }
 
-static bool compare_all(struct moving *moving, struct servers *servers, struct tally_err *err)
+// As of the files that moved, of which a cluster may have others behind.
+static bool compare_all(struct moving *moving, struct servers *servers, size_t files,
+                        struct tally_err *err)
 {
     const struct config *config = moving->config;
     struct log log;
 
     log_init(&log);
-    bool ok = !servers || log_load(&log, servers, err);
+    bool ok = log_load(&log, servers, err);
+    size_t all = log.count;
+    log.count = files < all ? files : all;
     for (size_t i = 0; ok && i < config->defs_count; i++) {
         ok = compare(moving, servers, &log, &config->defs[i], err);
+    }
+    log.count = all;
+    if (ok && files < all) {
+        printf("the cluster has %zu further files, which others brought\n", all - files);
     }
     log_done(&log);
     return ok;
 }
 
-static bool move(struct moving *moving, struct servers *servers, struct tally_err *err)
+// What the ledger says now that all of it is there.
+static bool read_back(struct moving *moving, struct tally_err *err)
+{
+    struct replay_end end;
+    int ledger_fd = open_ledger(moving, err);
+    bool ok = ledger_fd >= 0 && replay(&moving->state, ledger_fd, &replay_all, NULL, &end, err);
+
+    disk_close(ledger_fd);
+    return ok;
+}
+
+// Rollup files are those of before until both say the same.
+static bool publish(struct moving *moving, struct tally_err *err)
+{
+    const struct config *config = moving->config;
+
+    return store_set_rollups(moving->store, config->defs, config->defs_count, err) &&
+           store_publish(moving->store, err);
+}
+
+static bool move(struct moving *moving, struct servers *servers, bool out, struct tally_err *err)
 {
     struct migrate_end end;
 
-    bool ok = servers ? move_out(moving, servers, &end, err) : move_in(moving, &end, err);
+    bool ok = out ? move_out(moving, servers, &end, err) : move_in(moving, &end, err);
     end_line(moving);
     if (!ok) {
         return false;
     }
     printf("%llu batches%s; %llu of them were there already\n", (unsigned long long)end.batches,
-           servers ? " out of the cluster" : " into the cluster", (unsigned long long)end.passed);
-    if (!store_set_rollups(moving->store, moving->config->defs, moving->config->defs_count, err) ||
-        !store_publish(moving->store, err) || !compare_all(moving, servers, err) ||
-        !engine_mark_set(moving->inbox->state_fd, !servers, err)) {
+           out ? " out of the cluster" : " into the cluster", (unsigned long long)end.passed);
+    if ((out && !read_back(moving, err)) ||
+        !compare_all(moving, servers, out ? SIZE_MAX : end.files, err) || !publish(moving, err) ||
+        !engine_mark_set(moving->inbox->state_fd, !out, err)) {
         return false;
     }
     printf("moved to engine = %s; what it came from is as it was%s%s\n",
-           store_engine_name(moving->store), servers ? "" : ": ",
-           servers ? "" : "remove the folder ledger when nobody needs it any more");
+           store_engine_name(moving->store), out ? "" : ": ",
+           out ? "" : "remove the folder ledger when nobody needs it any more");
     return true;
 }
 
@@ -240,12 +262,9 @@ int migrate(const struct config *config, const struct inbox *inbox)
               stderr);
         return EX_USAGE;
     }
-    bool ok = state_init(&moving.state, &err);
-    if (ok && !config->cluster.used) {
-        servers = servers_open(&config->cluster, nobody, &err);
-        ok = servers != NULL;
-    }
-    ok = ok && move(&moving, servers, &err);
+    bool ok = state_init(&moving.state, &err) &&
+              (servers = servers_open(&config->cluster, nobody, &err)) != NULL &&
+              move(&moving, servers, !config->cluster.used, &err);
     if (!ok) {
         fprintf(stderr, "tallyd: --migrate: %s\n", err.message);
     }

@@ -342,12 +342,12 @@ bool migrate_into(struct store *store, int ledger_dir_fd, struct state *state,
     bool ok = can_move(cluster, ledger_dir_fd, err) &&
               state_observe(state, on_change, &migration, err) &&
               replay(state, ledger_dir_fd, &replay_all, &visitor, &end, err);
-    if (ok && migration.file < migration.had) {
-        ok =
-            err_set(err, TALLY_INVALID,
-                    "the cluster holds %zu files and the ledger only %zu: it is no ledger that the "
-                    "cluster came from",
-                    migration.had, migration.file);
+    migrated.files = migration.file; // what stands behind them others have brought since
+    if (ok && migration.file == 0 && migration.had > 0) {
+        ok = err_set(err, TALLY_INVALID,
+                     "the cluster holds %zu files and the ledger only 0: it is no ledger that the "
+                     "cluster came from",
+                     migration.had);
     }
     state_unobserve(state, &migration);
     free(migration.changed);

@@ -24,11 +24,13 @@ struct migrate_progress {
 struct migrate_end {
     uint64_t batches; // that are there now
     uint64_t passed;  // of them, those that were there before
+    size_t files;     // batches and notes of what it came from; a cluster may have others behind
 };
 
 // `store`: of a cluster, without an open batch. `state`: empty, keeps origins; holds the ledger's
-// incidents afterwards. Errors: those of replay and of store_append; TALLY_INVALID where the
-// cluster holds other files.
+// incidents afterwards. What others brought into the cluster behind the ledger's files stays there.
+// Errors: those of replay and of store_append; TALLY_INVALID where the cluster holds other files,
+// or cannot say what the ledger says.
 bool migrate_into(struct store *store, int ledger_dir_fd, struct state *state,
                   const struct migrate_progress *progress, struct migrate_end *out_end,
                   struct tally_err *err);

@@ -179,6 +179,49 @@ def test_a_feed_that_was_a_snapshot_once(options, stack):
     must([dead(box, batch) for batch in (1, 2, 3)] == want, "the past is another one")
 
 
+def test_another_daemon_brings_files_meanwhile(options, stack):
+    """They stand behind those of the ledger, which has moved."""
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    config = CONFIG[:CONFIG.index("[feed census]")] + CONFIG[CONFIG.index("[rollup all]"):
+                                                              CONFIG.index("[rollup dead]")]
+    box, other = (stack.enter_context(Mover(options.bin, config)) for _ in range(2))
+    for one in (box, other):
+        one.plain = one.config.read_text()
+    files = [file for file in history(12) if file[0].startswith("attacks")]
+    for name, content in files:
+        box.drop(name, content)
+        box.once().ended(0)
+    told_by(box, cluster, "clickhouse")
+    told_by(other, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    tallyd(box, "--migrate").ended(0)
+    (box.state / "on-cluster").unlink()  # as after a kill in front of the mark
+    other.drop("attacks-other.csv", ATTACKS + "O-1,1,2020-10-01,Kabul,100,0\n")
+    other.once().ended(0)
+    want = figures(other)
+    done = tallyd(box, "--migrate")
+    done.ended(0).says("all: digest", "the same in both")
+    done.says("the cluster has 1 further files, which others brought")
+    done.says("moved to engine = clickhouse")
+    box.once().ended(0)
+    must(figures(box) == want, f"{figures(box)}\n{want}")
+
+
+def test_a_move_that_fails_leaves_the_rollups(options, stack):
+    """Whatever is wrong with the cluster: what is published stays what the ledger says."""
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    box = filled(options, stack, history(13))
+    folder = box.state / "rollup"
+    told_by(box, cluster, "clickhouse")
+    tallyd(box, "--init-store").ended(0)
+    tallyd(box, "--migrate").ended(0)
+    (box.state / "on-cluster").unlink()
+    cluster.ask("TRUNCATE TABLE moving.tally_versions_local")
+    want = {path.name: path.read_bytes() for path in folder.iterdir()}
+    tallyd(box, "--migrate").ended(65, 78).says("keep what it came from")
+    must({path.name: path.read_bytes() for path in folder.iterdir()} == want, "rollups changed")
+
+
 def test_without_servers_it_says_what_is_missing(options, stack):
     box = filled(options, stack, [])
     done = tallyd(box, "--migrate")
