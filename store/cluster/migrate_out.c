@@ -320,13 +320,15 @@ static uint64_t versions_of(const struct log_entry *entry)
                                     entry->counts.withdrawn + entry->counts.unchanged;
 }
 
-// Entries from `from` on, together few enough to be asked for at once; at least one.
+// Entries from `from` on, together few enough to be asked for at once; at least one. The answers
+// come in order of key, the batches go in that of commit: where those differ, another group begins.
 static size_t group_from(const struct log *log, size_t from)
 {
     uint64_t versions = versions_of(&log->entry[from]);
     size_t to = from + 1;
 
-    while (to < log->count && versions + versions_of(&log->entry[to]) <= GROUP_VERSIONS) {
+    while (to < log->count && log->entry[to].batch > log->entry[to - 1].batch &&
+           versions + versions_of(&log->entry[to]) <= GROUP_VERSIONS) {
         versions += versions_of(&log->entry[to++]);
     }
     return to;
@@ -386,17 +388,6 @@ static bool put_all(struct leaving *leaving, struct tally_err *err)
     return true;
 }
 
-// The answers of a group come in order of key; so its entries have to be taken in that order where
-// the clocks of two daemons make it another one. What a batch says never depends on its neighbours
-// there, since each is written as it stands.
-static int compare_entries(const void *a, const void *b)
-{
-    const struct log_entry *one = a;
-    const struct log_entry *other = b;
-
-    return (one->batch > other->batch) - (one->batch < other->batch);
-}
-
 bool migrate_out_of(const struct migrate_out *out, const struct migrate_progress *progress,
                     struct migrate_end *out_end, struct tally_err *err)
 {
@@ -418,9 +409,6 @@ bool migrate_out_of(const struct migrate_out *out, const struct migrate_progress
     }
     bool ok = log_load(&leaving->log, out->servers, err) &&
               shapes_load(&leaving->shapes, out->servers, err);
-    if (ok && leaving->log.count > 0) {
-        qsort(leaving->log.entry, leaving->log.count, sizeof *leaving->log.entry, compare_entries);
-    }
     ok = ok && look_at_ledger(leaving, err) && put_all(leaving, err);
     for (size_t i = 0; i < SERVERS_SHARDS_MAX; i++) {
         bytes_done(&leaving->answer[i]);

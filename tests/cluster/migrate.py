@@ -207,6 +207,41 @@ def test_another_daemon_brings_files_meanwhile(options, stack):
     must(figures(box) == want, f"{figures(box)}\n{want}")
 
 
+def test_a_file_begun_first_and_committed_last(options, stack):
+    """A long one of one daemon, a short one of another meanwhile: on this machine in order of commit."""
+    cluster = stack.enter_context(servers.Cluster(shards=2))
+    boxes = [stack.enter_context(Mover(options.bin, CONFIG)) for _ in range(3)]
+    for box in boxes:
+        box.plain = box.config.read_text()
+        told_by(box, cluster, "clickhouse")
+    long, short, back = boxes
+    tallyd(long, "--init-store").ended(0)
+    for rows in (100_000, 400_000, 1_600_000):  # until it takes longer than the short one
+        long.drop("attacks-long.csv", ATTACKS + "".join(
+            f"L-{rows}-{i},1,2020-10-20,Kabul,1,\n" for i in range(rows)))
+        reading = subprocess.Popen([long.programs / "tallyd", "-c", long.config, "--once"],
+                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env=ENVIRONMENT)
+        long.wait(lambda: long.names("claimed"), "it is begun")
+        time.sleep(0.3)
+        short.drop(f"attacks-{rows}.csv", ATTACKS + f"S-{rows},1,2020-10-20,Herat,5,\n")
+        short.once().ended(0)
+        must(reading.wait(120) == 0, "the long file")
+        last = [row["file"] for row in short.table("files")][-2:]
+        if last == [f"attacks-{rows}.csv", "attacks-long.csv"]:
+            break
+    else:
+        must(False, f"the long file was never committed behind the short one: {last}")
+    times = [row["time"] for row in short.table("files")]
+    words = ["window", "all", "--days", "50", "--end", "2020-10-24", "--by", "", "--as-of"]
+    want = [short.table(*words, time) for time in times]
+    told_by(back, cluster, "ledger")
+    tallyd(back, "--migrate").ended(0).says("the same in both")
+    must([row["time"] for row in back.table("files")] == times, "other times")
+    must([back.table(*words, time) for time in times] == want, "the past is another one")
+    tallyd(back, "--migrate").ended(0).says("the same in both")
+
+
 def test_a_move_that_fails_leaves_the_rollups(options, stack):
     """Whatever is wrong with the cluster: what is published stays what the ledger says."""
     cluster = stack.enter_context(servers.Cluster(shards=2))
