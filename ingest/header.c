@@ -58,9 +58,26 @@ static void list_name(char list[HEADER_NAMES_BYTES], struct text name)
     snprintf(list + used, room, "%s%.*s", used ? ", " : "", bytes, name.at);
 }
 
+// Whole: "date" is not listed by "end_date".
+static bool is_listed(const char *list, struct text name)
+{
+    const char *end = list + strlen(list);
+
+    for (const char *at = list; (at = memmem(at, (size_t)(end - at), name.at, name.bytes)) != NULL;
+         at++) {
+        const char *behind = at + name.bytes;
+        bool begins = at == list || (at >= list + 2 && memcmp(at - 2, ", ", 2) == 0);
+        bool ends = behind == end || (end - behind >= 2 && memcmp(behind, ", ", 2) == 0);
+        if (begins && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void note_missing(struct header_binding *binding, struct text name)
 {
-    if (!memmem(binding->missing_names, strlen(binding->missing_names), name.at, name.bytes)) {
+    if (!is_listed(binding->missing_names, name)) {
         list_name(binding->missing_names, name); // several roles may share a column
     }
     binding->missing++;
