@@ -199,12 +199,36 @@ static const char *explain_date(const char *reason)
 
 // --- the parts of an incident, in the order in which they are read ---
 
+static const char rounded[] = "was rounded by a spreadsheet: have the column exported as text";
+
+// "1.97E+11", as spreadsheets write numbers of many digits: what was several is one then.
+static bool is_rounded(struct text text)
+{
+    enum { EXPONENT_BYTES = 4 }; // E+11
+    const char *exponent = text.at + text.bytes - EXPONENT_BYTES;
+
+    if (text.bytes <= EXPONENT_BYTES || memcmp(exponent, "E+", 2) != 0 ||
+        text_count_digits((struct text){.at = exponent + 2, .bytes = 2}, 2) != 2 ||
+        text_count_digits(text, 1) != 1) {
+        return false;
+    }
+    if (text.bytes == 1 + EXPONENT_BYTES) {
+        return true;
+    }
+    struct text fraction = {.at = text.at + 2, .bytes = text.bytes - 2 - EXPONENT_BYTES};
+    return text.bytes > 2 + EXPONENT_BYTES && (text.at[1] == '.' || text.at[1] == ',') &&
+           text_count_digits(fraction, fraction.bytes) == fraction.bytes;
+}
+
 static bool map_id(struct mapping *mapping)
 {
     struct text id;
 
     if (!find_value(mapping, FEED_ID, &id)) {
         return reject_missing(mapping, "id-missing", FEED_ID);
+    }
+    if (is_rounded(id)) {
+        return reject(mapping, "id-rounded", FEED_ID, id, rounded);
     }
     id = integer_without_zeros(id, mapping->map->feed->decimal);
     if (id.bytes > ID_BYTES_MAX) {
@@ -233,6 +257,9 @@ static bool map_revision(struct mapping *mapping)
             mapping->out->revision.kind = REVISION_NUMBER;
             mapping->out->revision.number = number;
             return true;
+        }
+        if (is_rounded(value)) {
+            return reject(mapping, "revision-unreadable", FEED_REVISION, value, rounded);
         }
         value = integer_without_zeros(value, feed->decimal);
         if (value.bytes > ID_BYTES_MAX || !text_is_utf8(value)) {
@@ -360,12 +387,14 @@ static bool map_number(struct mapping *mapping, size_t role, bool *out_known, in
         return reject(mapping, "number-unreadable", role, value,
                       "is no number, and is not listed as unknown");
     }
-    if (*out_number < 0) {
-        *out_known = !is_unknown_number(mapping->map->feed, *out_number);
-        return !*out_known || reject(mapping, "number-negative", role, value,
-                                     "is negative, and is not listed as unknown");
+    // Written in another way, a listed number is the same one: 99.0, 099.
+    bool other_way = value.at[0] == '0' || text_count_digits(value, value.bytes) < value.bytes;
+    if (other_way && is_unknown_number(mapping->map->feed, *out_number)) {
+        *out_known = false;
+        return true;
     }
-    return true;
+    return *out_number >= 0 || reject(mapping, "number-negative", role, value,
+                                      "is negative, and is not listed as unknown");
 }
 
 // How many days, where a column says so; 0: it does not.

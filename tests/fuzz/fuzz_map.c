@@ -44,7 +44,7 @@ struct meaning {
 
 // ---- the plain reading ------------------------------------------------------------------------
 
-enum pattern { ISO_DATE, NUMBER, ZERO_FRACTION, PATTERNS_COUNT };
+enum pattern { ISO_DATE, NUMBER, ZERO_FRACTION, ROUNDED, PATTERNS_COUNT };
 
 static bool matches(enum pattern pattern, const char *text, regmatch_t *found, size_t count)
 {
@@ -53,7 +53,8 @@ static bool matches(enum pattern pattern, const char *text, regmatch_t *found, s
                      "([Tt ]([0-9]{1,2}):([0-9]{1,2})(:([0-9]{1,2}))?([.,][0-9]{1,9})? *"
                      "([Zz]|[+-]([0-9]{2}):?([0-9]{2})?)?)?)?)?$",
         [NUMBER] = "^([+-]?)([0-9]+)(\\.([0-9]*))?$",
-        [ZERO_FRACTION] = "^(-?[0-9]+)\\.0+$"};
+        [ZERO_FRACTION] = "^(-?[0-9]+)\\.0+$",
+        [ROUNDED] = "^[0-9]([.,][0-9]+)?E[+][0-9][0-9]$"};
     static regex_t compiled[PATTERNS_COUNT];
     static bool ready;
 
@@ -206,6 +207,10 @@ static void mean(const struct cell *row, struct meaning *out)
 
     *out = (struct meaning){.reason = "id-missing"};
     if (is_unknown(id)) {
+        return;
+    }
+    if (matches(ROUNDED, id, found, 1)) {
+        out->reason = "id-rounded";
         return;
     }
     if (matches(ZERO_FRACTION, id, found, 2)) {

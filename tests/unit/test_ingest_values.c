@@ -188,6 +188,7 @@ static void listed_texts_mean_unknown(void **state)
     accepts(lines, "1,2020-01-01,(null)", "[] ?\n");
     accepts(lines, "1,2020-01-01,not known", "[] ?\n");
     accepts(lines, "1,2020-01-01,-99.0", "[-99.0] ?\n");
+    accepts(lines, "1,2020-01-01,-099", "[-099] ?\n");
     rejects(lines, "NA,2020-01-01,1", "id-missing");
     rejects(lines, "1,NA,1", "date-missing");
 }
@@ -199,6 +200,39 @@ static void ids_lose_a_zero_fraction_and_blanks(void **state)
     accepts(plain, "15960.5,2020-01-01,1", "+15960.5 2020");
     accepts(plain, "007,2020-01-01,1", "+007 2020");
     accepts(plain, "a.0,2020-01-01,1", "+a.0 2020");
+}
+
+static void a_number_that_is_listed_as_unknown_may_be_written_otherwise(void **state)
+{
+    static const char lines[] = "id = id\ndate = date\nmeasure.m = n\nunknown = 99\n";
+
+    (void)state;
+    accepts(lines, "1,2020-01-01,99", " ?\n");
+    accepts(lines, "1,2020-01-01,99.0", " ?\n");
+    accepts(lines, "1,2020-01-01,099", " ?\n");
+    accepts(lines, "1,2020-01-01,98.0", " 98\n");
+}
+
+// What were several incidents would have become one.
+static void numbers_that_a_spreadsheet_rounded_are_neither_ids_nor_revisions(void **state)
+{
+    static const char *const wrong[] = {"1.97E+11", "2E+12", "\"1,97E+11\""};
+    static const char *const right[] = {"1.97E11", "1.97e+11", "12E+11",    "E+11",
+                                        "1.E+11",  "1.97E+1",  "1.9x7E+11", "A1.97E+11"};
+    static const char lines[] = "id = id\ndate = date\nrevision = n\n";
+    char row[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(row, sizeof row, "%s,2020-01-01,1", wrong[i]);
+        rejects(plain, row, "id-rounded");
+        snprintf(row, sizeof row, "1,2020-01-01,%s", wrong[i]);
+        rejects(lines, row, "revision-unreadable");
+    }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        snprintf(row, sizeof row, "%s,2020-01-01,1", right[i]);
+        accepts(plain, row, "2020");
+    }
 }
 
 // A point divides thousands there: 15.000 may not become 15.
@@ -532,6 +566,8 @@ int main(void)
         cmocka_unit_test(last_day_comes_from_a_column_of_its_own),
         cmocka_unit_test(numbers_are_exact_and_whole),
         cmocka_unit_test(listed_texts_mean_unknown),
+        cmocka_unit_test(a_number_that_is_listed_as_unknown_may_be_written_otherwise),
+        cmocka_unit_test(numbers_that_a_spreadsheet_rounded_are_neither_ids_nor_revisions),
         cmocka_unit_test(ids_lose_a_zero_fraction_and_blanks),
         cmocka_unit_test(with_decimal_commas_a_point_is_no_decimal_mark),
         cmocka_unit_test(measures_count_rows_and_meet_conditions),
