@@ -3,9 +3,17 @@
 // In order of execution: sort what is pending; merge it with the differences that are there, cells
 // first, then spans; of each entry that changes on the way, take the digest of what it said off
 // the sum and put that of what it says now on.
+//
+//   changes     | group 0 1 2 ...    | ... 17 18 19    |     each core merges those of whole groups
+//   differences | of the same groups | of the same     |     to where they stand if nothing of the
+//   merged      |                 :  |            :    |     cores before falls away: then they are
+//   merged      |                 |            |             moved together
+//
+// Most of it is waiting for entries of the base, which lie all over the memory.
 #include "store/cells_group.h"
 
 #include "base/prefetch.h"
+#include "base/team.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,17 +21,23 @@
 
 // Changes ahead whose entries of the base are asked for: their lists, and then the entries.
 enum { LISTS_AHEAD = 24, ENTRIES_AHEAD = 12 };
+enum { CHANGES_LEAST = 1 << 11 }; // that a core is worth
 
+// What one core does. Groups and their digests are its own.
 struct gathering {
     struct cells_groups *groups;
     const struct texts *texts;
-    struct rollup_made now;
-    int32_t newest;        // day, before
-    const uint32_t *order; // pending changes, sorted
+    bool spans;
+    int32_t newest;         // day, before
+    struct rollup_made now; // what there was before is the first core's, with the others' added
+    const uint32_t *order;  // pending changes, sorted
     uint32_t count;
     uint32_t lists_asked; // changes
     uint32_t entries_asked;
-    bool spans;
+    const unsigned char *old; // differences
+    uint32_t old_count;
+    unsigned char *out;
+    uint32_t out_count;
     struct bytes piece;
     bool ok; // false: no memory for a piece
 };
@@ -250,23 +264,20 @@ static bool reserve_run(struct cells_run *run, size_t count, size_t stride)
     return run->data;
 }
 
-static bool merge_run(struct gathering *gathering, const struct cells_run *old,
-                      struct cells_run *out)
+static void merge_part(void *context, unsigned part)
 {
+    struct gathering *gathering = (struct gathering *)context + part;
     const struct cells_groups *groups = gathering->groups;
     uint32_t at = 0;
     uint32_t taken = 0;
     uint32_t count = 0;
 
-    if (!reserve_run(out, (size_t)old->count + gathering->count, groups->stride)) {
-        return false;
-    }
-    gathering->lists_asked = gathering->entries_asked = 0;
-    while (taken < old->count || at < gathering->count) {
-        struct cells_entry *to = (struct cells_entry *)(void *)(out->data + count * groups->stride);
+    while (taken < gathering->old_count || at < gathering->count) {
+        unsigned char *place = gathering->out + count * groups->stride;
+        struct cells_entry *to = (struct cells_entry *)(void *)place;
         const struct cells_entry *change = change_at(gathering, at);
         const struct cells_entry *from =
-            taken < old->count ? cells_entry_at(groups, old->data, taken) : NULL;
+            taken < gathering->old_count ? cells_entry_at(groups, gathering->old, taken) : NULL;
         int order = !from ? 1 : !change ? -1 : compare(gathering, from, change);
         if (order < 0) {
             memcpy(to, from, groups->stride);
@@ -276,7 +287,108 @@ static bool merge_run(struct gathering *gathering, const struct cells_run *old,
         taken += order <= 0;
         count += order < 0 || !is_nothing(groups, to);
     }
-    out->count = count;
+    gathering->out_count = count;
+}
+
+// ---- sharing out --------------------------------------------------------------------------
+
+// The first change from `at` on of another group than the one before it.
+static uint32_t first_of_group(const struct gathering *all, uint32_t at)
+{
+    while (at > 0 && at < all->count &&
+           pending_at(all, at)->group == pending_at(all, at - 1)->group) {
+        at++;
+    }
+    return at;
+}
+
+// The first difference that does not stand before the group of a change.
+static uint32_t find_difference(const struct gathering *all, uint32_t change)
+{
+    uint32_t first = 0;
+    uint32_t end = all->old_count;
+
+    while (change < all->count && first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (cells_entry_at(all->groups, all->old, middle)->group < pending_at(all, change)->group) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return change < all->count ? first : all->old_count;
+}
+
+// Of all changes and differences those of one core.
+static struct gathering share_of(const struct gathering *all, unsigned part, unsigned parts)
+{
+    size_t stride = all->groups->stride;
+    uint32_t from = first_of_group(all, (uint32_t)team_begin(all->count, part, parts));
+    uint32_t end = first_of_group(all, (uint32_t)team_begin(all->count, part + 1, parts));
+    uint32_t old_from = part > 0 ? find_difference(all, from) : 0;
+    uint32_t old_end = part + 1 < parts ? find_difference(all, end) : all->old_count;
+    struct gathering share = *all;
+
+    bytes_init(&share.piece);
+    share.order = all->order + from;
+    share.count = end - from;
+    share.old_count = old_end - old_from;
+    if (share.old_count > 0) {
+        share.old = all->old + old_from * stride;
+    }
+    share.out = all->out + ((size_t)from + old_from) * stride;
+    if (part > 0) { // its counts are how many more there are, or fewer, modulo 2^64
+        share.now = (struct rollup_made){
+            .days = {.first_day = all->now.days.first_day, .last_day = all->now.days.last_day}};
+    }
+    return share;
+}
+
+static void join(struct gathering *all, const struct gathering *share)
+{
+    size_t stride = all->groups->stride;
+    struct rollup_made *now = &all->now;
+
+    memmove(all->out + all->out_count * stride, share->out, share->out_count * stride);
+    all->out_count += share->out_count;
+    all->ok = all->ok && share->ok;
+    now->cells += share->now.cells;
+    now->spans += share->now.spans;
+    now->sums.cells = digest_add(now->sums.cells, share->now.sums.cells);
+    now->sums.spans = digest_add(now->sums.spans, share->now.sums.spans);
+    rollup_days_join(&now->days, &share->now.days);
+}
+
+// Requires: all->order and all->count are what is to be merged.
+static bool merge_run(struct gathering *all, const struct cells_run *old, struct cells_run *out)
+{
+    struct gathering share[TEAM_PARTS_MAX];
+    unsigned parts = team_parts(all->count, CHANGES_LEAST);
+
+    out->count = 0;
+    if (old->count == 0 && all->count == 0) { // there may be no memory to stand in
+        return true;
+    }
+    if (!reserve_run(out, (size_t)old->count + all->count, all->groups->stride)) {
+        return false;
+    }
+    all->old = old->data;
+    all->old_count = old->count;
+    all->out = out->data;
+    for (unsigned part = 0; part < parts; part++) {
+        share[part] = share_of(all, part, parts);
+    }
+    team_run(merge_part, share, parts);
+    all->now = share[0].now;
+    all->ok = share[0].ok;
+    all->out_count = share[0].out_count;
+    for (unsigned part = 1; part < parts; part++) {
+        join(all, &share[part]);
+    }
+    for (unsigned part = 0; part < parts; part++) {
+        bytes_done(&share[part].piece);
+    }
+    out->count = all->out_count;
     return true;
 }
 
@@ -302,16 +414,16 @@ static void swap(struct cells_run *one, struct cells_run *other)
     *other = was;
 }
 
-static bool merge_both(struct gathering *gathering, uint32_t *order)
+static bool merge_both(struct gathering *all, uint32_t *order)
 {
-    struct cells_groups *groups = gathering->groups;
+    struct cells_groups *groups = all->groups;
 
-    gathering->order = order;
-    gathering->count = groups->pending.count;
-    bool ok = merge_run(gathering, &groups->cells, &groups->spare_cells);
-    gathering->spans = true;
-    gathering->count = choose_spans(groups, order);
-    ok = ok && merge_run(gathering, &groups->spans, &groups->spare_spans) && gathering->ok;
+    all->order = order;
+    all->count = groups->pending.count;
+    bool ok = merge_run(all, &groups->cells, &groups->spare_cells) && all->ok;
+    all->spans = true;
+    all->count = choose_spans(groups, order);
+    ok = ok && merge_run(all, &groups->spans, &groups->spare_spans) && all->ok;
     if (ok) {
         swap(&groups->cells, &groups->spare_cells);
         swap(&groups->spans, &groups->spare_spans);
@@ -323,7 +435,7 @@ static bool merge_both(struct gathering *gathering, uint32_t *order)
 bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
                          struct rollup_made *now, struct tally_err *err)
 {
-    struct gathering gathering = {
+    struct gathering all = {
         .groups = groups, .texts = texts, .now = *now, .newest = now->days.last_day, .ok = true};
 
     if (!cells_groups_find_waiting(groups, err)) {
@@ -333,15 +445,13 @@ bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
     uint32_t *order = calloc(groups->pending.count + (size_t)1, sizeof *order);
 
     assert(!groups->moved);
-    bytes_init(&gathering.piece);
     if (end && order) {
         cells_sort_pending(groups, end, order);
     }
-    bool ok = end && order && merge_both(&gathering, order);
+    bool ok = end && order && merge_both(&all, order);
     if (ok) {
-        *now = gathering.now;
+        *now = all.now;
     }
-    bytes_done(&gathering.piece);
     free(end);
     free(order);
     return ok ||

@@ -1,12 +1,14 @@
 #include "store/cells_group.h"
 
 #include "base/prefetch.h"
+#include "base/team.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 64, GROUPS_FIRST = 64 };
+enum { PENDING_LEAST = 1 << 13 }; // that a core is worth when they are sorted
 
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err)
@@ -141,8 +143,31 @@ static void sort_by_days(const struct cells_groups *groups, uint32_t *order, uin
     }
 }
 
+struct sorting {
+    const struct cells_groups *groups;
+    const uint32_t *end;
+    uint32_t *order;
+    unsigned parts;
+};
+
+static void sort_part(void *context, unsigned part)
+{
+    const struct sorting *sorting = context;
+    uint32_t group = (uint32_t)team_begin(sorting->groups->count, part, sorting->parts);
+    uint32_t behind = (uint32_t)team_begin(sorting->groups->count, part + 1, sorting->parts);
+
+    for (; group < behind; group++) {
+        uint32_t first = group > 0 ? sorting->end[group - 1] : 0;
+        sort_by_days(sorting->groups, sorting->order + first, sorting->end[group] - first);
+    }
+}
+
 void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32_t *order)
 {
+    struct sorting sorting = {.groups = groups,
+                              .end = end,
+                              .order = order,
+                              .parts = team_parts(groups->pending.count, PENDING_LEAST)};
     uint32_t sum = 0;
 
     for (uint32_t i = 0; i < groups->pending.count; i++) {
@@ -156,9 +181,7 @@ void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32
     for (uint32_t i = 0; i < groups->pending.count; i++) {
         order[end[pending_at(groups, i)->group]++] = i;
     }
-    for (uint32_t group = 0, first = 0; group < groups->count; first = end[group++]) {
-        sort_by_days(groups, order + first, end[group] - first);
-    }
+    team_run(sort_part, &sorting, sorting.parts);
 }
 
 // ---- settling -----------------------------------------------------------------------------

@@ -71,7 +71,8 @@ bool patch_verify(const struct patch *patch, const struct rollup *base, struct t
 // ---- writing ------------------------------------------------------------------------------
 
 // Where the differences come from: one patch group after another, each one's oldest first. Numbers
-// of an entry stand in order of the columns, as two's complement.
+// of an entry stand in order of the columns, as two's complement; they are asked for on several
+// threads at once.
 struct patch_source {
     void *context;
     uint64_t all;

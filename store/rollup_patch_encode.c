@@ -4,14 +4,17 @@
 // each number at its place; the file.
 #include "store/rollup_patch.h"
 
+#include "base/team.h"
+
 #include <string.h>
+
+enum { NUMBERS_LEAST = 1 << 13 }; // that a core is worth
 
 // ---- columns ------------------------------------------------------------------------------
 
 struct columns {
     const struct patch_source *source;
     bool spans;
-    uint32_t measures;
     uint32_t count;
     uint32_t width[PATCH_COLUMNS_MAX];
     size_t at[PATCH_COLUMNS_MAX]; // where each column's numbers begin in the section
@@ -28,22 +31,52 @@ static uint32_t width_for(bits_u128 size)
     return width;
 }
 
-static void find_widths(struct columns *columns)
-{
-    bits_u128 number[PATCH_COLUMNS_MAX];
-    bits_u128 size[PATCH_COLUMNS_MAX] = {0}; // bits that any number has beside its sign
-    bits_u128 any[PATCH_COLUMNS_MAX] = {0};
+// What one core saw of each column.
+struct seen {
+    bits_u128 size[PATCH_COLUMNS_MAX]; // bits that any number has beside its sign
+    bits_u128 any[PATCH_COLUMNS_MAX];
+};
 
-    columns->count = (columns->spans ? 3 : 2) + 2 * columns->measures;
-    for (uint32_t i = 0; i < columns->source->count; i++) {
-        columns->source->numbers(columns->source->context, columns->spans, i, number);
+struct numbering {
+    const struct columns *columns;
+    struct seen seen[TEAM_PARTS_MAX];
+    unsigned char *data;
+    unsigned parts;
+};
+
+static uint32_t begin_of(const struct numbering *numbering, unsigned part)
+{
+    return (uint32_t)team_begin(numbering->columns->source->count, part, numbering->parts);
+}
+
+static void see_part(void *context, unsigned part)
+{
+    struct numbering *numbering = context;
+    const struct columns *columns = numbering->columns;
+    const struct patch_source *source = columns->source;
+    struct seen *seen = &numbering->seen[part];
+    bits_u128 number[PATCH_COLUMNS_MAX];
+
+    for (uint32_t i = begin_of(numbering, part); i < begin_of(numbering, part + 1); i++) {
+        source->numbers(source->context, columns->spans, i, number);
         for (uint32_t c = 0; c < columns->count; c++) {
-            size[c] |= number[c] ^ (bits_u128)((bytes_i128)number[c] >> 127);
-            any[c] |= number[c];
+            seen->size[c] |= number[c] ^ (bits_u128)((bytes_i128)number[c] >> 127);
+            seen->any[c] |= number[c];
         }
     }
+}
+
+static void find_widths(struct columns *columns, struct numbering *numbering)
+{
+    team_run(see_part, numbering, numbering->parts);
     for (uint32_t c = 0; c < columns->count; c++) {
-        columns->width[c] = any[c] ? width_for(size[c]) : 0;
+        bits_u128 size = 0;
+        bits_u128 any = 0;
+        for (unsigned part = 0; part < numbering->parts; part++) {
+            size |= numbering->seen[part].size[c];
+            any |= numbering->seen[part].any[c];
+        }
+        columns->width[c] = any ? width_for(size) : 0;
     }
 }
 
@@ -89,15 +122,18 @@ static void put_number(unsigned char *at, uint32_t width, bits_u128 number)
     }
 }
 
-static void put_numbers(const struct columns *columns, struct bytes *out)
+static void put_part(void *context, unsigned part)
 {
+    const struct numbering *numbering = context;
+    const struct columns *columns = numbering->columns;
+    const struct patch_source *source = columns->source;
     bits_u128 number[PATCH_COLUMNS_MAX];
 
-    for (uint32_t i = 0; i < columns->source->count; i++) {
-        columns->source->numbers(columns->source->context, columns->spans, i, number);
+    for (uint32_t i = begin_of(numbering, part); i < begin_of(numbering, part + 1); i++) {
+        source->numbers(source->context, columns->spans, i, number);
         for (uint32_t c = 0; c < columns->count; c++) {
             uint32_t width = columns->width[c];
-            put_number(out->data + columns->at[c] + (size_t)i * width, width, number[c]);
+            put_number(numbering->data + columns->at[c] + (size_t)i * width, width, number[c]);
         }
     }
 }
@@ -105,17 +141,20 @@ static void put_numbers(const struct columns *columns, struct bytes *out)
 static void put_entries(const struct patch_content *patch, bool spans, struct bytes *out)
 {
     const struct patch_source *source = spans ? &patch->spans : &patch->cells;
-    struct columns columns = {.source = source,
-                              .spans = spans,
-                              .measures = (uint32_t)patch->content->def->measures_count};
+    uint32_t measures = (uint32_t)patch->content->def->measures_count;
+    struct columns columns = {
+        .source = source, .spans = spans, .count = (spans ? 3 : 2) + 2 * measures};
+    struct numbering numbering = {.columns = &columns,
+                                  .parts = team_parts(source->count, NUMBERS_LEAST)};
 
     bytes_put_u64(out, source->all);
     bytes_put_u64(out, source->count);
     monotone_encode(out, source->starts, patch->changed_count + patch->fresh + 1);
-    find_widths(&columns);
+    find_widths(&columns, &numbering);
     put_heads(&columns, out);
     if (out->ok) {
-        put_numbers(&columns, out);
+        numbering.data = out->data;
+        team_run(put_part, &numbering, numbering.parts);
     }
 }
 

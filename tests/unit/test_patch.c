@@ -2,6 +2,7 @@
 #include "store/cells.h"
 #include "store/rollup_read.h"
 
+#include "tests/unit/one_core.h"
 #include "tests/unit/report_fixture.h"
 #include "tests/unit/rollup_look.h"
 
@@ -309,6 +310,66 @@ static void groups_come_and_go(void **state)
     desk_close(&desk);
 }
 
+// One incident of many, as it stands in one round. Some are back in the fourth where they were in
+// the first, so that differences which other cores wrote before them fall away.
+static void put_in_round(struct desk *desk, int i, int round)
+{
+    char id[16];
+    char country[16];
+    int moved = round == 4 && i % 3 ? 1 : round;
+
+    snprintf(id, sizeof id, "%d", i);
+    snprintf(country, sizeof country, "%d", (i * 31 + (i % 5 == 0 ? moved * 7 : 0)) % 200);
+    if (round > 1 && (i + round) % 17 == 0) {
+        withdraw(desk, id);
+    } else {
+        put(desk, id, 1 + (i * 7919 + moved) % 18, i % 4 == 0 ? 1 + moved % 3 : 0, country,
+            i % 9 ? i * moved : FIXTURE_UNKNOWN);
+    }
+}
+
+// So many changes that several cores gather them.
+static void any_number_of_cores_writes_the_same_patch(void **state)
+{
+    enum { COUNT = 9000, ROUNDS = 5 };
+    struct desk desk;
+
+    (void)state;
+    desk_open(&desk, 1);
+    some_incidents(&desk);
+    for (int i = 0; i < COUNT; i++) {
+        put_in_round(&desk, i, 1);
+    }
+    publish_base(&desk);
+    struct cells *alone = cells_open(&desk.fixture.state, &desk.fixture.def, &desk.fixture.err);
+    struct bytes base = encode(&desk, alone);
+    cells_set_base(alone);
+    bytes_done(&base);
+    for (int round = 2; round <= ROUNDS; round++) {
+        struct rollup_source source;
+        struct bytes patch;
+        bool possible;
+        desk.generation++;
+        for (int i = 0; i < COUNT; i++) {
+            put_in_round(&desk, i, round);
+        }
+        assert_true(publish_patch(&desk));
+        is_the_sum(&desk);
+        bytes_init(&patch);
+        struct cells_provenance provenance = provenance_of(&desk, &source);
+        cpu_set_t all = use_one_core();
+        assert_true(cells_encode_patch(alone, &desk.fixture.state, &provenance, &patch, &possible,
+                                       &desk.fixture.err) &&
+                    possible);
+        use_cores(all);
+        assert_int_equal(patch.count, desk.patch.count);
+        assert_memory_equal(patch.data, desk.patch.data, patch.count);
+        bytes_done(&patch);
+    }
+    cells_close(alone);
+    desk_close(&desk);
+}
+
 static void correction_that_is_taken_back_leaves_an_empty_patch(void **state)
 {
     struct desk desk;
@@ -495,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patch_that_changes_nothing_adds_nothing),
         cmocka_unit_test(groups_come_and_go),
+        cmocka_unit_test(any_number_of_cores_writes_the_same_patch),
         cmocka_unit_test(correction_that_is_taken_back_leaves_an_empty_patch),
         cmocka_unit_test(first_day_that_is_gone_asks_for_a_new_base),
         cmocka_unit_test(any_history_adds_up),
