@@ -22,8 +22,8 @@ struct cells {
     struct rollup_def def;
     struct shape_map *map; // by shape of the state
     size_t maps_count;
-    struct shape_map names; // of what cells_names says, in place of a shape
-    struct cells_verdicts verdicts;
+    struct shape_map names;                         // of what cells_names says, in place of a shape
+    struct cells_verdicts verdicts[TEAM_PARTS_MAX]; // by core
     struct cells_groups groups;
     struct cells_base base;
 };
@@ -129,21 +129,14 @@ bool cells_match(const struct cells *cells, const struct state *state,
     return true;
 }
 
-// As cells_match, with what the cells know of shapes and filters growing along.
-static bool match(struct cells *cells, const struct state *state, const struct incident *incident,
-                  uint32_t *out_codes, bool *out_in, struct tally_err *err)
-{
-    return cells_know_shapes(cells, state, err) &&
-           cells_match(cells, state, &cells->verdicts, incident, out_codes, out_in, err);
-}
-
 bool cells_matches(struct cells *cells, const struct state *state, const struct incident *incident,
                    uint32_t *out_codes, struct tally_err *err)
 {
     bool in = false;
 
     err->code = TALLY_OK;
-    return match(cells, state, incident, out_codes, &in, err) && in;
+    return cells_know_shapes(cells, state, err) &&
+           cells_match(cells, state, &cells->verdicts[0], incident, out_codes, &in, err) && in;
 }
 
 void cells_change_of(const struct cells *cells, const struct state *state,
@@ -168,22 +161,39 @@ const int *cells_measures_of(const struct cells *cells, uint32_t shape)
     return cells->map[shape].measure;
 }
 
-static bool on_change(void *context, const struct state *state, const struct incident *incident,
-                      int sign, struct tally_err *err)
+static bool note(struct cells *cells, const struct state *state, const struct incident *incident,
+                 int sign, unsigned core, struct tally_err *err)
 {
-    struct cells *cells = context;
     uint32_t codes[ROLLUP_DIMS_MAX];
     struct cells_change change;
     bool in;
 
-    if (!match(cells, state, incident, codes, &in, err)) {
+    if (!cells_match(cells, state, &cells->verdicts[core], incident, codes, &in, err)) {
         return false;
     }
     if (!in) {
         return true;
     }
     cells_change_of(cells, state, incident, sign, &change);
-    return cells_groups_change(&cells->groups, codes, &change, err);
+    return cells_groups_note(&cells->groups, core, codes, &change, err);
+}
+
+static bool on_change(void *context, const struct state *state, const struct incident *incident,
+                      int sign, unsigned core, struct tally_err *err)
+{
+    struct cells *cells = context;
+
+    return core == STATE_ALONE
+               ? cells_know_shapes(cells, state, err) && cells_groups_limit(&cells->groups, err) &&
+                     note(cells, state, incident, sign, 0, err)
+               : note(cells, state, incident, sign, core, err);
+}
+
+static bool on_cores_begin(void *context, const struct state *state, struct tally_err *err)
+{
+    struct cells *cells = context;
+
+    return cells_know_shapes(cells, state, err) && cells_groups_limit(&cells->groups, err);
 }
 
 // ---- sums from elsewhere --------------------------------------------------------------------
@@ -257,7 +267,7 @@ bool cells_passes(struct cells *cells, const struct state *state, uint32_t feed,
 
     for (size_t i = 0; in && i < def->filters_count; i++) {
         uint32_t code = map->filter[i] == SOURCE_FEED ? feed : codes[map->filter[i]];
-        if (!ask_filter(def, state, i, code, &cells->verdicts, &in, err)) {
+        if (!ask_filter(def, state, i, code, &cells->verdicts[0], &in, err)) {
             return false;
         }
     }
@@ -323,7 +333,9 @@ void cells_close(struct cells *cells)
     if (!cells) {
         return;
     }
-    cells_verdicts_done(&cells->verdicts);
+    for (unsigned core = 0; core < TEAM_PARTS_MAX; core++) {
+        cells_verdicts_done(&cells->verdicts[core]);
+    }
     for (size_t i = 0; i < ROLLUP_DIMS_MAX; i++) {
         free(cells->base.texts[i]);
     }
@@ -351,7 +363,10 @@ bool cells_begin_anew(struct cells *cells, struct state *state, struct tally_err
 
 bool cells_take_in(struct cells *cells, struct state *state, struct tally_err *err)
 {
-    return cells_fill(cells, state, err) && state_observe(state, on_change, cells, err);
+    static const struct state_observer observer = {.on_change = on_change,
+                                                   .on_cores_begin = on_cores_begin};
+
+    return cells_fill(cells, state, err) && state_observe(state, &observer, cells, err);
 }
 
 struct cells_groups *cells_groups(struct cells *cells)
@@ -373,7 +388,5 @@ bool cells_can_patch(const struct cells *cells)
 {
     const struct cells_groups *groups = &cells->groups;
 
-    return cells->base.ready && !groups->moved &&
-           (uint64_t)groups->pending.count + groups->cells.count + groups->spans.count <=
-               CHANGES_MAX;
+    return cells->base.ready && !groups->moved && cells_groups_changes(groups) <= CHANGES_MAX;
 }

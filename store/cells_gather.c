@@ -13,7 +13,6 @@
 #include "store/cells_group.h"
 
 #include "base/prefetch.h"
-#include "base/team.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -438,7 +437,7 @@ bool cells_groups_gather(struct cells_groups *groups, const struct texts *texts,
     struct gathering all = {
         .groups = groups, .texts = texts, .now = *now, .newest = now->days.last_day, .ok = true};
 
-    if (!cells_groups_find_waiting(groups, err)) {
+    if (!cells_groups_find_noted(groups, err)) {
         return false;
     }
     uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);

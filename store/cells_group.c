@@ -1,14 +1,13 @@
 #include "store/cells_group.h"
 
 #include "base/prefetch.h"
-#include "base/team.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SUM_BYTES = 16, RUN_FIRST = 256, PENDING_MIN = 1 << 16, FEW = 64, GROUPS_FIRST = 64 };
-enum { PENDING_LEAST = 1 << 13 }; // that a core is worth when they are sorted
+enum { SORTED_LEAST = 1 << 13 }; // changes that a core is worth
 
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err)
@@ -25,6 +24,10 @@ void cells_groups_done(struct cells_groups *groups)
     for (uint32_t i = 0; i < groups->count; i++) {
         free(groups->group[i].cells.data);
         free(groups->group[i].spans.data);
+    }
+    for (unsigned core = 0; core < TEAM_PARTS_MAX; core++) {
+        free(groups->noted[core].changes.data);
+        free(groups->noted[core].codes);
     }
     free(groups->pending.data);
     free(groups->cells.data);
@@ -167,7 +170,7 @@ void cells_sort_pending(const struct cells_groups *groups, uint32_t *end, uint32
     struct sorting sorting = {.groups = groups,
                               .end = end,
                               .order = order,
-                              .parts = team_parts(groups->pending.count, PENDING_LEAST)};
+                              .parts = team_parts(groups->pending.count, SORTED_LEAST)};
     uint32_t sum = 0;
 
     for (uint32_t i = 0; i < groups->pending.count; i++) {
@@ -388,7 +391,7 @@ static bool settle_pending(struct cells_groups *groups, const uint32_t *end, con
 
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err)
 {
-    if (!cells_groups_find_waiting(groups, err)) {
+    if (!cells_groups_find_noted(groups, err)) {
         return false;
     }
     uint32_t *end = calloc(groups->count + (size_t)1, sizeof *end);
@@ -408,24 +411,38 @@ bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err)
     return ok;
 }
 
-static bool reserve_pending(struct cells_groups *groups, struct tally_err *err)
+bool cells_run_reserve(const struct cells_groups *groups, struct cells_run *run, size_t more,
+                       struct tally_err *err)
 {
-    struct cells_run *pending = &groups->pending;
+    size_t capacity = run->capacity ? run->capacity : RUN_FIRST;
 
-    if (pending->count < pending->capacity) {
+    if (more <= run->capacity - run->count) {
         return true;
     }
-    if (pending->count >= PENDING_MIN && pending->count >= groups->entries / 4) {
-        return cells_groups_settle(groups, err);
+    while (capacity < run->count + more) {
+        capacity *= 2;
     }
-    uint32_t capacity = pending->capacity ? pending->capacity * 2 : RUN_FIRST;
-    unsigned char *data = realloc(pending->data, capacity * groups->stride);
+    unsigned char *data =
+        capacity <= UINT32_MAX ? realloc(run->data, capacity * groups->stride) : NULL;
     if (!data) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for day cells");
     }
-    pending->data = data;
-    pending->capacity = capacity;
+    run->data = data;
+    run->capacity = (uint32_t)capacity;
     return true;
+}
+
+uint64_t cells_groups_changes(const struct cells_groups *groups)
+{
+    return cells_groups_noted(groups) + groups->pending.count + groups->cells.count +
+           groups->spans.count;
+}
+
+bool cells_groups_limit(struct cells_groups *groups, struct tally_err *err)
+{
+    uint64_t count = cells_groups_noted(groups) + groups->pending.count;
+
+    return count < PENDING_MIN || count < groups->entries / 4 || cells_groups_settle(groups, err);
 }
 
 // ---- groups -------------------------------------------------------------------------------
@@ -469,42 +486,12 @@ bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint3
     return find_by(groups, codes, cells_keys_prefetch(&groups->keys, codes), out_group, err);
 }
 
-// An incident more or less.
-static void count_change(struct cells_group *group, uint32_t incidents)
-{
-    assert((int32_t)incidents > 0 || group->incidents > 0);
-    group->incidents += (uint64_t)(int64_t)(int32_t)incidents;
-}
+// ---- changes ------------------------------------------------------------------------------
 
-bool cells_groups_find_waiting(struct cells_groups *groups, struct tally_err *err)
+void cells_run_put(const struct cells_groups *groups, struct cells_run *run, uint32_t group,
+                   const struct cells_change *change)
 {
-    uint32_t count = groups->waiting_count;
-    uint32_t first = groups->pending.count - count;
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        uint32_t number = cells_keys_prefetch_codes(&groups->keys, groups->waiting[i].hash);
-        if (number < groups->count) {
-            prefetch_to_write(&groups->group[number].incidents);
-        }
-    }
-    for (i = 0; i < count; i++) {
-        const struct cells_waiting *waiting = &groups->waiting[i];
-        struct cells_entry *entry = entry_at(groups, groups->pending.data, first + i);
-        if (!find_by(groups, waiting->codes, waiting->hash, &entry->group, err)) {
-            break;
-        }
-        count_change(&groups->group[entry->group], entry->incidents);
-    }
-    groups->waiting_count = count - i;
-    memmove(groups->waiting, groups->waiting + i, (count - i) * sizeof *groups->waiting);
-    return i == count;
-}
-
-static void put_pending(struct cells_groups *groups, uint32_t group,
-                        const struct cells_change *change)
-{
-    struct cells_entry *entry = entry_at(groups, groups->pending.data, groups->pending.count++);
+    struct cells_entry *entry = entry_at(groups, run->data, run->count++);
 
     memset(entry + 1, 0, groups->stride - sizeof *entry);
     *entry = (struct cells_entry){.first_day = change->first_day,
@@ -523,26 +510,13 @@ static void put_pending(struct cells_groups *groups, uint32_t group,
 bool cells_groups_put(struct cells_groups *groups, uint32_t group,
                       const struct cells_change *change, struct tally_err *err)
 {
-    assert(groups->waiting_count == 0);
-    if (!reserve_pending(groups, err)) {
+    assert(cells_groups_noted(groups) == 0);
+    if (!cells_groups_limit(groups, err) || !cells_run_reserve(groups, &groups->pending, 1, err)) {
         return false;
     }
-    count_change(&groups->group[group], (uint32_t)change->sign);
-    put_pending(groups, group, change);
-    return true;
-}
-
-bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
-                         const struct cells_change *change, struct tally_err *err)
-{
-    if ((groups->waiting_count == CELLS_WAITING_MAX && !cells_groups_find_waiting(groups, err)) ||
-        !reserve_pending(groups, err)) {
-        return false;
-    }
-    struct cells_waiting *waiting = &groups->waiting[groups->waiting_count++];
-    waiting->hash = cells_keys_prefetch(&groups->keys, codes);
-    memcpy(waiting->codes, codes, groups->keys.dims_count * sizeof *codes);
-    put_pending(groups, 0, change);
+    assert(change->sign > 0 || groups->group[group].incidents > 0);
+    groups->group[group].incidents += (uint64_t)(int64_t)change->sign;
+    cells_run_put(groups, &groups->pending, group, change);
     return true;
 }
 
@@ -551,8 +525,9 @@ bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
 {
     uint32_t group;
 
-    if (!cells_groups_find_waiting(groups, err) || !cells_groups_find(groups, codes, &group, err) ||
-        !reserve_pending(groups, err)) {
+    if (!cells_groups_find_noted(groups, err) || !cells_groups_limit(groups, err) ||
+        !cells_groups_find(groups, codes, &group, err) ||
+        !cells_run_reserve(groups, &groups->pending, 1, err)) {
         return false;
     }
     struct cells_entry *to = entry_at(groups, groups->pending.data, groups->pending.count++);

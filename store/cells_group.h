@@ -2,17 +2,17 @@
 //
 //   codes of the dimension values --hash--> group { cells by day, spans by (first, last) }
 //
-//   changes, as they come --> pending --settle--> lists of the groups: all that counts
-//                                     \-gather--> differences: what changed since the base file
+//   changes, noted by each core --> pending --settle--> lists of the groups: all that counts
+//   as they come                          \-gather--> differences: what changed since the base file
 //
-// A change costs finding its group and a few words at the end of what is pending. The last changes
-// wait for their groups, so that the memory of many is asked for before one is looked at. Lists are
-// what the base file of the rollup says. While it stands, pending changes are gathered into
-// differences, sorted by group and day, which are what the patch says: that costs what changed.
-// When the base is to be written anew, or much has changed, differences and changes are settled:
-// merged into the lists, each of which is walked once.
+// A change costs a few words at the end of what its core noted. All that was noted gets its groups
+// at once, on all cores, and is pending then. Lists are what the base file of the rollup says.
+// While it stands, pending changes are gathered into differences, sorted by group and day, which
+// are what the patch says: that costs what changed. When the base is to be written anew, or much
+// has changed, differences and changes are settled: merged into the lists, each of which is walked
+// once.
 //
-//   what counts = lists + differences + pending
+//   what counts = lists + differences + pending + noted
 //
 // Differences and changes are entries of one kind, of a stride that depends on the number of
 // measures:
@@ -32,6 +32,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/team.h"
 #include "store/cells.h"
 #include "store/cells_keys.h"
 #include "store/rollup_def.h"
@@ -69,12 +70,11 @@ struct cells_run {
 
 #define CELLS_NO_BASE UINT32_MAX
 
-enum { CELLS_WAITING_MAX = 64 };
-
-// A pending change whose group is not looked up yet.
-struct cells_waiting {
-    uint64_t hash;
-    uint32_t codes[ROLLUP_DIMS_MAX];
+// What one core noted: changes whose groups are not looked up yet.
+struct cells_noted {
+    struct cells_run changes;
+    uint32_t *codes; // of the group of each: [codes_capacity][dims]
+    uint32_t codes_capacity;
 };
 
 struct cells_group {
@@ -88,10 +88,9 @@ struct cells_group {
 
 struct cells_groups {
     size_t measures_count;
-    size_t stride;                                   // bytes an entry
-    struct cells_run pending;                        // a cell, and a span where it lasts
-    struct cells_waiting waiting[CELLS_WAITING_MAX]; // of the last of them
-    uint32_t waiting_count;
+    size_t stride;                            // bytes an entry
+    struct cells_noted noted[TEAM_PARTS_MAX]; // by core
+    struct cells_run pending;                 // a cell, and a span where it lasts
     struct cells_run cells; // differences, sorted by group and days, none of them nothing
     struct cells_run spans;
     struct cells_run spare_cells; // memory of the differences before the last gathering
@@ -115,9 +114,15 @@ struct cells_change {
 bool cells_groups_init(struct cells_groups *groups, size_t dims_count, size_t measures_count,
                        struct tally_err *err);
 void cells_groups_done(struct cells_groups *groups);
-bool cells_groups_change(struct cells_groups *groups, const uint32_t *codes,
-                         const struct cells_change *change, struct tally_err *err);
-// The same for a group that is known. Requires: no other change waits for its group.
+// Cores of different numbers may note changes at once; nothing else is done meanwhile.
+bool cells_groups_note(struct cells_groups *groups, unsigned core, const uint32_t *codes,
+                       const struct cells_change *change, struct tally_err *err);
+uint64_t cells_groups_noted(const struct cells_groups *groups); // how many
+// How many are noted, pending, or differences.
+uint64_t cells_groups_changes(const struct cells_groups *groups);
+// Where what is noted and pending takes more memory than it should: settles.
+bool cells_groups_limit(struct cells_groups *groups, struct tally_err *err);
+// A change of a group that is known. Requires: nothing is noted.
 bool cells_groups_put(struct cells_groups *groups, uint32_t group,
                       const struct cells_change *change, struct tally_err *err);
 // Sums of many incidents instead of one. Requires: what entry->incidents says fits an entry.
@@ -126,9 +131,9 @@ bool cells_groups_add(struct cells_groups *groups, const uint32_t *codes,
 // The group of these codes, added when new.
 bool cells_groups_find(struct cells_groups *groups, const uint32_t *codes, uint32_t *out_group,
                        struct tally_err *err);
-// The groups of changes that wait for them: before groups are read or put to. After a failure (no
-// memory) it can be tried again.
-bool cells_groups_find_waiting(struct cells_groups *groups, struct tally_err *err);
+// What was noted gets its groups, and is pending then: before groups are read or put to. After a
+// failure (no memory) it can be tried again. Threads: shared out.
+bool cells_groups_find_noted(struct cells_groups *groups, struct tally_err *err);
 // Merges differences and what is pending into the lists: before those are read. After a failure it
 // can be tried again. Errors: TALLY_NO_MEMORY; TALLY_LIMIT: an entry of more than INCIDENTS_MAX.
 bool cells_groups_settle(struct cells_groups *groups, struct tally_err *err);
@@ -186,6 +191,12 @@ bool cells_list_find(const struct cells_columns *columns, uint32_t guess, int32_
 
 // < 0: a stands before b.
 int cells_compare_days(int32_t a_first, int32_t a_last, int32_t b_first, int32_t b_last);
+// Room for `more` entries. Errors: TALLY_NO_MEMORY.
+bool cells_run_reserve(const struct cells_groups *groups, struct cells_run *run, size_t more,
+                       struct tally_err *err);
+// At the end of a run that has room.
+void cells_run_put(const struct cells_groups *groups, struct cells_run *run, uint32_t group,
+                   const struct cells_change *change);
 // Adds what `from` counts; all modulo 2^32 and 2^128.
 void cells_entry_add(const struct cells_groups *groups, struct cells_entry *to,
                      const struct cells_entry *from);

@@ -103,15 +103,13 @@ uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *code
     return hash;
 }
 
-uint32_t cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash)
+void cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash)
 {
     uint64_t slot = keys->slot[first_slot(keys, hash)];
-    uint32_t number = (uint32_t)slot - 1;
 
     if (slot != 0) {
-        prefetch_to_read(cells_keys_codes(keys, number));
+        prefetch_to_read(cells_keys_codes(keys, (uint32_t)slot - 1));
     }
-    return number;
 }
 
 bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *out_number,
@@ -120,8 +118,7 @@ bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *o
     return cells_keys_find_by(keys, codes, hash_of(keys, codes), out_number, err);
 }
 
-bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
-                        uint32_t *out_number, struct tally_err *err)
+uint32_t cells_keys_look_up(const struct cells_keys *keys, const uint32_t *codes, uint64_t hash)
 {
     uint64_t want = slot_of(hash, 0) >> NUMBER_BITS;
 
@@ -129,9 +126,18 @@ bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t
          at = (at + 1) & (keys->slots - 1)) {
         uint32_t number = (uint32_t)keys->slot[at] - 1;
         if (keys->slot[at] >> NUMBER_BITS == want && equals(keys, number, codes)) {
-            *out_number = number;
-            return true;
+            return number;
         }
+    }
+    return CELLS_NO_KEY;
+}
+
+bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
+                        uint32_t *out_number, struct tally_err *err)
+{
+    *out_number = cells_keys_look_up(keys, codes, hash);
+    if (*out_number != CELLS_NO_KEY) {
+        return true;
     }
     if (!reserve(keys, err)) {
         return false;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CELLS_NO_KEY UINT32_MAX
+
 struct cells_keys {
     size_t dims_count;
     uint32_t *codes; // [count][dims_count]
@@ -30,10 +32,11 @@ bool cells_keys_find(struct cells_keys *keys, const uint32_t *codes, uint32_t *o
 
 // The same in steps, for who looks up many: asks for the slot some of them ahead.
 uint64_t cells_keys_prefetch(const struct cells_keys *keys, const uint32_t *codes);
-// When that had time to come: asks for the codes that are most likely these. Returns their number;
-// UINT32_MAX: there are none.
-uint32_t cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash);
-// `hash`: what prefetch gave for these codes.
+// When that had time to come: asks for the codes that are most likely these.
+void cells_keys_prefetch_codes(const struct cells_keys *keys, uint64_t hash);
+// `hash`: what prefetch gave for these codes. The number of them; CELLS_NO_KEY: they are not there.
+uint32_t cells_keys_look_up(const struct cells_keys *keys, const uint32_t *codes, uint64_t hash);
+// As cells_keys_find.
 bool cells_keys_find_by(struct cells_keys *keys, const uint32_t *codes, uint64_t hash,
                         uint32_t *out_number, struct tally_err *err);
 

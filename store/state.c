@@ -52,18 +52,18 @@ void state_keep_origins(struct state *state)
     state->keeps_origins = true;
 }
 
-bool state_observe(struct state *state, state_on_change *on_change, void *context,
+bool state_observe(struct state *state, const struct state_observer *observer, void *context,
                    struct tally_err *err)
 {
-    struct state_observer *observer =
-        realloc(state->observer, (state->observers_count + 1) * sizeof *observer);
+    struct state_observer *grown =
+        realloc(state->observer, (state->observers_count + 1) * sizeof *grown);
 
-    if (!observer) {
+    if (!grown) {
         return err_set(err, TALLY_NO_MEMORY, "no memory for an observer");
     }
-    state->observer = observer;
-    observer[state->observers_count++] =
-        (struct state_observer){.on_change = on_change, .context = context};
+    state->observer = grown;
+    grown[state->observers_count] = *observer;
+    grown[state->observers_count++].context = context;
     return true;
 }
 
@@ -407,11 +407,26 @@ void state_next_mark(struct state *state)
 }
 
 bool state_notify(const struct state *state, const struct incident *incident, int sign,
-                  struct tally_err *err)
+                  unsigned core, struct tally_err *err)
 {
     for (size_t i = 0; i < state->observers_count; i++) {
         const struct state_observer *observer = &state->observer[i];
-        if (!observer->on_change(observer->context, state, incident, sign, err)) {
+        if (!observer->on_change(observer->context, state, incident, sign, core, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool state_notify_begin(const struct state *state, bool *out_alone, struct tally_err *err)
+{
+    *out_alone = false;
+    for (size_t i = 0; i < state->observers_count; i++) {
+        *out_alone = *out_alone || !state->observer[i].on_cores_begin;
+    }
+    for (size_t i = 0; !*out_alone && i < state->observers_count; i++) {
+        const struct state_observer *observer = &state->observer[i];
+        if (!observer->on_cores_begin(observer->context, state, err)) {
             return false;
         }
     }

@@ -23,6 +23,7 @@
 #include "store/shape.h"
 #include "store/texts.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,12 +57,18 @@ struct state_feed {
 
 struct state;
 
-// Called when an incident starts (+1) or stops (-1) counting as it now stands.
+// Called when an incident starts (+1) or stops (-1) counting as it now stands. `core`: which of the
+// cores that tell it, below TEAM_PARTS_MAX; STATE_ALONE: no other one does.
+#define STATE_ALONE UINT_MAX
 typedef bool state_on_change(void *context, const struct state *state,
-                             const struct incident *incident, int sign, struct tally_err *err);
+                             const struct incident *incident, int sign, unsigned core,
+                             struct tally_err *err);
 struct state_observer {
     state_on_change *on_change;
-    void *context;
+    // Before several cores tell it of some rows, in no order of theirs but that of each incident.
+    // NULL: it is told by one alone.
+    bool (*on_cores_begin)(void *context, const struct state *state, struct tally_err *err);
+    void *context; // for state_observe to set
 };
 
 struct state {
@@ -93,11 +100,13 @@ bool state_init(struct state *state, struct tally_err *err);
 // From now on each incident remembers which row said it. Requires: there is none yet.
 void state_keep_origins(struct state *state);
 void state_done(struct state *state);
-bool state_observe(struct state *state, state_on_change *on_change, void *context,
+bool state_observe(struct state *state, const struct state_observer *observer, void *context,
                    struct tally_err *err);
 // Tells all of them; for state_apply.c and state_forget.c.
 bool state_notify(const struct state *state, const struct incident *incident, int sign,
-                  struct tally_err *err);
+                  unsigned core, struct tally_err *err);
+// Before they are told by several cores. *out_alone: one of them cannot be.
+bool state_notify_begin(const struct state *state, bool *out_alone, struct tally_err *err);
 void state_unobserve(struct state *state, const void *context); // absent is fine
 
 // Index of a feed or a shape, added when new.
@@ -190,8 +199,8 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
                  struct batch_counts *counts, struct tally_err *err);
 
 // The same of many rows. The rows of each id are applied one after the other, and nothing depends
-// on those of other ids: so rows go in lanes by the part that they are of, and where nobody
-// observes, whichever core is free takes the next lane.
+// on those of other ids: so rows go in lanes by the part that they are of, and whichever core is
+// free takes the next lane, where all who observe can be told by several.
 //
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     by order of the batch
 //   slice   lane 0: rows of parts 0-127 | lane 1: rows of parts 128-255     and behind the first
@@ -230,6 +239,7 @@ struct state_applying {
     unsigned cores;   // at most so many
     atomic_uint next; // lane that nobody has taken
     struct state_applied {
+        unsigned core; // for who observes
         struct batch_counts counts;
         uint64_t rows; // so far
         bool failed;

@@ -86,6 +86,12 @@ static bool equals(const struct state *state, const struct incident *incident,
     return equal;
 }
 
+static bool tell(const struct state *state, const struct incident *incident, int sign,
+                 struct state_applied *applied)
+{
+    return state_notify(state, incident, sign, applied->core, &applied->err);
+}
+
 // Whether a row is newer than what is kept, or says something else at the same revision.
 enum verdict { OLDER, SAME, CHANGED };
 
@@ -116,8 +122,10 @@ static enum verdict judge(const struct state *state, const struct incident *inci
 
 static bool put_again(struct state *state, struct incident *incident,
                       const struct state_batch *batch, const struct state_row *row,
-                      struct batch_counts *counts, struct tally_err *err)
+                      struct state_applied *applied)
 {
+    struct batch_counts *counts = &applied->counts;
+
     switch (judge(state, incident, batch, row, counts)) {
     case OLDER:
         counts->older++;
@@ -133,27 +141,27 @@ static bool put_again(struct state *state, struct incident *incident,
     }
     if (incident_is_live(incident)) {
         counts->revised++;
-        if (!state_notify(state, incident, -1, err)) {
+        if (!tell(state, incident, -1, applied)) {
             return false;
         }
     } else {
         counts->added++; // it is back
     }
     write_incident(state, incident, batch, row, 0);
-    return state_notify(state, incident, 1, err);
+    return tell(state, incident, 1, applied);
 }
 
 static bool apply_put(struct state *state, const struct state_batch *batch,
-                      const struct state_row *row, struct batch_counts *counts,
-                      struct tally_err *err)
+                      const struct state_row *row, struct state_applied *applied)
 {
     struct incident *incident = find(state, batch, row);
 
     if (incident) {
-        return put_again(state, incident, batch, row, counts, err);
+        return put_again(state, incident, batch, row, applied);
     }
-    counts->added++;
-    return insert(state, batch, row, 0, &incident, err) && state_notify(state, incident, 1, err);
+    applied->counts.added++;
+    return insert(state, batch, row, 0, &incident, &applied->err) &&
+           tell(state, incident, 1, applied);
 }
 
 // Withdrawn at a revision: kept as a mark that only a newer version passes.
@@ -170,9 +178,9 @@ static bool bury(struct state *state, struct incident *incident, const struct st
 }
 
 static bool apply_withdraw(struct state *state, const struct state_batch *batch,
-                           const struct state_row *row, struct batch_counts *counts,
-                           struct tally_err *err)
+                           const struct state_row *row, struct state_applied *applied)
 {
+    struct batch_counts *counts = &applied->counts;
     struct incident *incident = find(state, batch, row);
     bool marked = row->revision_kind != REVISION_NONE;
 
@@ -186,14 +194,14 @@ static bool apply_withdraw(struct state *state, const struct state_batch *batch,
     }
     if (!incident || !incident_is_live(incident)) {
         counts->unchanged++;
-        return !marked || bury(state, incident, batch, row, err);
+        return !marked || bury(state, incident, batch, row, &applied->err);
     }
     counts->withdrawn++;
-    if (!state_notify(state, incident, -1, err)) {
+    if (!tell(state, incident, -1, applied)) {
         return false;
     }
     if (marked) {
-        return bury(state, incident, batch, row, err);
+        return bury(state, incident, batch, row, &applied->err);
     }
     incident_set_flags(incident, incident_flags(incident) | INCIDENT_WITHDRAWN);
     incident_set_seen(incident, state->mark);
@@ -201,14 +209,13 @@ static bool apply_withdraw(struct state *state, const struct state_batch *batch,
 }
 
 static bool apply_row(struct state *state, const struct state_batch *batch,
-                      const struct state_row *row, struct batch_counts *counts,
-                      struct tally_err *err)
+                      const struct state_row *row, struct state_applied *applied)
 {
     switch (row->op) {
     case ROWS_PUT:
-        return apply_put(state, batch, row, counts, err);
+        return apply_put(state, batch, row, applied);
     case ROWS_WITHDRAW:
-        return apply_withdraw(state, batch, row, counts, err);
+        return apply_withdraw(state, batch, row, applied);
     default:
         return true;
     }
@@ -246,13 +253,16 @@ bool state_apply(struct state *state, const struct state_batch *batch, const str
                  struct batch_counts *counts, struct tally_err *err)
 {
     struct incidents_need need = need_of(row, state->shape[batch->shape]->dims_count);
-    struct batch_counts more = {0};
+    struct state_applied applied = {.core = STATE_ALONE};
 
     if (!incidents_fit(incidents_of(state, batch), &need, err)) {
         return false;
     }
-    bool ok = apply_row(state, batch, row, &more, err);
-    add_counts(state, batch, &more, counts);
+    bool ok = apply_row(state, batch, row, &applied);
+    add_counts(state, batch, &applied.counts, counts);
+    if (!ok) {
+        *err = applied.err;
+    }
     return ok;
 }
 
@@ -320,7 +330,7 @@ static bool apply_lane(const struct state_applying *applying, const struct state
     prefetch_first(applying, applied, row, slice->count[lane]);
     for (uint32_t left = slice->count[lane]; left > 0; left--, row++) {
         prefetch(applying, applied, row, left);
-        if (!apply_row(applying->state, applying->batch, row, &applied->counts, &applied->err)) {
+        if (!apply_row(applying->state, applying->batch, row, applied)) {
             return false;
         }
         applied->rows++;
@@ -368,17 +378,18 @@ bool state_rows_begin(struct state_applying *applying, struct state *state,
                       struct tally_err *err)
 {
     struct incidents *incidents = incidents_of(state, batch);
+    bool alone;
 
     assert(!rows->index_later || (rows->puts_only && state->observers_count == 0));
-    if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err)) {
+    if (!incidents_fit(incidents, &rows->need, err) || !reserve(incidents, rows, err) ||
+        !state_notify_begin(state, &alone, err)) {
         return false;
     }
     *applying = (struct state_applying){
-        .state = state,
-        .batch = batch,
-        .rows = rows,
-        .cores = state->observers_count > 0 ? 1 : TEAM_PARTS_MAX, // these are told one by one
-    };
+        .state = state, .batch = batch, .rows = rows, .cores = alone ? 1 : TEAM_PARTS_MAX};
+    for (unsigned core = 0; core < TEAM_PARTS_MAX; core++) {
+        applying->core[core].core = alone ? STATE_ALONE : core;
+    }
     return true;
 }
 
@@ -415,7 +426,7 @@ bool state_apply_rows(struct state *state, const struct state_batch *batch,
         return false;
     }
     cores = cores < rows->lanes ? cores : rows->lanes;
-    team_run(apply_part, &applying, state->observers_count > 0 ? 1 : cores);
+    team_run(apply_part, &applying, cores < applying.cores ? cores : applying.cores);
     return state_rows_end(&applying, counts, err);
 }
 
@@ -427,7 +438,7 @@ struct indexing {
     atomic_uint next; // part that nobody has taken
     struct indexed {
         const struct indexing *indexing;
-        struct batch_counts counts;
+        struct state_applied applied;
         uint64_t appended;
         uint64_t met;
         uint32_t dims[SHAPE_DIMS_MAX];
@@ -464,10 +475,9 @@ static void meet(void *context, struct incident *kept, const struct incident *la
     struct indexed *indexed = context;
     const struct indexing *indexing = indexed->indexing;
     struct state_row row = row_of(indexed, late);
-    struct tally_err unused; // nobody observes
 
-    indexed->met++;
-    (void)put_again(indexing->state, kept, indexing->batch, &row, &indexed->counts, &unused);
+    indexed->met++; // nobody observes, so that nothing fails
+    (void)put_again(indexing->state, kept, indexing->batch, &row, &indexed->applied);
 }
 
 static void index_parts(void *context, unsigned core)
@@ -482,7 +492,7 @@ static void index_parts(void *context, unsigned core)
         indexed->appended += incidents->part[part].count - incidents->part[part].indexed;
         incidents_index(incidents, part, meet, indexed);
     }
-    indexed->counts.added += indexed->appended - indexed->met;
+    indexed->applied.counts.added += indexed->appended - indexed->met;
 }
 
 bool state_index_rows(struct state *state, const struct state_batch *batch,
@@ -497,7 +507,7 @@ bool state_index_rows(struct state *state, const struct state_batch *batch,
     }
     team_run(index_parts, &indexing, team_parts(incidents_count(incidents), ROWS_LEAST));
     for (unsigned i = 0; i < TEAM_PARTS_MAX; i++) {
-        add_counts(state, batch, &indexing.core[i].counts, counts);
+        add_counts(state, batch, &indexing.core[i].applied.counts, counts);
     }
     return true;
 }

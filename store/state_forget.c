@@ -12,7 +12,7 @@ static bool forget_incident(struct state *state, struct state_feed *feed, struct
 {
     if (incident_is_live(incident)) {
         feed->live--;
-        if (!state_notify(state, incident, -1, err)) {
+        if (!state_notify(state, incident, -1, STATE_ALONE, err)) {
             return false;
         }
     }

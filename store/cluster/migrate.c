@@ -61,11 +61,12 @@ static bool add_changed(struct migration *migration, uint32_t feed, uint64_t id,
 }
 
 static bool on_change(void *context, const struct state *state, const struct incident *incident,
-                      int sign, struct tally_err *err)
+                      int sign, unsigned core, struct tally_err *err)
 {
     struct migration *migration = context;
 
     (void)sign;
+    (void)core;
     return !is_new(migration) ||
            add_changed(migration, state->shape_feed[incident->shape], incident->id, err);
 }
@@ -334,13 +335,14 @@ bool migrate_into(struct store *store, int ledger_dir_fd, struct state *state,
                                   .progress = progress,
                                   .end = &migrated,
                                   .had = cluster->log.count};
+    static const struct state_observer observer = {.on_change = on_change};
     struct replay_visitor visitor = {
         .context = &migration, .on_begin = on_begin, .on_reject = on_reject, .on_file = on_file};
     struct replay_end end;
 
     bytes_init(&migration.rejects);
     bool ok = can_move(cluster, ledger_dir_fd, err) &&
-              state_observe(state, on_change, &migration, err) &&
+              state_observe(state, &observer, &migration, err) &&
               replay(state, ledger_dir_fd, &replay_all, &visitor, &end, err);
     migrated.files = migration.file; // what stands behind them others have brought since
     if (ok && migration.file == 0 && migration.had > 0) {

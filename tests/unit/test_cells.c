@@ -400,6 +400,37 @@ static void all_at_once_equals_one_by_one(void **state)
     }
 }
 
+// Lanes of rows go to whichever core is free: what one noted of an incident another one may take
+// back in the next batch.
+static void cores_take_back_what_others_noted(void **state)
+{
+    enum { CORES = 3, ROUNDS = 40 };
+    const struct cells_change came = {
+        .first_day = 5, .last_day = 7, .sign = 1, .value = {3}, .reported = {true}};
+    struct cells_change went = came;
+    struct cells_groups groups;
+    struct tally_err err;
+
+    (void)state;
+    went.sign = -1;
+    assert_true(cells_groups_init(&groups, 1, 1, &err));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint32_t codes[] = {round % 5};
+        for (unsigned core = CORES; core-- > 0;) {
+            assert_true(cells_groups_note(&groups, core, codes, core > 0 ? &came : &went, &err));
+        }
+    }
+    assert_true(cells_groups_find_noted(&groups, &err));
+    assert_int_equal(groups.count, 5);
+    for (uint32_t group = 0; group < groups.count; group++) {
+        assert_int_equal(groups.group[group].incidents, ROUNDS / 5 * (CORES - 2));
+    }
+    assert_int_equal(cells_groups_changes(&groups), ROUNDS * CORES);
+    assert_true(cells_groups_settle(&groups, &err));
+    assert_int_equal(groups.entries, 2 * 5); // a cell and a span each
+    cells_groups_done(&groups);
+}
+
 // All that counts, headline too, taken in and packed by one core and by all that there are.
 static void any_number_of_cores_writes_the_same(struct fixture *fixture)
 {
@@ -587,6 +618,7 @@ int main(void)
         cmocka_unit_test(feeds_do_not_mix),
         cmocka_unit_test(late_cells_equal_those_that_watched_from_the_start),
         cmocka_unit_test(all_at_once_equals_one_by_one),
+        cmocka_unit_test(cores_take_back_what_others_noted),
         cmocka_unit_test(many_at_once_equal_one_by_one),
         cmocka_unit_test(very_many_groups_and_values_equal_one_by_one),
         cmocka_unit_test(what_is_told_of_incidents_comes_back_in_any_width),

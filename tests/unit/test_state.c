@@ -38,7 +38,7 @@ static void open_world(struct world *world)
 
     *world = (struct world){.shape = small_shape()};
     assert_true(state_init(&world->state, &err));
-    assert_true(state_observe(&world->state, count_live, &world->observed, &err));
+    assert_true(state_observe(&world->state, &live_count, &world->observed, &err));
 }
 
 static void close_world(struct world *world)
