@@ -140,30 +140,46 @@ static bool set_header(const struct feed_setting *setting)
     return true;
 }
 
+// The position in front of a name, which stays in *rest. A number alone is a name.
+static bool take_position(struct text *rest, int64_t *position)
+{
+    struct text text = text_trim(*rest);
+    size_t digits = text_count_digits(text, text.bytes);
+    struct text name =
+        text_trim((struct text){.at = text.at + digits, .bytes = text.bytes - digits});
+
+    if (digits == 0 || digits == text.bytes || !text_is_blank(text.at[digits]) || name.bytes == 0 ||
+        name.at[0] == ',') {
+        return true;
+    }
+    *rest = name;
+    return integer_parse((struct text){.at = text.at, .bytes = digits}, '.', position) ==
+           INTEGER_OK;
+}
+
 // "7 Actor1Name" names the seventh column, "Actor1Name" the one behind the item before.
 static bool set_columns(const struct feed_setting *setting)
 {
     struct feed_list list = {0};
     struct text rest = setting->value;
     struct text item;
+    bool any = true;
 
-    while (rest.bytes > 0 && text_cut(&rest, ",", &item)) {
-        struct text name = item;
-        struct text word;
+    while (rest.bytes > 0) {
         int64_t position = (int64_t)list.count + 1;
-        if (text_cut(&name, " ", &word) && name.at &&
-            integer_parse(word, '.', &position) == INTEGER_OK) {
-            item = text_trim(name);
-        }
-        if (position <= (int64_t)list.count || position > 4096) {
+        bool counts = take_position(&rest, &position);
+        if (!counts || position <= (int64_t)list.count || position > 4096) {
             return setting_invalid(setting, "positions have to rise, up to 4096");
+        }
+        if (!setting_cut(setting, &rest, ",", &item, &any)) {
+            return false;
         }
         while ((int64_t)list.count < position - 1) {
             if (!setting_append(setting, &list, text_of(""))) {
                 return false;
             }
         }
-        if (!setting_append(setting, &list, item)) {
+        if (!setting_append(setting, &list, setting_unquoted(item))) {
             return false;
         }
     }
@@ -208,31 +224,15 @@ static bool set_final_newline(const struct feed_setting *setting)
 static bool set_reject_max(const struct feed_setting *setting)
 {
     struct text value = setting->value;
-    int64_t number = 0;
+    int64_t number = -1;
     int64_t ppm = -1;
 
     if (value.bytes > 0 && value.at[value.bytes - 1] == '%') {
-        int64_t scale = 10000;
-        bool fraction = false;
-        for (size_t i = 0; i + 1 < value.bytes; i++) {
-            bool digit = value.at[i] >= '0' && value.at[i] <= '9';
-            if (!digit && (fraction || value.at[i] != '.')) {
-                return setting_invalid(setting, "a share such as 1% or 0.5%");
-            }
-            fraction = fraction || !digit;
-            if (digit && scale > 0) {
-                number = fraction ? number + (value.at[i] - '0') * (scale /= 10)
-                                  : number * 10 + (value.at[i] - '0') * scale;
-            }
-            if (number > 1000000) {
-                return setting_invalid(setting, "at most 100%");
-            }
+        if (!setting_share(setting, &ppm)) {
+            return false;
         }
-        ppm = number;
-        number = -1;
-    } else if (value.bytes == 0) {
-        number = -1;
-    } else if (!setting_count(setting, 0, INT64_MAX, "a number of rows, or a share such as 1%",
+    } else if (value.bytes > 0 &&
+               !setting_count(setting, 0, INT64_MAX, "a number of rows, or a share such as 1%",
                               &number)) {
         return false;
     }
@@ -318,40 +318,48 @@ static bool set_dim(const struct feed_setting *setting)
     return true;
 }
 
-static const char *find_text(struct text text, const char *part)
+// Takes the word `not` off the end. False: there is none, or nothing in front of it.
+static bool cut_negation(struct text *columns)
 {
-    return text.bytes > 0 ? memmem(text.at, text.bytes, part, strlen(part)) : NULL;
-}
+    enum { NOT_BYTES = 3 };
+    size_t left = columns->bytes < NOT_BYTES ? 0 : columns->bytes - NOT_BYTES;
 
-static struct text before(struct text text, const char *at)
-{
-    return text_trim((struct text){.at = text.at, .bytes = (size_t)(at - text.at)});
-}
-
-static struct text behind(struct text text, const char *at, const char *part)
-{
-    const char *start = at + strlen(part);
-
-    return text_trim((struct text){.at = start, .bytes = text.bytes - (size_t)(start - text.at)});
+    if (left == 0 || !text_is_blank(columns->at[left - 1]) ||
+        memcmp(columns->at + left, "not", NOT_BYTES) != 0) {
+        return false;
+    }
+    columns->bytes = left;
+    return true;
 }
 
 // "COLUMN in a, b" or "COLUMN not in a, b"
 static bool parse_condition(const struct feed_setting *setting, struct text condition,
                             struct feed_measure *measure)
 {
-    const char *word = " not in ";
-    const char *at = find_text(condition, word);
+    struct text columns;
+    struct text values;
+    struct text first;
+    struct text more;
+    bool found;
+    bool again[2];
 
-    measure->negated = at;
-    if (!at) {
-        word = " in ";
-        at = find_text(condition, word);
+    if (!setting_split(setting, condition, "in", &columns, &values, &found)) {
+        return false;
     }
-    if (!at) {
+    measure->negated = cut_negation(&columns);
+    if (!setting_split(setting, columns, "where", &first, &more, &again[0]) ||
+        !setting_split(setting, values, "where", &first, &more, &again[1])) {
+        return false;
+    }
+    if (again[0] || again[1]) {
+        return setting_invalid(setting,
+                               "one condition only; a text with where in it goes in quotes");
+    }
+    if (!found) {
         return setting_invalid(setting, "a condition reads: where COLUMN in a, b; or: not in a, b");
     }
-    if (!setting_list(setting, before(condition, at), "|", &measure->condition_columns) ||
-        !setting_list(setting, behind(condition, at, word), ",", &measure->condition_values)) {
+    if (!setting_list(setting, columns, "|", &measure->condition_columns) ||
+        !setting_list(setting, values, ",", &measure->condition_values)) {
         return false;
     }
     return (measure->condition_columns.count > 0 && measure->condition_values.count > 0) ||
@@ -360,14 +368,13 @@ static bool parse_condition(const struct feed_setting *setting, struct text cond
 
 static bool parse_measure(const struct feed_setting *setting, struct feed_measure *measure)
 {
-    struct text columns = setting->value;
-    const char *where = find_text(columns, " where ");
+    struct text columns;
+    struct text condition;
+    bool found;
 
-    if (where) {
-        if (!parse_condition(setting, behind(columns, where, " where "), measure)) {
-            return false;
-        }
-        columns = before(columns, where);
+    if (!setting_split(setting, setting->value, "where", &columns, &condition, &found) ||
+        (found && !parse_condition(setting, condition, measure))) {
+        return false;
     }
     measure->set = columns.bytes > 0;
     return text_is(columns, "count") || setting_list(setting, columns, "|", &measure->columns);

@@ -24,10 +24,21 @@ bool setting_invalid(const struct feed_setting *setting, const char *right);
 // A terminated copy in the feed's arena.
 bool setting_keep(const struct feed_setting *setting, struct text text, const char **out);
 
-bool setting_is_quoted(struct text text); // "..."
+// A text in double quotes keeps separators and words such as `where`. It begins with a quote, and
+// the first quote that something follows which ends the text closes it: others are its own.
+bool setting_is_quoted(struct text text); // and nothing else
 struct text setting_unquoted(struct text text);
 
-// Items between separators; blank ones are left out.
+// Cuts the first item off `*rest`, trimmed, with its quotes. *out_any: whether there was one.
+bool setting_cut(const struct feed_setting *setting, struct text *rest, const char *separators,
+                 struct text *out_item, bool *out_any);
+
+// The first place outside of quotes where `word` stands between blanks, none of which are part of
+// what is before and behind it. *out_found: whether there is one; else all of it is before.
+bool setting_split(const struct feed_setting *setting, struct text text, const char *word,
+                   struct text *out_before, struct text *out_behind, bool *out_found);
+
+// Items between separators, without their quotes; blank ones are left out.
 bool setting_list(const struct feed_setting *setting, struct text value, const char *separators,
                   struct feed_list *out);
 
@@ -46,5 +57,8 @@ bool setting_choose(const struct feed_setting *setting, const struct setting_cho
 
 bool setting_count(const struct feed_setting *setting, int64_t min, int64_t max, const char *right,
                    int64_t *out);
+
+// "0.5%", in millionths. Requires: it ends in %.
+bool setting_share(const struct feed_setting *setting, int64_t *out_ppm);
 
 #endif

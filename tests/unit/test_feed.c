@@ -1,6 +1,8 @@
 // The keys of a [feed NAME] section: what is taken and what is refused, with the reason.
 #include "ingest/feed.h"
 
+#include "ingest/feed_spec.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,6 +100,70 @@ static void values_out_of_bounds_say_what_would_be_right(void **state)
     refuses("files", "x-[[:digit:]]*.csv", "write [0-9]");
     refuses("measure.n", "count where in a", "a condition reads");
     refuses("revision_format", "%Q", "%Q");
+    refuses("reject_max", "%", "a share such as");
+    refuses("reject_max", ".%", "a share such as");
+    refuses("files", "\"a\"b", "not closed, or text stands behind it");
+    refuses("id", "\"a|b", "not closed");
+    refuses("id", "\"a\" b", "not closed, or text stands behind it");
+    refuses("dim.p", "\"a\" b | c", "not closed");
+    refuses("optional", "\"a, b", "not closed");
+    refuses("columns", "7 \"a, b", "not closed");
+    refuses("columns", "99999999999999999999 a", "have to rise");
+    refuses("measure.n", "count where \"x in a", "not closed");
+    refuses("measure.n", "\"x where y in a", "not closed");
+    refuses("measure.n", "count where x in \"a, b", "not closed");
+    refuses("measure.n", "count where x in a where y in b", "one condition only");
+}
+
+static void assert_list(const struct feed_list *list, const char *const *want, size_t count)
+{
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!text_is(list->items[i], want[i])) {
+            fail_msg("item %zu is %.*s, not %s", i, (int)list->items[i].bytes, list->items[i].at,
+                     want[i]);
+        }
+    }
+}
+#define ASSERT_LIST(list, ...)                                                                     \
+    assert_list(&(list), (const char *const[]){__VA_ARGS__},                                       \
+                sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+static void quotes_keep_separators_and_words(void **state)
+{
+    struct feed *feed = open_feed();
+
+    (void)state;
+    set(feed, "id", "\"p|q\" | r");
+    ASSERT_LIST(feed->fixed[FEED_ID], "p|q", "r");
+    set(feed, "optional", "\"w, x\",y , \" z \"");
+    ASSERT_LIST(feed->optional, "w, x", "y", " z ");
+    set(feed, "columns", "\"p, q\", 3 \"7 r\", 4 s t, 5, \"6 u\"");
+    ASSERT_LIST(feed->columns, "p, q", "", "7 r", "s t", "5", "6 u");
+    set(feed, "dim.p", "\"p q\" | \"p r\"");
+    ASSERT_LIST(feed->dims[0].columns, "p q", "p r");
+    assert_null(feed->dims[0].constant.at);
+    set(feed, "dim.p", "\"p q\"");
+    assert_true(text_is(feed->dims[0].constant, "p q"));
+    set(feed, "measure.n", "count where \"Died in hospital\" in Y, \"A, B\"");
+    ASSERT_LIST(feed->measures[0].condition_columns, "Died in hospital");
+    ASSERT_LIST(feed->measures[0].condition_values, "Y", "A, B");
+    assert_false(feed->measures[0].negated);
+    set(feed, "measure.n",
+        "\"killed where known\" | killed where \"a | b\" | \"not in\" not in \"\", in c");
+    ASSERT_LIST(feed->measures[0].columns, "killed where known", "killed");
+    ASSERT_LIST(feed->measures[0].condition_columns, "a | b", "not in");
+    ASSERT_LIST(feed->measures[0].condition_values, "", "in c");
+    assert_true(feed->measures[0].negated);
+    set(feed, "measure.n", "count where \"is not\" in \"B where C\", D in E, 5\" gun");
+    ASSERT_LIST(feed->measures[0].condition_columns, "is not");
+    ASSERT_LIST(feed->measures[0].condition_values, "B where C", "D in E", "5\" gun");
+    assert_false(feed->measures[0].negated);
+    set(feed, "measure.n", "\"say \"no\" twice\""); // quotes that nothing ends behind
+    ASSERT_LIST(feed->measures[0].columns, "say \"no\" twice");
+    set(feed, "measure.n", "\"count\""); // a column
+    ASSERT_LIST(feed->measures[0].columns, "count");
+    feed_close(feed);
 }
 
 static struct feed *say(const char *key, const char *value)
@@ -466,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_out_of_bounds_say_what_would_be_right),
+        cmocka_unit_test(quotes_keep_separators_and_words),
         cmocka_unit_test(contradictions_are_found_at_the_end),
         cmocka_unit_test(contradictions_of_two_keys_each),
         cmocka_unit_test(every_key_is_taken_back_by_an_empty_value),
