@@ -199,6 +199,19 @@ static size_t convert_some(struct decode *decode, char *data, size_t count, bool
     return count - out_left;
 }
 
+// A letter that the next one might still have changed, as in windows-1255 and -1258.
+static ssize_t convert_last(struct decode *decode, char *data, size_t count, struct tally_err *err)
+{
+    char *out = data;
+    size_t left = count;
+
+    if (iconv(decode->iconv, NULL, NULL, &out, &left) == (size_t)-1) {
+        err_set(err, TALLY_INVALID, "no room for one character");
+        return -1;
+    }
+    return (ssize_t)(count - left);
+}
+
 static ssize_t convert(struct decode *decode, char *data, size_t count, struct tally_err *err)
 {
     for (;;) {
@@ -220,7 +233,7 @@ static ssize_t convert(struct decode *decode, char *data, size_t count, struct t
             return 1;
         }
         if (decode->ended) {
-            return 0;
+            return convert_last(decode, data, count, err);
         }
         if (!pull_raw(decode, err)) {
             return -1;
