@@ -4,6 +4,7 @@
 #include "ingest/memory.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,7 @@ static void bind_role(const struct feed *feed, size_t role, const struct text *c
             int32_t *slot = &binding->slot[search.column];
             *slot = *slot < 0 ? (int32_t)binding->fields++ : *slot;
             binding->field_of_role[role] = *slot;
+            binding->name_of_role[role] = (uint32_t)i;
             return;
         }
     }
@@ -185,6 +187,12 @@ static bool has_index_column(const struct text *header, size_t count)
     return first.bytes == 0 || text_is(first, "Unnamed: 0");
 }
 
+// "#adm1 +name": a letter behind the mark, else an id such as "#3" alone in its row would be one.
+static bool is_hxl_tag(struct text cell)
+{
+    return cell.bytes > 1 && cell.at[0] == '#' && isalpha((unsigned char)cell.at[1]);
+}
+
 bool header_is_hxl(const struct text *header, size_t header_count, const struct text *cells,
                    size_t count)
 {
@@ -193,7 +201,7 @@ bool header_is_hxl(const struct text *header, size_t header_count, const struct 
     for (size_t i = 0; i < count; i++) {
         struct text cell = text_trim(cells[i]);
         bool index = i == 0 && has_index_column(header, header_count) && is_integer(cell);
-        if (cell.bytes > 0 && cell.at[0] != '#' && !index) {
+        if (cell.bytes > 0 && !is_hxl_tag(cell) && !index) {
             return false;
         }
         tags += cell.bytes > 0 && !index;

@@ -18,6 +18,7 @@ struct header_binding {
     size_t columns;
     size_t fields;                         // that are read
     int32_t field_of_role[FEED_ROLES_MAX]; // -1: the file has no such column
+    uint32_t name_of_role[FEED_ROLES_MAX]; // which of the role's names the file has
     size_t missing; // columns that the feed needs and the file lacks or has twice
     char missing_names[HEADER_NAMES_BYTES]; // of the first ones
     const char *encoding;                   // of the file, once it is read; NULL: UTF-8

@@ -99,3 +99,21 @@ struct text integer_without_zeros(struct text text, char decimal)
     }
     return (struct text){.at = text.at, .bytes = whole};
 }
+
+bool integer_is_rounded(struct text text)
+{
+    enum { EXPONENT_BYTES = 4 }; // E+11
+    const char *exponent = text.at + text.bytes - EXPONENT_BYTES;
+
+    if (text.bytes <= EXPONENT_BYTES || memcmp(exponent, "E+", 2) != 0 ||
+        text_count_digits((struct text){.at = exponent + 2, .bytes = 2}, 2) != 2 ||
+        text_count_digits(text, 1) != 1) {
+        return false;
+    }
+    if (text.bytes == 1 + EXPONENT_BYTES) {
+        return true;
+    }
+    struct text fraction = {.at = text.at + 2, .bytes = text.bytes - 2 - EXPONENT_BYTES};
+    return text.bytes > 2 + EXPONENT_BYTES && (text.at[1] == '.' || text.at[1] == ',') &&
+           text_count_digits(fraction, fraction.bytes) == fraction.bytes;
+}

@@ -24,4 +24,8 @@ bool integer_parse_plain(struct text text, int64_t *out_number);
 // "15960.0" without its ".0", anything else as it is.
 struct text integer_without_zeros(struct text text, char decimal);
 
+// "1.97E+11", as spreadsheets write numbers of many digits: what was several is one then.
+bool integer_is_rounded(struct text text);
+#define INTEGER_ROUNDED "was rounded by a spreadsheet: have the column exported as text"
+
 #endif

@@ -1,6 +1,7 @@
 #include "ingest/map.h"
 
 #include "ingest/integer.h"
+#include "ingest/revision_text.h"
 
 #include "base/day.h"
 
@@ -26,6 +27,7 @@ struct map {
 
     const struct record *records; // at hand
     size_t at;                    // the next one
+    char revision[ID_BYTES_MAX];  // of the record that was mapped last, where it was written anew
 };
 
 // One record on its way through.
@@ -135,8 +137,9 @@ static struct text cut(struct text text, size_t bytes_max)
 static struct text column_name(const struct mapping *mapping, size_t role)
 {
     const struct feed_list *columns = feed_role_columns(mapping->map->feed, role);
+    uint32_t name = mapping->map->binding->name_of_role[role];
 
-    return columns->count > 0 ? cut(columns->items[0], DETAIL_NAME_BYTES) : text_of("");
+    return columns->count > 0 ? cut(columns->items[name], DETAIL_NAME_BYTES) : text_of("");
 }
 
 static bool reject(struct mapping *mapping, const char *reason, size_t role, struct text value,
@@ -199,27 +202,6 @@ static const char *explain_date(const char *reason)
 
 // --- the parts of an incident, in the order in which they are read ---
 
-static const char rounded[] = "was rounded by a spreadsheet: have the column exported as text";
-
-// "1.97E+11", as spreadsheets write numbers of many digits: what was several is one then.
-static bool is_rounded(struct text text)
-{
-    enum { EXPONENT_BYTES = 4 }; // E+11
-    const char *exponent = text.at + text.bytes - EXPONENT_BYTES;
-
-    if (text.bytes <= EXPONENT_BYTES || memcmp(exponent, "E+", 2) != 0 ||
-        text_count_digits((struct text){.at = exponent + 2, .bytes = 2}, 2) != 2 ||
-        text_count_digits(text, 1) != 1) {
-        return false;
-    }
-    if (text.bytes == 1 + EXPONENT_BYTES) {
-        return true;
-    }
-    struct text fraction = {.at = text.at + 2, .bytes = text.bytes - 2 - EXPONENT_BYTES};
-    return text.bytes > 2 + EXPONENT_BYTES && (text.at[1] == '.' || text.at[1] == ',') &&
-           text_count_digits(fraction, fraction.bytes) == fraction.bytes;
-}
-
 static bool map_id(struct mapping *mapping)
 {
     struct text id;
@@ -227,8 +209,8 @@ static bool map_id(struct mapping *mapping)
     if (!find_value(mapping, FEED_ID, &id)) {
         return reject_missing(mapping, "id-missing", FEED_ID);
     }
-    if (is_rounded(id)) {
-        return reject(mapping, "id-rounded", FEED_ID, id, rounded);
+    if (integer_is_rounded(id)) {
+        return reject(mapping, "id-rounded", FEED_ID, id, INTEGER_ROUNDED);
     }
     id = integer_without_zeros(id, mapping->map->feed->decimal);
     if (id.bytes > ID_BYTES_MAX) {
@@ -241,39 +223,48 @@ static bool map_id(struct mapping *mapping)
     return true;
 }
 
+static bool map_revision_text(struct mapping *mapping, struct text value)
+{
+    char decimal = mapping->map->feed->decimal;
+    const char *wrong = revision_text_explain(value, decimal);
+
+    if (wrong) {
+        return reject(mapping, "revision-unreadable", FEED_REVISION, value, wrong);
+    }
+    value = integer_without_zeros(value, decimal);
+    if (value.bytes > ID_BYTES_MAX || !text_is_utf8(value)) {
+        return reject(mapping, "revision-unreadable", FEED_REVISION, value, "is no revision");
+    }
+    value = revision_text_with_point(value, decimal, mapping->map->revision,
+                                     sizeof mapping->map->revision);
+    mapping->out->revision = revision_of_text(value.at, value.bytes);
+    return true;
+}
+
 static bool map_revision(struct mapping *mapping)
 {
     const struct feed *feed = mapping->map->feed;
     struct text value;
-    int64_t moment;
+    int64_t number;
 
     mapping->out->revision = (struct revision){.kind = REVISION_NONE};
     if (!find_value(mapping, FEED_REVISION, &value)) {
         return true;
     }
     if (feed->revision_formats.count == 0) {
-        int64_t number;
-        if (integer_parse_plain(value, &number)) {
-            mapping->out->revision.kind = REVISION_NUMBER;
-            mapping->out->revision.number = number;
-            return true;
+        if (!integer_parse_plain(value, &number)) {
+            return map_revision_text(mapping, value);
         }
-        if (is_rounded(value)) {
-            return reject(mapping, "revision-unreadable", FEED_REVISION, value, rounded);
-        }
-        value = integer_without_zeros(value, feed->decimal);
-        if (value.bytes > ID_BYTES_MAX || !text_is_utf8(value)) {
-            return reject(mapping, "revision-unreadable", FEED_REVISION, value, "is no revision");
-        }
-        mapping->out->revision = revision_of_text(value.at, value.bytes);
+        mapping->out->revision.kind = REVISION_NUMBER;
+        mapping->out->revision.number = number;
         return true;
     }
     if (!date_parse_moment(value, &mapping->map->revision_rules, feed->revision_fraction,
-                           &moment)) {
+                           &number)) {
         return reject(mapping, "revision-unreadable", FEED_REVISION, value,
                       "does not fit revision_format");
     }
-    mapping->out->revision = revision_of_number(moment);
+    mapping->out->revision = revision_of_number(number);
     return true;
 }
 
@@ -476,25 +467,25 @@ static bool map_days(struct mapping *mapping)
 }
 
 // Whether the row meets the measure's condition. *out_known: the column says anything at all.
-static bool meets_condition(const struct mapping *mapping, const struct feed_measure *measure,
-                            size_t role, bool *out_known)
+// False: rejected.
+static bool map_condition(struct mapping *mapping, const struct feed_measure *measure, size_t role,
+                          bool *out_known, bool *out_meets)
 {
     struct text value;
 
-    *out_known = true;
+    *out_known = *out_meets = true;
     if (measure->condition_columns.count == 0) {
         return true;
     }
     *out_known = find_value(mapping, role, &value);
-    if (!*out_known) {
-        return false;
-    }
-    for (size_t i = 0; i < measure->condition_values.count; i++) {
+    *out_meets = *out_known && measure->negated;
+    for (size_t i = 0; *out_known && i < measure->condition_values.count; i++) {
         if (text_equal(measure->condition_values.items[i], value)) {
-            return !measure->negated;
+            *out_meets = !measure->negated;
+            return true;
         }
     }
-    return measure->negated;
+    return !*out_known || text_is_utf8(value) || reject_encoding(mapping, role, value);
 }
 
 static bool map_measures(struct mapping *mapping)
@@ -507,10 +498,11 @@ static bool map_measures(struct mapping *mapping)
         const struct feed_measure *measure = &feed->measures[i];
         size_t role = first_role + i;
         bool known = true;
-        bool decided = true;
+        bool decided;
+        bool counts;
         int64_t number = 1;
-        bool counts = meets_condition(mapping, measure, role + feed->measures_count, &decided);
-        if (measure->columns.count > 0 && !map_number(mapping, role, &known, &number)) {
+        if (!map_condition(mapping, measure, role + feed->measures_count, &decided, &counts) ||
+            (measure->columns.count > 0 && !map_number(mapping, role, &known, &number))) {
             return false;
         }
         known = decided && (known || !counts); // what does not count is known to be 0

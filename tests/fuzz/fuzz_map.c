@@ -44,7 +44,7 @@ struct meaning {
 
 // ---- the plain reading ------------------------------------------------------------------------
 
-enum pattern { ISO_DATE, NUMBER, ZERO_FRACTION, ROUNDED, PATTERNS_COUNT };
+enum pattern { ISO_DATE, NUMBER, ZERO_FRACTION, ROUNDED, TAG, PATTERNS_COUNT };
 
 static bool matches(enum pattern pattern, const char *text, regmatch_t *found, size_t count)
 {
@@ -54,7 +54,8 @@ static bool matches(enum pattern pattern, const char *text, regmatch_t *found, s
                      "([Zz]|[+-]([0-9]{2}):?([0-9]{2})?)?)?)?)?$",
         [NUMBER] = "^([+-]?)([0-9]+)(\\.([0-9]*))?$",
         [ZERO_FRACTION] = "^(-?[0-9]+)\\.0+$",
-        [ROUNDED] = "^[0-9]([.,][0-9]+)?E[+][0-9][0-9]$"};
+        [ROUNDED] = "^[0-9]([.,][0-9]+)?E[+][0-9][0-9]$",
+        [TAG] = "^#[A-Za-z]"};
     static regex_t compiled[PATTERNS_COUNT];
     static bool ready;
 
@@ -193,6 +194,9 @@ static const char *mean_numbers(const struct cell *row, struct meaning *out)
         out->killed_known = false;
     }
     // What is of another kind counts 0 raids.
+    if (!reason && !is_utf8(&row[KIND])) {
+        return "text-encoding";
+    }
     out->raids_known = !is_unknown(row[KIND].text);
     out->raids = out->raids_known &&
                  (strcmp(row[KIND].text, "raid") == 0 || strcmp(row[KIND].text, "night raid") == 0);
@@ -273,16 +277,18 @@ static void put_cell(struct file *file, const uint8_t *data, size_t bytes, struc
     out->text[out->bytes] = '\0';
 }
 
-// Tags behind the header: every cell empty or with a #, and one of them at least.
+// Tags behind the header: every cell empty or with a # and a letter, and one of them at least.
 static bool is_hxl(const struct file *file, const struct cell *row)
 {
     size_t tags = 0;
 
     for (size_t i = 0; i < COLUMNS; i++) {
-        if (row[i].text[0] != '#' && row[i].text[0]) {
+        regmatch_t found;
+        bool tag = matches(TAG, row[i].text, &found, 1);
+        if (!tag && row[i].text[0]) {
             return false;
         }
-        tags += row[i].text[0] == '#';
+        tags += tag;
     }
     return file->first && tags > 0;
 }

@@ -173,6 +173,10 @@ static void hxl_tags_are_passed_over_and_data_is_not(void **state)
              "+1 2020-01-01..2020-01-01 r1 l3 [x]\nEND 1 rows, 0 rejected\n");
     case_run(lines, "Unnamed: 0,id,date,note\n0,#id,#date,\n1,1,2020-01-01,x\n",
              "+1 2020-01-01..2020-01-01 r1 l3 [x]\nEND 1 rows, 0 rejected\n");
+    // An id may look like a mark, but not like a tag.
+    case_run(lines, "id,date,note\n#3,,\n#4,2020-01-01,x\n",
+             "+#4 2020-01-01..2020-01-01 r2 l3 [x]\n"
+             "!date-missing r1 l2 @13 \"#3,,\"\nEND 2 rows, 1 rejected\n");
 }
 
 static void preamble_lines_are_passed_over(void **state)
