@@ -162,7 +162,7 @@ static bool take_field(struct text *text, char field, size_t digits_min, struct 
         return take_year(text, parts);
     case 'y':
         parts->year_digits = 2;
-        return take_number(text, 2, 2, 99, &parts->year) && !(text->bytes && is_digit(*text->at));
+        return take_number(text, 2, 2, 99, &parts->year);
     case 'm':
         return take_number(text, digits_min, 2, 12, &parts->month);
     case 'b':
@@ -201,8 +201,20 @@ static bool take_field(struct text *text, char field, size_t digits_min, struct 
     }
 }
 
+// What a blank of a format stands for: any number of them, but one at least between digits, which
+// would be one number without it.
+static bool take_blanks(struct text *text, const char *start)
+{
+    bool within_digits =
+        text->at > start && is_digit(text->at[-1]) && text->bytes > 0 && is_digit(text->at[0]);
+
+    skip_blanks(text);
+    return !within_digits;
+}
+
 static bool take_by_format(struct text *text, struct text format, struct parts *parts)
 {
+    const char *start = text->at;
     bool behind_field = false;
 
     while (format.bytes > 0) {
@@ -211,7 +223,9 @@ static bool take_by_format(struct text *text, struct text format, struct parts *
         bool divided = c != '%' || !behind_field;
         behind_field = c == '%';
         if (c == ' ') {
-            skip_blanks(text);
+            if (!take_blanks(text, start)) {
+                return false;
+            }
         } else if (c == '%' && format.bytes > 0) {
             divided = divided && !(format.bytes > 1 && format.at[1] == '%');
             if (!take_field(text, format.at[0], divided ? 1 : 2, parts)) {
@@ -366,6 +380,30 @@ const char *date_parse(struct text text, const struct date_rules *rules, struct 
     out->first = days.first + parts.year_day - 1;
     out->last = out->first;
     return NULL;
+}
+
+bool date_fits_swapped(struct text text, const struct date_rules *rules)
+{
+    enum { FORMAT_BYTES_MAX = 64 };
+    char swapped[FORMAT_BYTES_MAX];
+    struct parts parts;
+
+    for (size_t i = 0; i < rules->formats_count; i++) {
+        struct text format = rules->formats[i];
+        if (format.bytes > sizeof swapped) {
+            continue;
+        }
+        for (size_t at = 0; at < format.bytes; at++) {
+            char c = format.at[at];
+            bool field = at > 0 && format.at[at - 1] == '%';
+            swapped[at] = field && (c == 'd' || c == 'e') ? 'm' : field && c == 'm' ? 'd' : c;
+        }
+        if (fits_format(text, (struct text){.at = swapped, .bytes = format.bytes}, &parts) &&
+            parts.day > 0 && parts.month > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int hour_of_day(const struct parts *parts)

@@ -5,8 +5,8 @@
 //   "2017-00-00"  -> 2017-01-01 .. 2017-12-31      0 stands for an unknown month or day
 //
 // Formats are those of strptime as far as dates need them: %Y %y %m %b %B %d %e %j %F %H %I %M
-// %S %T %f %p %z %%; month names are English; a blank matches any number of blanks. Without a
-// format, ISO dates are read, with or without a time of day.
+// %S %T %f %p %z %%; month names are English; a blank matches any number of blanks, at least one
+// between digits. Without a format, ISO dates are read, with or without a time of day.
 #ifndef INGEST_DATE_H
 #define INGEST_DATE_H
 
@@ -39,6 +39,9 @@ const char *date_parse(struct text text, const struct date_rules *rules, struct 
 // was written with, since two are not enough.
 const char *date_from_parts(int64_t year, size_t digits, int64_t month, int64_t day,
                             const struct date_rules *rules, struct date_days *out);
+
+// Whether a date that was not read would be one with its day and its month changed places.
+bool date_fits_swapped(struct text text, const struct date_rules *rules);
 
 // The moment as a number that orders: 20260609161319, in UTC if the text has a zone; with
 // `fraction` three more digits for the milliseconds. False: unreadable, or not exact to the day.

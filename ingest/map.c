@@ -22,6 +22,7 @@ struct map {
     struct date_rules date_rules;
     struct date_rules revision_rules;
     bool any_unknown; // texts that mean so
+    bool odd_unknown; // one of them is a number that is mostly written in another way
     bool single_days; // a date, and no column for anything else that days are made of
     struct codes *codes;
 
@@ -55,6 +56,22 @@ static bool has_single_days(const struct feed *feed, const struct header_binding
     return feed->fixed[FEED_YEAR].count == 0;
 }
 
+// "99.0", "099": the cell may say 99.
+static bool has_odd_unknown(const struct feed *feed)
+{
+    for (size_t i = 0; i < feed->unknown.count; i++) {
+        struct text text = feed->unknown.items[i];
+        int64_t number;
+        size_t sign = text.bytes > 0 && text.at[0] == '-';
+        struct text digits = {.at = text.at + sign, .bytes = text.bytes - sign};
+        if (integer_parse(text, feed->decimal, &number) == INTEGER_OK &&
+            (digits.at[0] == '0' || text_count_digits(digits, digits.bytes) < digits.bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct map *map_open(const struct feed *feed, const struct header_binding *binding,
                      size_t bytes_max, struct tally_err *err)
 {
@@ -75,6 +92,7 @@ struct map *map_open(const struct feed *feed, const struct header_binding *bindi
         .date_rules = feed_date_rules(feed),
         .revision_rules = feed_revision_rules(feed),
         .any_unknown = feed->unknown.count > 0,
+        .odd_unknown = has_odd_unknown(feed),
         .single_days = has_single_days(feed, binding),
         .codes = codes,
     };
@@ -268,6 +286,29 @@ static bool map_revision(struct mapping *mapping)
     return true;
 }
 
+static bool is_unknown_number(const struct feed *feed, int64_t number)
+{
+    int64_t unknown;
+
+    for (size_t i = 0; i < feed->unknown.count; i++) {
+        if (integer_parse(feed->unknown.items[i], feed->decimal, &unknown) == INTEGER_OK &&
+            unknown == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Written in another way, a listed number is the same one: 99.0, 099.
+static bool is_unknown_in_another_way(const struct mapping *mapping, struct text value,
+                                      int64_t number)
+{
+    bool other_way = value.at[0] == '0' || text_count_digits(value, value.bytes) < value.bytes;
+
+    return (other_way || mapping->map->odd_unknown) &&
+           is_unknown_number(mapping->map->feed, number);
+}
+
 // A part of a date in a column of its own; 0 where it is unknown.
 static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, size_t *out_digits)
 {
@@ -281,7 +322,13 @@ static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, si
     if (integer_parse(value, mapping->map->feed->decimal, out_part) != INTEGER_OK) {
         return reject(mapping, "date-unreadable", role, value, "is no number");
     }
-    *out_digits = text_count_digits(value, value.bytes);
+    if (is_unknown_in_another_way(mapping, value, *out_part)) {
+        *out_part = 0;
+        return true;
+    }
+    size_t sign = value.at[0] == '+';
+    *out_digits =
+        text_count_digits((struct text){value.at + sign, value.bytes - sign}, value.bytes);
     return true;
 }
 
@@ -342,21 +389,13 @@ static bool map_date(struct mapping *mapping, size_t role, bool *out_known, stru
     if (!*out_known) {
         return true;
     }
-    const char *reason = date_parse(value, &mapping->map->date_rules, out);
-    return !reason || reject(mapping, reason, role, value, explain_date(reason));
-}
-
-static bool is_unknown_number(const struct feed *feed, int64_t number)
-{
-    int64_t unknown;
-
-    for (size_t i = 0; i < feed->unknown.count; i++) {
-        if (integer_parse(feed->unknown.items[i], feed->decimal, &unknown) == INTEGER_OK &&
-            unknown == number) {
-            return true;
-        }
-    }
-    return false;
+    const struct date_rules *rules = &mapping->map->date_rules;
+    const char *reason = date_parse(value, rules, out);
+    return !reason ||
+           reject(mapping, reason, role, value,
+                  date_fits_swapped(value, rules)
+                      ? "has day and month the other way round: see how the file's others were read"
+                      : explain_date(reason));
 }
 
 static bool map_number(struct mapping *mapping, size_t role, bool *out_known, int64_t *out_number)
@@ -378,9 +417,7 @@ static bool map_number(struct mapping *mapping, size_t role, bool *out_known, in
         return reject(mapping, "number-unreadable", role, value,
                       "is no number, and is not listed as unknown");
     }
-    // Written in another way, a listed number is the same one: 99.0, 099.
-    bool other_way = value.at[0] == '0' || text_count_digits(value, value.bytes) < value.bytes;
-    if (other_way && is_unknown_number(mapping->map->feed, *out_number)) {
+    if (is_unknown_in_another_way(mapping, value, *out_number)) {
         *out_known = false;
         return true;
     }
@@ -455,6 +492,9 @@ static bool map_days(struct mapping *mapping)
     }
     if (days > 0 && last - first + 1 != days) {
         return reject_days(mapping, "days-disagree", "first day, last day and days disagree");
+    }
+    if (first >= DAY_MIN && first < mapping->map->date_rules.day_min) {
+        return reject_days(mapping, "date-year", "begins in a year that is not taken (year_min)");
     }
     if (first < DAY_MIN || last > DAY_MAX) {
         return reject_days(mapping, "days-impossible", "reaches past the calendar");
