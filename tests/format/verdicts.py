@@ -165,6 +165,29 @@ def test_sections_that_lack_or_stand_twice(options, stack):
     must(not told(options, stack, assembled(header, [new, *known, new])), "has one twice")
 
 
+def test_coverage_and_measures_of_a_feed(options, stack):
+    whole = (readers.HERE / "v2.rollup").read_bytes()
+    header, known = whole[:reader.HEADER_BYTES], list(reader.open_table(whole)[2].items())
+    number, schema = known[0]
+    feed = reader.decode(whole).schema.feeds[-1][0].encode()
+    bits = schema.index(bytes([len(feed)]) + feed) + 1 + len(feed)
+
+    def changed(at, form, *numbers):
+        data = bytearray(schema)
+        put(data, at, form, *numbers)
+        return assembled(header, [(number, bytes(data)), *known[1:]])
+
+    coverage = len(schema) - 9  # of the last feed
+    day = struct.unpack_from("<i", schema, coverage + 1)[0]
+    must(number == 1 and schema[bits] < 64, "another file than the one that this is made for")
+    must(told(options, stack, changed(coverage, "Bii", 1, day, day)), "a day is a coverage")
+    must(told(options, stack, changed(coverage, "Bii", 0, 0, 0)), "there may be none")
+    for numbers in ((2, day, day), (0, day, day), (1, day + 1, day), (1, day, reader.DAY_MAX + 1),
+                    (1, reader.DAY_MIN - 1, day)):
+        must(not told(options, stack, changed(coverage, "Bii", *numbers)), f"{numbers} is taken")
+    must(not told(options, stack, changed(bits, "B", schema[bits] | 64)), "a measure of no name")
+
+
 def arguments():
     def add(parser):
         parser.add_argument("--seed", type=int, default=1, help="of the damage (1)")
