@@ -18,11 +18,12 @@ struct parts {
     int minute;
     int second;
     int millisecond;
+    int finer;        // millionths of a millisecond, 0 where there are none
     int afternoon;    // %p: 0 AM, 1 PM
     int zone_minutes; // east of UTC
 };
 
-static const struct parts parts_unset = {-1, 0, -1, -1, -1, -1, -1, -1, -1, -1, 0};
+static const struct parts parts_unset = {-1, 0, -1, -1, -1, -1, -1, -1, -1, 0, -1, 0};
 
 static const char *const month_names[] = {"january",   "february", "march",    "april",
                                           "may",       "june",     "july",     "august",
@@ -110,16 +111,18 @@ static bool take_half_day(struct text *text, int *out_afternoon)
     return true;
 }
 
-static bool take_fraction(struct text *text, int *out_millisecond)
+static bool take_fraction(struct text *text, struct parts *parts)
 {
-    size_t count = text_count_digits(*text, 9);
-    int value = 0;
+    enum { NANOSECOND_DIGITS = 9, NANOSECONDS_A_MILLISECOND = 1000 * 1000 };
+    size_t count = text_count_digits(*text, NANOSECOND_DIGITS);
+    int nanoseconds = 0;
 
-    for (size_t i = 0; i < 3; i++) {
-        value = value * 10 + (i < count ? text->at[i] - '0' : 0);
+    for (size_t i = 0; i < NANOSECOND_DIGITS; i++) {
+        nanoseconds = nanoseconds * 10 + (i < count ? text->at[i] - '0' : 0);
     }
     advance(text, count);
-    *out_millisecond = value;
+    parts->millisecond = nanoseconds / NANOSECONDS_A_MILLISECOND;
+    parts->finer = nanoseconds % NANOSECONDS_A_MILLISECOND;
     return count > 0;
 }
 
@@ -183,7 +186,7 @@ static bool take_field(struct text *text, char field, size_t digits_min, struct 
     case 'S':
         return take_number(text, 1, 2, 60, &parts->second);
     case 'f':
-        return take_fraction(text, &parts->millisecond);
+        return take_fraction(text, parts);
     case 'p':
         return take_half_day(text, &parts->afternoon);
     case 'z':
@@ -262,7 +265,7 @@ static bool take_iso_time(struct text *text, struct parts *parts)
     }
     if (text->bytes > 0 && strchr(".,", text->at[0])) {
         advance(text, 1);
-        if (!take_fraction(text, &parts->millisecond)) {
+        if (!take_fraction(text, parts)) {
             return false;
         }
     }
@@ -414,7 +417,7 @@ static int hour_of_day(const struct parts *parts)
 }
 
 bool date_parse_moment(struct text text, const struct date_rules *rules, bool fraction,
-                       int64_t *out_moment)
+                       int64_t *out_moment, int *out_finer)
 {
     struct parts parts;
     struct date_days days;
@@ -439,6 +442,7 @@ bool date_parse_moment(struct text text, const struct date_rules *rules, bool fr
     moment = moment * 100 + (parts.second > 0 ? parts.second : 0);
     *out_moment =
         fraction ? moment * 1000 + (parts.millisecond > 0 ? parts.millisecond : 0) : moment;
+    *out_finer = fraction ? parts.finer : 0;
     return true;
 }
 

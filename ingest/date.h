@@ -44,9 +44,10 @@ const char *date_from_parts(int64_t year, size_t digits, int64_t month, int64_t 
 bool date_fits_swapped(struct text text, const struct date_rules *rules);
 
 // The moment as a number that orders: 20260609161319, in UTC if the text has a zone; with
-// `fraction` three more digits for the milliseconds. False: unreadable, or not exact to the day.
+// `fraction` three more digits for the milliseconds. *out_finer: what a fraction says beyond them,
+// in millionths of a millisecond. False: unreadable, or not exact to the day.
 bool date_parse_moment(struct text text, const struct date_rules *rules, bool fraction,
-                       int64_t *out_moment);
+                       int64_t *out_moment, int *out_finer);
 
 bool date_is_iso_format(struct text format);
 

@@ -259,11 +259,23 @@ static bool map_revision_text(struct mapping *mapping, struct text value)
     return true;
 }
 
+// A fraction of the number where milliseconds do not tell all: one order with what has none.
+static struct revision revision_of_moment(struct map *map, int64_t moment, int finer)
+{
+    if (finer == 0) {
+        return revision_of_number(moment);
+    }
+    int bytes =
+        snprintf(map->revision, sizeof map->revision, "%lld.%06d", (long long)moment, finer);
+    return revision_of_text(map->revision, (size_t)bytes);
+}
+
 static bool map_revision(struct mapping *mapping)
 {
     const struct feed *feed = mapping->map->feed;
     struct text value;
     int64_t number;
+    int finer;
 
     mapping->out->revision = (struct revision){.kind = REVISION_NONE};
     if (!find_value(mapping, FEED_REVISION, &value)) {
@@ -277,12 +289,12 @@ static bool map_revision(struct mapping *mapping)
         mapping->out->revision.number = number;
         return true;
     }
-    if (!date_parse_moment(value, &mapping->map->revision_rules, feed->revision_fraction,
-                           &number)) {
+    if (!date_parse_moment(value, &mapping->map->revision_rules, feed->revision_fraction, &number,
+                           &finer)) {
         return reject(mapping, "revision-unreadable", FEED_REVISION, value,
                       "does not fit revision_format");
     }
-    mapping->out->revision = revision_of_number(number);
+    mapping->out->revision = revision_of_moment(mapping->map, number, finer);
     return true;
 }
 

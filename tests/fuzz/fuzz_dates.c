@@ -292,13 +292,14 @@ static void check_written(const struct spelling *written, bool two_digits,
     int64_t first = 0;
     int64_t last = 0;
     int64_t moment = 0;
+    int finer = 0;
     const char *want = expect(&written->said, two_digits, rules, &first, &last);
     const char *got = date_parse(text, rules, &days);
 
     require(want ? got && strcmp(got, want) == 0 : !got);
     bool exact = !want && first == last;
     bool fraction = written->bits & 16;
-    bool ordered = date_parse_moment(text, rules, fraction, &moment);
+    bool ordered = date_parse_moment(text, rules, fraction, &moment, &finer);
     if (want) {
         require(!ordered);
         return;
@@ -307,6 +308,7 @@ static void check_written(const struct spelling *written, bool two_digits,
     require(!ordered || exact);
     if (ordered) {
         require(moment == moment_of(&written->said, first, fraction));
+        require(finer == 0); // fractions are written with three digits
     }
     // Years in which a day more or less may leave the calendar, or that would not order.
     if (exact && first > -719528 + 1 && first < DAY_MAX) {

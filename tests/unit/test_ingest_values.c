@@ -478,6 +478,25 @@ static void revisions_are_numbers_texts_or_moments(void **state)
              "!revision-unreadable r3 l4 @86 \"3,2020-01-01,soon\"\nEND 3 rows, 1 rejected\n");
 }
 
+// Beyond milliseconds they are fractions of the same numbers, so that what is kept still orders.
+static void moments_order_by_all_digits_of_their_fraction(void **state)
+{
+    (void)state;
+    case_run("id = id\ndate = date\nrevision = r\nrevision_format = %Y-%m-%d %H:%M:%S.%f\n",
+             "id,date,r\n1,2020-01-01,2026-06-09 12:13:19.123456\n"
+             "2,2020-01-01,2026-06-09 12:13:19.123400\n3,2020-01-01,2026-06-09 12:13:19.123\n"
+             "4,2020-01-01,2026-06-09 12:13:19.1230000\n"
+             "5,2020-01-01,2026-06-09 12:13:19.000000001\n"
+             "6,2020-01-01,2026-06-09 12:13:19.0000000001\n",
+             "+1 2020-01-01..2020-01-01 r1 l2 rev=20260609121319123.456000\n"
+             "+2 2020-01-01..2020-01-01 r2 l3 rev=20260609121319123.400000\n"
+             "+3 2020-01-01..2020-01-01 r3 l4 rev=20260609121319123\n"
+             "+4 2020-01-01..2020-01-01 r4 l5 rev=20260609121319123\n"
+             "+5 2020-01-01..2020-01-01 r5 l6 rev=20260609121319000.000001\n"
+             "!revision-unreadable r6 l7 @211 \"6,2020-01-01,2026-06-09 12:13:19.0000000001\"\n"
+             "END 6 rows, 1 rejected\n");
+}
+
 static void victims_of_one_id_add_up_wherever_they_stand(void **state)
 {
     struct ingest_case test = case_open("id = id\ndate = date\nrows = per-victim\ndim.x = x\n"
@@ -583,6 +602,7 @@ int main(void)
         cmocka_unit_test(marks_tell_every_unicode_encoding),
         cmocka_unit_test(file_that_ends_within_a_character_is_refused_whole),
         cmocka_unit_test(revisions_are_numbers_texts_or_moments),
+        cmocka_unit_test(moments_order_by_all_digits_of_their_fraction),
         cmocka_unit_test(victims_of_one_id_add_up_wherever_they_stand),
         cmocka_unit_test(victims_have_the_greatest_revision_of_their_rows),
         cmocka_unit_test(mapping_file_renames_texts),
