@@ -216,6 +216,7 @@ struct trial {
     const struct feed *feed;
     char delimiter; // read with; mostly the feed's
     bool named;     // it has `files`, and the file has another name
+    bool partial;   // the file goes on behind the bytes at hand
     bool readable;  // there is a first record
     size_t missing;
     size_t mapped;
@@ -293,18 +294,36 @@ static bool judge_header(struct trial *trial, const struct text *cells, size_t c
     return true;
 }
 
+// Where the bytes at hand tell of no header. What stands behind them may well be one.
+static void explain_no_header(struct trial *trial, const char *what)
+{
+    if (trial->partial) {
+        snprintf(trial->problem, sizeof trial->problem,
+                 "its first %d KiB %s; shorten what stands before the header", HEADER_HEAD_KIB,
+                 what);
+    } else {
+        snprintf(trial->problem, sizeof trial->problem, "it %s", what);
+    }
+}
+
 static bool read_header(struct trial *trial, struct records *records, struct tally_err *err)
 {
+    char preamble[64];
     const struct record *record;
     bool ended;
 
     if (!records_skip_lines(records, trial->feed->preamble_lines, &ended, err)) {
-        snprintf(trial->problem, sizeof trial->problem, "it ends within the %zu lines of preamble",
-                 trial->feed->preamble_lines);
+        snprintf(preamble, sizeof preamble, "%s within the %zu lines of preamble",
+                 trial->partial ? "end" : "ends", trial->feed->preamble_lines);
+        explain_no_header(trial, preamble);
         return ended;
     }
     switch (records_next(records, &record, err)) {
     case RECORDS_RECORD:
+        if (trial->partial && record->unterminated) {
+            explain_no_header(trial, "end within its first record");
+            return true;
+        }
         return judge_header(trial, record->fields, record->fields_count, err);
     case RECORDS_BROKEN:
     case RECORDS_CUT_SHORT:
@@ -313,7 +332,8 @@ static bool read_header(struct trial *trial, struct records *records, struct tal
                  record->detail);
         return true;
     case RECORDS_END:
-        snprintf(trial->problem, sizeof trial->problem, "it holds nothing but blank lines");
+        explain_no_header(trial, trial->partial ? "hold nothing but blank lines"
+                                                : "holds nothing but blank lines");
         return true;
     case RECORDS_HELD: // never: nobody holds them
     case RECORDS_ERROR:
@@ -417,7 +437,8 @@ static bool try_feeds(struct choice *choice, char delimiter, struct tally_err *e
         const struct feed *feed = choice->feeds[i];
         struct trial trial = {.feed = feed,
                               .delimiter = delimiter ? delimiter : feed->delimiter,
-                              .named = feed->files.count > 0};
+                              .named = feed->files.count > 0,
+                              .partial = choice->head_count > HEADER_HEAD_BYTES};
         if (!choice->candidate[i]) {
             continue;
         }

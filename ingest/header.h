@@ -33,8 +33,12 @@ void header_unbind(struct header_binding *binding);
 bool header_is_hxl(const struct text *header, size_t header_count, const struct text *cells,
                    size_t count);
 
-// The feed whose columns the file has. `head`: the first bytes of the content; NULL: see err,
-// TALLY_REFUSED says what is missing from the nearest feed.
+// How much of a content is looked at for its header.
+enum { HEADER_HEAD_KIB = 256, HEADER_HEAD_BYTES = HEADER_HEAD_KIB * 1024 };
+
+// The feed whose columns the file has. `head`: the first bytes of the content, all of it unless
+// there are more than HEADER_HEAD_BYTES; NULL: see err, TALLY_REFUSED says what is missing from the
+// nearest feed.
 const struct feed *header_choose(const struct feed *const *feeds, size_t feeds_count,
                                  const char *name, const unsigned char *head, size_t head_count,
                                  const struct ingest_limits *limits, struct tally_err *err);

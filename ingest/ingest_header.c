@@ -1,8 +1,6 @@
 // ingest_header.c - what the first bytes and the header of a file tell.
 #include "ingest/ingest_private.h"
 
-enum { HEAD_BYTES_MAX = 256 * 1024 };
-
 static ssize_t pull_source(void *context, void *data, size_t count, struct tally_err *err)
 {
     return source_read(context, data, count, err);
@@ -14,7 +12,7 @@ static bool look_at_head(struct ingest *ingest, struct tally_err *err)
     const unsigned char *head;
     size_t head_count;
 
-    if (!source_peek(ingest->source, HEAD_BYTES_MAX, &head, &head_count, err)) {
+    if (!source_peek(ingest->source, HEADER_HEAD_BYTES + 1, &head, &head_count, err)) {
         return false;
     }
     if (head_count == 0) {

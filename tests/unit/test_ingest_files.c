@@ -190,6 +190,30 @@ static void preamble_lines_are_passed_over(void **state)
              "[made-up.csv]\n");
 }
 
+// Only so many bytes are looked at for a header: what stands behind them may well be one.
+static void a_header_too_far_behind_is_not_said_to_be_missing(void **state)
+{
+    enum { FIRST_BYTES = 256 * 1024 };
+    static char text[FIRST_BYTES + 100];
+
+    (void)state;
+    memset(text, 'a', FIRST_BYTES);
+    snprintf(text + FIRST_BYTES, 100, "aa\nid,date\n1,2020-01-01\n");
+    case_run("id = id\ndate = date\npreamble = 1\n", text,
+             "REFUSED no header to tell the feed by: its first 256 KiB end within the 1 lines "
+             "of preamble; shorten what stands before the header [made-up.csv]\n");
+    memset(text, '\n', FIRST_BYTES + 1);
+    case_run("id = id\ndate = date\npreamble = 1\n", text,
+             "REFUSED no header to tell the feed by: its first 256 KiB hold nothing but blank "
+             "lines; shorten what stands before the header [made-up.csv]\n");
+    memset(text, 'a', FIRST_BYTES + 1);
+    text[FIRST_BYTES - 10] = '\n';
+    case_run(
+        "id = id\ndate = date\npreamble = 1\n", text,
+        "REFUSED no header to tell the feed by: its first 256 KiB end within its first record; "
+        "shorten what stands before the header [made-up.csv]\n");
+}
+
 static void columns_of_headerless_files_are_named_in_the_feed(void **state)
 {
     static const char lines[] = "id = key\ndate = when\nheader = none\nmeasure.n = n\n"
@@ -301,6 +325,7 @@ int main(void)
         cmocka_unit_test(content_that_inflates_too_far_is_refused),
         cmocka_unit_test(hxl_tags_are_passed_over_and_data_is_not),
         cmocka_unit_test(preamble_lines_are_passed_over),
+        cmocka_unit_test(a_header_too_far_behind_is_not_said_to_be_missing),
         cmocka_unit_test(columns_of_headerless_files_are_named_in_the_feed),
         cmocka_unit_test(deletions_list_ids_with_or_without_revision),
         cmocka_unit_test(snapshot_keeps_rows_whose_id_can_be_read),
