@@ -327,6 +327,19 @@ static bool say_engine(const struct config *config)
     return false;
 }
 
+// What is only said: nobody but who wrote the feed knows whether its days are ever ambiguous.
+static void say_day_orders(const struct config *config)
+{
+    for (size_t i = 0; i < config->feeds_count; i++) {
+        if (feed_takes_both_day_orders(config->feeds[i])) {
+            fprintf(stderr,
+                    "[feed %s]: date_format takes day and month in both orders; days up to the "
+                    "12th are read by the first format, whatever was meant\n",
+                    feed_name(config->feeds[i]));
+        }
+    }
+}
+
 static int run_check(const struct config *config, const char *path)
 {
     bool would_start = say_engine(config);
@@ -334,6 +347,7 @@ static int run_check(const struct config *config, const char *path)
     if (!init_store_check(config)) {
         return EX_CONFIG;
     }
+    say_day_orders(config);
     printf("%s: %zu feeds, %zu rollups, nothing wrong%s\n", path, config->feeds_count,
            config->defs_count,
            would_start ? "" : " in it; but tallyd would not start (78), for the reason above");

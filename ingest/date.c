@@ -385,24 +385,46 @@ const char *date_parse(struct text text, const struct date_rules *rules, struct 
     return NULL;
 }
 
+enum { FORMAT_BYTES_MAX = 64 };
+
+// The format with its day and its month changed places; without text where there is no room.
+static struct text swap_order(struct text format, char room[FORMAT_BYTES_MAX])
+{
+    if (format.bytes > FORMAT_BYTES_MAX) {
+        return (struct text){.at = room, .bytes = 0};
+    }
+    for (size_t at = 0; at < format.bytes; at++) {
+        char c = format.at[at];
+        bool field = at > 0 && format.at[at - 1] == '%';
+        room[at] = field && (c == 'd' || c == 'e') ? 'm' : field && c == 'm' ? 'd' : c;
+    }
+    return (struct text){.at = room, .bytes = format.bytes};
+}
+
+bool date_takes_both_orders(const struct text *formats, size_t count)
+{
+    char swapped[FORMAT_BYTES_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        struct text other = swap_order(formats[i], swapped);
+        bool ordered = other.bytes > 0 && !text_equal(other, formats[i]);
+        for (size_t j = 0; ordered && j < count; j++) {
+            if (text_equal(other, formats[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool date_fits_swapped(struct text text, const struct date_rules *rules)
 {
-    enum { FORMAT_BYTES_MAX = 64 };
     char swapped[FORMAT_BYTES_MAX];
     struct parts parts;
 
     for (size_t i = 0; i < rules->formats_count; i++) {
-        struct text format = rules->formats[i];
-        if (format.bytes > sizeof swapped) {
-            continue;
-        }
-        for (size_t at = 0; at < format.bytes; at++) {
-            char c = format.at[at];
-            bool field = at > 0 && format.at[at - 1] == '%';
-            swapped[at] = field && (c == 'd' || c == 'e') ? 'm' : field && c == 'm' ? 'd' : c;
-        }
-        if (fits_format(text, (struct text){.at = swapped, .bytes = format.bytes}, &parts) &&
-            parts.day > 0 && parts.month > 0) {
+        if (fits_format(text, swap_order(rules->formats[i], swapped), &parts) && parts.day > 0 &&
+            parts.month > 0) {
             return true;
         }
     }

@@ -43,6 +43,9 @@ const char *date_from_parts(int64_t year, size_t digits, int64_t month, int64_t 
 // Whether a date that was not read would be one with its day and its month changed places.
 bool date_fits_swapped(struct text text, const struct date_rules *rules);
 
+// Whether two of the formats differ in nothing but the places of day and month.
+bool date_takes_both_orders(const struct text *formats, size_t count);
+
 // The moment as a number that orders: 20260609161319, in UTC if the text has a zone; with
 // `fraction` three more digits for the milliseconds. *out_finer: what a fraction says beyond them,
 // in millionths of a millisecond. False: unreadable, or not exact to the day.

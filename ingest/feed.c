@@ -69,6 +69,11 @@ bool feed_is_by_revision(const struct feed *feed)
     return feed->mode == FEED_UPSERT && feed->fixed[FEED_REVISION].count > 0;
 }
 
+bool feed_takes_both_day_orders(const struct feed *feed)
+{
+    return date_takes_both_orders(feed->date_formats.items, feed->date_formats.count);
+}
+
 const char *feed_target(const struct feed *feed)
 {
     return feed->deletes ? feed->deletes : feed->name;

@@ -32,6 +32,9 @@ bool feed_check(struct feed *feed, struct tally_err *err);
 // and the same content of the files that they name.
 bool feed_reads_alike(const struct feed *a, const struct feed *b);
 
+// Whether its date_format reads days before months and months before days: most dates fit both.
+bool feed_takes_both_day_orders(const struct feed *feed);
+
 const char *feed_name(const struct feed *feed);
 enum feed_mode feed_mode(const struct feed *feed);
 bool feed_is_claims(const struct feed *feed);      // store/claim.h

@@ -129,6 +129,16 @@ def test_sections_without_keys(options, stack):
              f"{section} without a key is not told:\n{run}")
 
 
+def test_days_before_months_and_months_before_days(options, stack):
+    """Right, and yet most of the dates may be read other than they were meant: said, no more."""
+    box = stack.enter_context(fault.Sandbox(options.bin, ""))
+    for formats, both in (("%d/%m/%Y | %m/%d/%Y", True), ("%d/%m/%Y | %Y-%m-%d", False)):
+        text = RIGHT.replace("date = date", f"date = date\ndate_format = {formats}")
+        run = written(box, text).check().ended(0)
+        must(("[feed attacks]: date_format takes day and month in both orders" in run.err) == both,
+             f"{formats}:\n{run}")
+
+
 def test_drop_ins_are_named(options, stack):
     box = stack.enter_context(fault.Sandbox(options.bin, ""))
     written(box, RIGHT)

@@ -56,6 +56,28 @@ static void check_refuses(struct feed *feed, const char *part)
     feed_close(feed);
 }
 
+static bool takes_both_orders(const char *formats)
+{
+    struct tally_err err;
+    struct feed *feed = open_feed();
+
+    assert_true(feed_set(feed, "date_format", formats, "", &err));
+    bool both = feed_takes_both_day_orders(feed);
+    feed_close(feed);
+    return both;
+}
+
+static void formats_that_take_day_and_month_in_both_orders_are_known(void **state)
+{
+    (void)state;
+    assert_true(takes_both_orders("%d/%m/%Y | %m/%d/%Y"));
+    assert_true(takes_both_orders("%m-%d-%Y | %Y-%m-%d | %d-%m-%Y"));
+    assert_false(takes_both_orders("%d/%m/%Y | %m-%d-%Y"));
+    assert_false(takes_both_orders("%d/%m/%Y | %Y/%m/%d | %d %B %Y"));
+    assert_false(takes_both_orders("%d/%m/%Y | %d/%m/%Y"));
+    assert_false(takes_both_orders(""));
+}
+
 static void values_out_of_bounds_say_what_would_be_right(void **state)
 {
     (void)state;
@@ -542,6 +564,7 @@ int main(void)
         cmocka_unit_test(later_values_replace_and_empty_ones_take_back),
         cmocka_unit_test(globs_claim_names_with_or_without_compression),
         cmocka_unit_test(every_key_has_help),
+        cmocka_unit_test(formats_that_take_day_and_month_in_both_orders_are_known),
         cmocka_unit_test(feeds_read_alike_where_no_key_about_content_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
