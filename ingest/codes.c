@@ -188,8 +188,9 @@ static bool give_code(struct codes *codes, size_t i, struct text text, struct ro
         return add_code(codes, i, &dim->codes, text, chunk, out_code, err);
     }
     struct text meant = feed_map_text(map, text);
+    bool known = meant.at == text.at || !feed_is_unknown(codes->feed, meant); // a constant stays
     uint32_t code = 0;
-    if (meant.bytes > 0 && !dict_find(&dim->mapped, meant, &code) &&
+    if (known && !dict_find(&dim->mapped, meant, &code) &&
         !add_code(codes, i, &dim->mapped, meant, chunk, &code, err)) {
         return false;
     }
