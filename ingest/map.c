@@ -187,10 +187,34 @@ static bool reject_encoding(struct mapping *mapping, size_t role, struct text va
     return reject(mapping, "text-encoding", role, value, what);
 }
 
+static bool is_unknown_number(const struct feed *feed, int64_t number)
+{
+    int64_t unknown;
+
+    for (size_t i = 0; i < feed->unknown.count; i++) {
+        if (integer_parse(feed->unknown.items[i], feed->decimal, &unknown) == INTEGER_OK &&
+            unknown == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool reject_missing(struct mapping *mapping, const char *reason, size_t role)
 {
+    int32_t field = mapping->field_of_role[role];
     struct text name = column_name(mapping, role);
+    struct text value = field < 0 ? text_of("") : text_trim(mapping->fields[field]);
+    int64_t number;
 
+    if (value.bytes > 0) {
+        const struct feed *feed = mapping->map->feed;
+        bool listed = feed_is_unknown(feed, value) ||
+                      (integer_parse(value, feed->decimal, &number) == INTEGER_OK &&
+                       is_unknown_number(feed, number));
+        return reject(mapping, reason, role, value,
+                      listed ? "is listed as unknown" : "depends on a condition that is unknown");
+    }
     mapping->reason = reason;
     snprintf(mapping->detail, RECORDS_DETAIL_BYTES, "%.*s is empty", (int)name.bytes, name.at);
     return false;
@@ -296,19 +320,6 @@ static bool map_revision(struct mapping *mapping)
     }
     mapping->out->revision = revision_of_moment(mapping->map, number, finer);
     return true;
-}
-
-static bool is_unknown_number(const struct feed *feed, int64_t number)
-{
-    int64_t unknown;
-
-    for (size_t i = 0; i < feed->unknown.count; i++) {
-        if (integer_parse(feed->unknown.items[i], feed->decimal, &unknown) == INTEGER_OK &&
-            unknown == number) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // Written in another way, a listed number is the same one: 99.0, 099.
