@@ -333,19 +333,22 @@ static bool is_unknown_in_another_way(const struct mapping *mapping, struct text
 }
 
 // A part of a date in a column of its own; 0 where it is unknown.
-static bool map_part(struct mapping *mapping, size_t role, int64_t *out_part, size_t *out_digits)
+static bool map_part(struct mapping *mapping, size_t role, bool *out_known, int64_t *out_part,
+                     size_t *out_digits)
 {
     struct text value;
 
     *out_part = 0;
     *out_digits = 0;
-    if (!find_value(mapping, role, &value)) {
+    *out_known = find_value(mapping, role, &value);
+    if (!*out_known) {
         return true;
     }
     if (integer_parse(value, mapping->map->feed->decimal, out_part) != INTEGER_OK) {
         return reject(mapping, "date-unreadable", role, value, "is no number");
     }
     if (is_unknown_in_another_way(mapping, value, *out_part)) {
+        *out_known = false;
         *out_part = 0;
         return true;
     }
@@ -384,15 +387,16 @@ static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known
                       struct date_days *out)
 {
     struct text value = {0};
+    bool known[3];
     int64_t part[3] = {0};
     size_t digits[3] = {0};
 
-    *out_known = find_value(mapping, year_role, &value);
     for (size_t i = 0; i < 3; i++) {
-        if (!map_part(mapping, year_role + i, &part[i], &digits[i])) {
+        if (!map_part(mapping, year_role + i, &known[i], &part[i], &digits[i])) {
             return false;
         }
     }
+    *out_known = known[0];
     if (!*out_known) {
         return true;
     }
@@ -401,7 +405,11 @@ static bool map_parts(struct mapping *mapping, size_t year_role, bool *out_known
     if (reason && strcmp(reason, "date-impossible") == 0) {
         return reject_parts(mapping, year_role);
     }
-    return !reason || reject(mapping, reason, year_role, value, explain_date(reason));
+    if (reason) {
+        find_value(mapping, year_role, &value);
+        return reject(mapping, reason, year_role, value, explain_date(reason));
+    }
+    return true;
 }
 
 static bool map_date(struct mapping *mapping, size_t role, bool *out_known, struct date_days *out)
