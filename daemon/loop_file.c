@@ -156,6 +156,7 @@ static void log_settled(struct loop *loop, const struct intake *intake)
     log_number(&line, "revised", outcome->counts.revised);
     log_number(&line, "withdrawn", outcome->counts.withdrawn);
     log_number(&line, "unchanged", outcome->counts.unchanged);
+    log_number(&line, "older", outcome->counts.older);
     log_number(&line, "rejected", intake->summary.rejected);
     if (intake->rejects_file[0]) {
         log_text(&line, "rejects", intake->rejects_file);

@@ -42,6 +42,15 @@ def sets_aside(options, content, want, counted, name="bad.csv", config=None):
         must(fault.killed(box) == 4 + counted, f"killed {fault.killed(box)}, not {4 + counted}")
 
 
+def test_rows_that_are_older_than_what_is_kept_are_told(options, _):
+    with fault.Sandbox(options.bin, fault.config()) as box:
+        box.drop("new.csv", HEADER + ROW.replace(",1,", ",2,", 1))
+        box.once().ended(0)
+        box.drop("old.csv", HEADER + ROW)
+        box.once().ended(0).says("file_accepted", "old.csv", "rows=1", "added=0", "revised=0",
+                                 "unchanged=0", "older=1")
+
+
 def test_no_matching_header(options, _):
     refuses(options, "colour,size\n2020-10,17\n", "no feed has such columns", "colour")
 
